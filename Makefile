@@ -1,0 +1,71 @@
+# Needs only make and Python 3.11 or newer with venv and pip. `make` lists the targets.
+
+PYTHON ?= python3
+LOCK_PYTHON ?= python3.11
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PINS := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help explain test lint format lock accept-explain oracle mutation bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# Stamps lie inside the environment, so that removing it removes them too.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "margincall needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.created $(PINS)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.created $(PINS)
+	$(PIP) --editable '.[test]'
+	@touch $(VENV)/.base $@
+
+$(VENV)/.lint: $(VENV)/.created $(PINS)
+	$(PIP) --editable '.[lint]'
+	@touch $(VENV)/.base $@
+
+# Exit code 1 is an answer ("differences or irregularities found"), not a failure.
+explain: $(VENV)/.base  ## install the base and explain the liquidation that comes with the package
+	@$(BIN)/margincall explain || test $$? -eq 1
+
+test: $(VENV)/.test  ## run the fast tests (PYTEST_ARGS adds options)
+	$(BIN)/python -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint  ## check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src
+
+format: $(VENV)/.lint  ## format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## pin the versions of everything in constraints.txt
+	$(LOCK_PYTHON) tools/lock.py
+
+accept-explain: $(VENV)/.base  ## check `explain` from the outside, as a user runs it
+	$(BIN)/python tests/accept/explain.py
+
+oracle: $(VENV)/.test  ## compare the rules with the naive second implementation
+	$(BIN)/python -m tests.accept.oracle_run
+
+mutation: $(VENV)/.test  ## plant mistakes in the rules and see that tests find them
+	$(BIN)/python -m tests.mutation.run
+
+bench: $(VENV)/.test  ## measure the figures of the README
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the environment, builds and caches
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The rules: pure functions over values. No clock, no input or output, no float, no randomness."""

@@ -1,0 +1,267 @@
+"""Prices that matter to a position: the survival interval, the liquidation price the venue displays, bankruptcy, break-even.
+
+Definitions and sources: `docs/spec/liquidation_price.md`, `docs/spec/bankruptcy_price.md`.
+"""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.account import Marks, PositionSide
+from margincall.core.assumptions import Assumptions
+from margincall.core.curve import Curve, Equity, Leg, Line, survival
+from margincall.core.margin import PoolTerms, PositionTerms, Terms, requirement_rate
+from margincall.core.rounding import (
+    PRICE_UNIT,
+    displayed_price,
+    exact,
+    price_down,
+    price_nearest,
+    price_up,
+    root_nearest,
+)
+from margincall.core.rules import VenueRules
+from margincall.core.units import ONE, ZERO, Price
+
+Roots = tuple[Decimal | None, Decimal | None]
+"""Exact lower and upper ends of a survival set, before they are rounded inwards."""
+
+
+class Interval(Struct, frozen=True):
+    """Prices that the pool survives, ends included; an end is none where there is none. `empty`: it survives no price."""
+
+    lower: Price | None = None
+    upper: Price | None = None
+    empty: bool = False
+
+    def contains(self, price: Decimal) -> bool:
+        """Whether the pool survives at `price`."""
+        if self.empty or (self.lower is not None and price < self.lower):
+            return False
+        return self.upper is None or price <= self.upper
+
+
+class PositionPrices(Struct, frozen=True):
+    """The prices of one position. `moving` is the interval with the collateral's index moving along (multi-assets mode)."""
+
+    symbol: str
+    side: PositionSide
+    liquidation: Interval
+    displayed: Price | None
+    bankruptcy: Price | None
+    break_even: Price | None
+    moving: Interval | None = None
+
+
+@exact
+def prices(terms: Terms, marks: Marks, rules: VenueRules) -> tuple[PositionPrices, ...]:
+    """The prices of every open position, in the order of `terms`.
+
+    Each symbol of a pool is solved once, from the pool's totals: cost grows linearly with the positions.
+    """
+    found = []
+    for pool in terms.pools:
+        solved: dict[str, tuple[Interval, Price | None, Interval | None]] = {}
+        for position in pool.positions:
+            if position.symbol not in solved:
+                solved[position.symbol] = _solve(pool, position, marks, rules.assumptions)
+            interval, displayed, moving = solved[position.symbol]
+            found.append(
+                PositionPrices(
+                    symbol=position.symbol,
+                    side=position.side,
+                    liquidation=interval,
+                    displayed=displayed,
+                    bankruptcy=bankruptcy(pool, position, rules.assumptions),
+                    break_even=break_even(position),
+                    moving=moving,
+                )
+            )
+    return tuple(found)
+
+
+@exact
+def survival_interval(pool: PoolTerms, symbol: str, assumptions: Assumptions, *, moving: bool = False) -> Interval:
+    """The marks of `symbol` that the pool survives, other marks fixed.
+
+    With `moving`, the index of the asset that is the symbol's base moves in proportion (multi-assets mode).
+    For a symbol without a position in the pool: no ends, or empty.
+    """
+    legs = [terms for terms in pool.positions if terms.symbol == symbol]
+    if not legs:
+        return Interval(empty=pool.surplus < 0)
+    curve = surplus_curve(pool, legs, assumptions, moving=moving)
+    return _interval(_roots(curve, _coordinate(legs[0]), inverse=legs[0].contract.is_inverse))
+
+
+@exact
+def collateral_interval(pool: PoolTerms, asset: str, assumptions: Assumptions) -> Interval:
+    """The index prices of one collateral asset that a multi-assets pool survives, marks and other indices fixed."""
+    for terms in pool.assets:
+        if terms.asset == asset:
+            index = terms.index.index
+            needed = terms.maintenance * requirement_rate(terms.index, assumptions)
+            rest = pool.surplus - terms.value + needed
+            curve = Curve(rest, (terms.value - needed) / index, ())
+            return _interval(_roots(curve, index, inverse=False))
+    return Interval(empty=pool.surplus < 0)
+
+
+@exact
+def bankruptcy(pool: PoolTerms, position: PositionTerms, assumptions: Assumptions) -> Price | None:
+    """Where the collateral that the position may lose is gone, before fees (assumed: `bankruptcy-split`); none if nowhere."""
+    loss = _share(pool, position, assumptions) * pool.balance / _index_of(pool, position)
+    direction = position.position.direction
+    size = abs(position.quantity) * position.contract.contract_size
+    if position.contract.is_inverse:
+        reciprocal = ONE / position.mark + direction * loss / size
+        return price_nearest(ONE / reciprocal) if reciprocal > 0 else None
+    price = position.mark - direction * loss / size
+    return price_nearest(price) if price > 0 else None
+
+
+@exact
+def implied_share(pool: PoolTerms, position: PositionTerms, limit: Price) -> Decimal | None:
+    """The share of the pool's balance that a printed limit price gives to the position; none for a zero balance."""
+    if not pool.balance:
+        return None
+    size = position.quantity * position.contract.contract_size
+    if position.contract.is_inverse:
+        loss = (ONE / limit - ONE / position.mark) * size
+    else:
+        loss = (position.mark - limit) * size
+    return loss * _index_of(pool, position) / pool.balance
+
+
+def break_even(position: PositionTerms) -> Price | None:
+    """Entry moved by the entry fees actually paid, as the API's samples show it (no formula is published)."""
+    held = position.position
+    if not held.quantity:
+        return None
+    if position.contract.is_inverse:
+        cost = held.cost - held.entry_fees
+        return price_nearest(held.quantity * position.contract.contract_size / cost) if cost else None
+    return price_nearest((held.cost + held.entry_fees) / held.quantity)
+
+
+def surplus_curve(
+    pool: PoolTerms, legs: list[PositionTerms], assumptions: Assumptions, *, moving: bool = False
+) -> Curve:
+    """The pool's surplus as a function of the mark of the legs' symbol (inverse: of its reciprocal)."""
+    contract = legs[0].contract
+    sign = -1 if contract.is_inverse else 1
+    slope = start = needed = ZERO
+    for leg in legs:
+        slope += sign * leg.quantity * contract.contract_size
+        start -= sign * leg.position.cost
+        needed += leg.maintenance
+    own = next(terms for terms in pool.assets if terms.asset == contract.margin_asset)
+    weight = requirement_rate(own.index, assumptions)
+    bends: list[Leg | Equity] = [Leg(abs(leg.quantity) * contract.contract_size, leg.table, weight) for leg in legs]
+    if contract.is_inverse:
+        return Curve(own.wallet + start + _others_exactly(pool, legs), slope, tuple(bends))
+    present = sum((leg.unrealized for leg in legs), ZERO)
+    rest = pool.surplus - own.value + needed * weight
+    scaled = _moving_value(pool, contract.base, assumptions) if moving and contract.base != own.asset else ZERO
+    drift = scaled / legs[0].mark
+    if own.index.bid == own.index.ask:
+        equity = own.wallet + own.unrealized - present + start
+        rate = own.index.bid
+        return Curve(rest - scaled + equity * rate, slope * rate + drift, tuple(bends))
+    if assumptions.equity_rate == "index-pnl":
+        unrealized = own.unrealized - present
+        constant = own.value - own.unrealized * own.index.index + (unrealized + start) * own.index.index
+        return Curve(rest - scaled + constant, slope * own.index.index + drift, tuple(bends))
+    equity = own.wallet + own.unrealized - present + start
+    bends.append(Equity(equity, slope, own.index.bid, own.index.ask))
+    return Curve(rest - scaled, drift, tuple(bends))
+
+
+def _others_exactly(pool: PoolTerms, legs: list[PositionTerms]) -> Decimal:
+    """What the other inverse positions add to the surplus, without the rounding of reported quotients: far roots of an
+    inverse contract magnify it."""
+    total = ZERO
+    for terms in pool.positions:
+        if terms not in legs:
+            size = terms.quantity * terms.contract.contract_size / terms.mark
+            total += terms.position.cost - size - (abs(size) * terms.bracket.rate - terms.bracket.cum)
+    return total
+
+
+def _moving_value(pool: PoolTerms, base: str, assumptions: Assumptions) -> Decimal:
+    """What of the surplus is priced in the base asset, in USD: it scales with the mark."""
+    for terms in pool.assets:
+        if terms.asset == base:
+            return terms.value - terms.maintenance * requirement_rate(terms.index, assumptions)
+    return ZERO
+
+
+def _solve(
+    pool: PoolTerms, position: PositionTerms, marks: Marks, assumptions: Assumptions
+) -> tuple[Interval, Price | None, Interval | None]:
+    legs = [terms for terms in pool.positions if terms.symbol == position.symbol]
+    curve = surplus_curve(pool, legs, assumptions)
+    inverse = position.contract.is_inverse
+    near = _coordinate(position)
+    roots = _roots(curve, near, inverse=inverse)
+    displayed = None if roots is None or _interval(roots).empty else _displayed(curve, roots, position)
+    moving = None
+    if pool.kind == "multi":
+        moving = _interval(_roots(surplus_curve(pool, legs, assumptions, moving=True), near, inverse=inverse))
+    return _interval(roots), displayed, moving
+
+
+def _displayed(curve: Curve, roots: Roots, position: PositionTerms) -> Price | None:
+    """The end to which the surplus falls with the rows in force at the present mark (assumed: `displayed-liquidation-price`)."""
+    inverse = position.contract.is_inverse
+    slope = curve.left(_coordinate(position))[1]
+    if inverse:
+        slope = -slope
+    end = roots[0] if slope > 0 else roots[1] if slope < 0 else None
+    return displayed_price(end) if end is not None else None
+
+
+def _coordinate(position: PositionTerms) -> Decimal:
+    return ONE / position.mark if position.contract.is_inverse else position.mark
+
+
+def _roots(curve: Curve, near: Decimal, *, inverse: bool) -> Roots | None:
+    """The prices where the curve is zero, below and above the surviving ones; none if none survives."""
+    found = survival(curve, near)
+    if found.empty:
+        return None
+    low, high = (found.upper, found.lower) if inverse else (found.lower, found.upper)
+    return (_root(low, inverse) if low else None, _root(high, inverse) if high else None)
+
+
+def _interval(roots: Roots | None) -> Interval:
+    """The interval between two roots, rounded inwards; empty if no price of the grid is left."""
+    if roots is None:
+        return Interval(empty=True)
+    lower = price_up(roots[0]) if roots[0] is not None else None
+    upper = price_down(roots[1]) if roots[1] is not None else None
+    if upper is not None and upper < (lower or PRICE_UNIT):
+        return Interval(empty=True)
+    return Interval(lower, upper)
+
+
+def _root(line: Line, inverse: bool) -> Decimal:
+    return root_nearest(line[1] / -line[0] if inverse else -line[0] / line[1])
+
+
+def _share(pool: PoolTerms, position: PositionTerms, assumptions: Assumptions) -> Decimal:
+    if len(pool.positions) == 1 or assumptions.bankruptcy_split == "whole":
+        return ONE
+    by_maintenance = assumptions.bankruptcy_split == "maintenance" and pool.maintenance > 0
+    own = total = ZERO
+    for terms in pool.positions:
+        weight = (terms.maintenance if by_maintenance else terms.notional) * _index_of(pool, terms)
+        total += weight
+        own = weight if terms is position else own
+    return own / total
+
+
+def _index_of(pool: PoolTerms, position: PositionTerms) -> Decimal:
+    if pool.kind != "multi":
+        return ONE
+    return next(terms.index.index for terms in pool.assets if terms.asset == position.contract.margin_asset)

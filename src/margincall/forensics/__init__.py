@@ -1,0 +1,1 @@
+"""Past liquidations folded again and compared with what the venue printed."""

@@ -1,0 +1,211 @@
+"""Why: the change of a pool's surplus from the last safe event to the trigger, split so that the parts sum exactly.
+
+The account walks from one state to the other in single steps: one mark, one index, one event, one bracket table at a
+time. Each step's change of (balance − maintenance) is a term; a telescoping sum leaves nothing over. Within a step,
+what maintenance gained because the notional entered another bracket row is split off as "bracket change".
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core import brackets
+from margincall.core.account import Account, Marks
+from margincall.core.events import AnyEvent, Category, Fill, Flow, MarginMove, Setting, Statement
+from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, PositionTerms, margin
+from margincall.core.rounding import exact
+from margincall.core.rules import MissingBrackets, VenueRules
+from margincall.core.units import ZERO
+from margincall.forensics.reconstruct import Reconstruction
+
+BRACKET_CHANGE = "bracket change"
+FLOW_TERMS: Mapping[Category, str] = {
+    "transfer": "transfers",
+    "funding": "funding",
+    "commission": "fees",
+    "insurance_clear": "fees",
+    "position_limit_fee": "fees",
+    "realized_pnl": "realised",
+}
+SEARCH_LIMIT = 2000
+"""So many events are searched backwards for a safe one."""
+
+
+class CauseTerm(Struct, frozen=True):
+    """One part: positive amounts helped, negative ones led to the trigger."""
+
+    term: str
+    amount: Decimal
+
+
+class Cause(Struct, frozen=True):
+    """`surplus_before + Σ terms = surplus_at_trigger`, in the pool's currency. `since` says what the safe event was."""
+
+    since_ms: int
+    since: str
+    surplus_before: Decimal
+    surplus_at_trigger: Decimal
+    terms: tuple[CauseTerm, ...]
+
+
+@exact
+def find_cause(history: Reconstruction, trigger: int, pool: str, at_trigger: Marks) -> Cause | None:
+    """Split the way from the last safe event before event `trigger`; none if no safe moment with known prices is found."""
+    safe = _last_safe(history, trigger, pool)
+    if safe is None:
+        return None
+    walk = _Walk(history, safe + 1, pool)
+    start = walk.surplus()
+    for place in range(safe + 1, trigger):
+        walk.take(place)
+    walk.arrive(trigger, at_trigger)
+    event = history.events[safe]
+    return Cause(
+        since_ms=event.time_ms,
+        since=describe(event),
+        surplus_before=start,
+        surplus_at_trigger=walk.surplus(),
+        terms=tuple(CauseTerm(term, amount) for term, amount in walk.terms.items() if amount),
+    )
+
+
+def describe(event: AnyEvent) -> str:
+    """An event in a few words."""
+    match event:
+        case Fill():
+            return f"{'buy' if event.quantity > 0 else 'sell'} {abs(event.quantity)} {event.symbol} at {event.price}"
+        case Flow():
+            return event.reason
+        case Statement():
+            return f"account update ({event.about or event.origin})"
+        case _:
+            return type(event).__name__
+
+
+def _is_account_event(event: AnyEvent) -> bool:
+    return isinstance(event, Fill | Flow | MarginMove | Setting | Statement)
+
+
+def _last_safe(history: Reconstruction, trigger: int, pool: str) -> int | None:
+    for place in range(trigger - 1, max(trigger - SEARCH_LIMIT, 0) - 1, -1):
+        if not _is_account_event(history.events[place]):
+            continue
+        surplus = _Walk(history, place + 1, pool).known_surplus()
+        if surplus is not None and surplus > 0:
+            return place
+    return None
+
+
+class _Walk:
+    """A moment of the history (account, marks, rules) that moves forward and books each change to a term."""
+
+    def __init__(self, history: Reconstruction, place: int, pool: str) -> None:
+        self.history = history
+        self.pool = pool
+        self.terms: dict[str, Decimal] = {}
+        self.account = history.timeline.before(place)
+        self.rules = history.rules_at(history.events[place - 1].time_ms)
+        self.marks = history.marks.at(self.rules.contracts, place)
+
+    def known_surplus(self) -> Decimal | None:
+        try:
+            return self.surplus()
+        except (MissingMark, MissingIndex, MissingBrackets):
+            return None
+
+    def surplus(self) -> Decimal:
+        found = self._pool()
+        return found.surplus if found is not None else ZERO
+
+    def take(self, place: int) -> None:
+        """Pass event `place`: first its prices, then the rules of its day, then what it did."""
+        event = self.history.events[place]
+        self._move_marks(self.history.marks.at(self.rules.contracts, place + 1))
+        self._move_rules(self.history.rules_at(event.time_ms))
+        after = self.history.timeline.after(place)
+        if after is not self.account:
+            self._move_account(event, after)
+
+    def arrive(self, trigger: int, marks: Marks) -> None:
+        self._move_marks(self.history.marks.at(self.rules.contracts, trigger))
+        self._move_rules(self.history.rules_at(self.history.events[trigger].time_ms))
+        self._move_marks(marks)
+
+    def _pool(self) -> PoolTerms | None:
+        terms = margin(self.account, self.marks, self.rules)
+        return next((pool for pool in terms.pools if pool.name == self.pool), None)
+
+    def _move_marks(self, marks: Marks) -> None:
+        for symbol, price in sorted(marks.prices.items()):
+            if self.marks.prices.get(symbol) != price:
+                before = self._pool()
+                self.marks = self.marks.with_price(symbol, price)
+                self._book_with_brackets(f"mark {symbol}", before)
+        for asset, index in sorted(marks.indices.items()):
+            if self.marks.indices.get(asset) != index:
+                before = self._pool()
+                self.marks = Marks(self.marks.prices, {**self.marks.indices, asset: index})
+                self._book(f"index {asset}", before)
+
+    def _move_rules(self, rules: VenueRules) -> None:
+        if rules is not self.rules:
+            before = self._pool()
+            self.rules = rules
+            self._book(BRACKET_CHANGE, before)
+
+    def _move_account(self, event: AnyEvent, after: Account) -> None:
+        before = self._pool()
+        self.account = after
+        if isinstance(event, Fill):
+            self._book_fill(event, before)
+        elif isinstance(event, Flow):
+            self._book(FLOW_TERMS.get(event.category, event.category), before)
+        else:
+            self._book("margin moved" if isinstance(event, MarginMove) else "settings", before)
+
+    def _book(self, term: str, before: PoolTerms | None) -> None:
+        self._add(term, self.surplus() - (before.surplus if before is not None else ZERO))
+
+    def _book_with_brackets(self, term: str, before: PoolTerms | None) -> None:
+        after = self._pool()
+        crossed = -_beyond_rows(before, after)
+        total = (after.surplus if after else ZERO) - (before.surplus if before else ZERO)
+        self._add(BRACKET_CHANGE, crossed)
+        self._add(term, total - crossed)
+
+    def _book_fill(self, fill: Fill, before: PoolTerms | None) -> None:
+        """A fill changes maintenance (position size), pays a fee, and trades at its price instead of the mark."""
+        after = self._pool()
+        kept = (after.maintenance if after else ZERO) - (before.maintenance if before else ZERO)
+        gained = (after.balance if after else ZERO) - (before.balance if before else ZERO)
+        paid = -(fill.fee or ZERO) if self.pool.endswith(f":{fill.fee_asset}") else ZERO
+        self._add("position size", -kept)
+        self._add("fees", paid)
+        self._add("realised", gained - paid)
+
+    def _add(self, term: str, amount: Decimal) -> None:
+        if amount:
+            self.terms[term] = self.terms.get(term, ZERO) + amount
+
+
+def _beyond_rows(before: PoolTerms | None, after: PoolTerms | None) -> Decimal:
+    """By how much maintenance exceeds the lines of the rows that were in force before."""
+    if before is None or after is None:
+        return ZERO
+    rows = {terms.position.key: terms.bracket for terms in before.positions}
+    total = ZERO
+    for terms in after.positions:
+        row = rows.get(terms.position.key)
+        if row is not None:
+            total += (terms.maintenance - brackets.line(row, terms.notional)) * _weight(after, terms)
+    return total
+
+
+def _weight(pool: PoolTerms, terms: PositionTerms) -> Decimal:
+    return next(each.index.index for each in pool.assets if each.asset == terms.contract.margin_asset)
+
+
+def total(terms: Iterable[CauseTerm]) -> Decimal:
+    """The sum of the parts."""
+    return sum((term.amount for term in terms), ZERO)

@@ -1,0 +1,174 @@
+"""Printed against folded: the proof that the fold is the venue's.
+
+*Applied* values (wallet, cross wallet, position, accumulated PnL, isolated wallet) follow from printed fills, fees and
+flows and must agree digit for digit. *Derived* values (entry, and for each fill profit and fee recomputed from price,
+size and rate) must agree within 1e-8, or within what the printed digits of their inputs leave open. A value's first
+print in the files is its opening: it is listed, and counts for nothing.
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from margincall.core.account import Account
+from margincall.core.contract import entry_price
+from margincall.core.events import Fill, Source, Statement
+from margincall.core.fold import FillTerms, fill_terms
+from margincall.core.margin import cross_wallet
+from margincall.core.rounding import AMOUNT_UNIT, exact
+from margincall.core.rules import VenueRules
+from margincall.core.units import ZERO
+from margincall.forensics.opening import Known, Opening, about, key_of, printed_values
+from margincall.forensics.rulebook import RulesAt
+from margincall.forensics.timeline import Timeline
+
+APPLIED = ("wallet", "cross_wallet", "position", "accumulated_pnl", "isolated_wallet")
+DERIVED = ("entry", "realized", "fee")
+
+
+class Comparison(Struct, frozen=True):
+    """One printed value and what the fold gives. `counted` is false for openings and for values that imply an input."""
+
+    field: str
+    about: str
+    printed: Decimal
+    folded: Decimal
+    tolerance: Decimal
+    counted: bool
+    place: int
+    time_ms: int
+    source: Source
+
+    @property
+    def table(self) -> Literal["applied", "derived"]:
+        """The table the value belongs to."""
+        return "applied" if self.field in APPLIED else "derived"
+
+    @property
+    def difference(self) -> Decimal:
+        """Printed − folded."""
+        return self.printed - self.folded
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference lies within the tolerance (0 for applied values)."""
+        return abs(self.difference) <= self.tolerance
+
+
+class FillCheck(Struct, frozen=True):
+    """A fill beside what the rules derive for it."""
+
+    place: int
+    fill: Fill
+    terms: FillTerms
+
+
+class Compared(Struct, frozen=True):
+    """All comparisons in the order of the events, and each fill's derivation."""
+
+    comparisons: tuple[Comparison, ...]
+    fills: tuple[FillCheck, ...]
+    by_place: dict[int, list[Comparison]]
+
+    def at(self, place: int) -> list[Comparison]:
+        """The comparisons that the event at `place` allows."""
+        return self.by_place.get(place, [])
+
+
+@exact
+def compare(opening: Opening, timeline: Timeline, rules_at: RulesAt) -> Compared:
+    """Compare every printed value with the fold."""
+    found: list[Comparison] = []
+    fills = []
+    for place, (event, before, after) in enumerate(timeline.walk()):
+        if isinstance(event, Statement):
+            found += _statement(place, event, after, opening, rules_at(event.time_ms))
+        elif isinstance(event, Fill):
+            rules = rules_at(event.time_ms)
+            position = before.position((event.symbol, event.side))
+            terms = fill_terms(position, event, rules.contract(event.symbol), rules.fees)
+            fills.append(FillCheck(place, event, terms))
+            found += _fill(place, event, terms, opening)
+    by_place: dict[int, list[Comparison]] = {}
+    for comparison in found:
+        by_place.setdefault(comparison.place, []).append(comparison)
+    return Compared(tuple(found), tuple(fills), by_place)
+
+
+def _statement(
+    place: int, statement: Statement, account: Account, opening: Opening, rules: VenueRules
+) -> list[Comparison]:
+    found = []
+    for known, printed in printed_values(statement):
+        folded = folded_value(known, account, rules)
+        if folded is None:
+            continue
+        first = opening.first[known].place == place
+        symbol = known[1].partition(" ")[0]
+        implying = opening.leverage_from.get(symbol) == place and known[0] == "isolated_wallet"
+        implying = implying or (known[0] == "cross_wallet" and place in opening.leverage_from.values())
+        tolerance = AMOUNT_UNIT if known[0] == "entry" else ZERO
+        if known[0] == "entry":
+            tolerance = max(tolerance, opening.blurred.get(key_of(known[1]), ZERO), _entry_unit(known, rules))
+        found.append(
+            Comparison(
+                field=known[0],
+                about=known[1],
+                printed=printed,
+                folded=folded,
+                tolerance=tolerance,
+                counted=not first and not implying,
+                place=place,
+                time_ms=statement.time_ms,
+                source=statement.source,
+            )
+        )
+    return found
+
+
+def folded_value(known: Known, account: Account, rules: VenueRules) -> Decimal | None:
+    """What the fold gives for a printed value; none for the entry of a position that the fold holds flat."""
+    field, name = known
+    if field == "wallet":
+        return account.wallets.get(name, ZERO)
+    if field == "cross_wallet":
+        return cross_wallet(account, name, rules)
+    position = account.position(key_of(known[1]))
+    if field == "position":
+        return position.quantity
+    if field == "accumulated_pnl":
+        return position.realized
+    if field == "isolated_wallet":
+        return position.isolated_wallet
+    return entry_price(rules.contract(position.symbol), position.quantity, position.cost)
+
+
+def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening) -> list[Comparison]:
+    found = []
+    key = (fill.symbol, fill.side)
+    blur = opening.blurred.get(key, ZERO) * terms.closed
+    pairs: list[tuple[str, Decimal | None, Decimal | None, Decimal]] = [("fee", fill.fee, terms.fee, AMOUNT_UNIT)]
+    if key not in opening.unknown_entries:
+        pairs.insert(0, ("realized", fill.realized, terms.realized, AMOUNT_UNIT + blur))
+    for field, printed, derived, tolerance in pairs:
+        if printed is not None and derived is not None:
+            found.append(
+                Comparison(
+                    field=field,
+                    about=f"{about(fill)} trade {fill.trade_id}",
+                    printed=printed,
+                    folded=derived,
+                    tolerance=tolerance,
+                    counted=True,
+                    place=place,
+                    time_ms=fill.time_ms,
+                    source=fill.source,
+                )
+            )
+    return found
+
+
+def _entry_unit(known: Known, rules: VenueRules) -> Decimal:
+    places = rules.contract(known[1].partition(" ")[0]).entry_places
+    return Decimal(1).scaleb(-places)

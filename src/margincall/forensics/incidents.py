@@ -1,0 +1,216 @@
+"""Finds every liquidation and auto-deleveraging in a history.
+
+Markers, strongest first: client order ids `autoclose-…` and `adl_autoclose`, order type LIQUIDATION, execution
+CALCULATED (Binance documentation; facts in `docs/spec/incidents.md`); an INSURANCE_CLEAR without an order; a position
+that vanishes; a wallet that drops. The last three are indirect: they say that something was closed, not how.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from margincall.core.account import PositionSide
+from margincall.core.events import AnyEvent, CloseKind, Fill, Flow, Order, Statement
+from margincall.forensics.compare import Comparison
+from margincall.forensics.inferred import TAKEN_OVER
+
+Kind = Literal["liquidation", "adl", "indirect", "support"]
+AFTERMATH_MS = 60_000
+"""Clearance fee and takeover follow a liquidation order within this time (the venue states no bound: assumed)."""
+JUST_BEFORE_MS = 2_000
+"""Orders that expire because of a liquidation do so within this time before it (assumed)."""
+
+
+class Incident(Struct, frozen=True):
+    """One liquidation or deleveraging. `first` is the place of its first event: the account before it is the trigger's.
+
+    `last` is the place of the last event that belongs to it; `fills`, `clearances` and `cancelled` are places.
+    """
+
+    kind: Kind
+    symbol: str
+    side: PositionSide
+    time_ms: int
+    first: int
+    last: int
+    order: Order | None = None
+    order_id: str = ""
+    client_order_id: str = ""
+    fills: tuple[int, ...] = ()
+    clearances: tuple[int, ...] = ()
+    cancelled: tuple[int, ...] = ()
+    traces: tuple[str, ...] = ()
+
+
+def find_incidents(events: Sequence[AnyEvent], comparisons: Sequence[Comparison]) -> tuple[Incident, ...]:
+    """All incidents, in the order of their first events."""
+    groups = _forced_orders(events)
+    found = [_incident(key, places, events) for key, places in groups.items()]
+    found = _with_aftermath(found, events)
+    claimed = {place for incident in found for place in (*incident.fills, *incident.clearances)}
+    found += _indirect(events, comparisons, claimed, found)
+    found += [_support(place, event) for place, event in enumerate(events) if _is_support(event)]
+    return tuple(sorted(found, key=lambda incident: (incident.first, incident.symbol)))
+
+
+def _forced_orders(events: Sequence[AnyEvent]) -> dict[tuple[str, str, CloseKind], list[int]]:
+    groups: dict[tuple[str, str, CloseKind], list[int]] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, Fill | Order) and event.close in ("liquidation", "adl"):
+            if isinstance(event, Fill) and event.trade_id == TAKEN_OVER:
+                continue
+            name = event.order_id or event.client_order_id
+            groups.setdefault((event.symbol, name, event.close), []).append(place)
+    return groups
+
+
+def _incident(key: tuple[str, str, CloseKind], places: list[int], events: Sequence[AnyEvent]) -> Incident:
+    members = [event for place in places if isinstance(event := events[place], Fill | Order)]
+    orders = [event for event in members if isinstance(event, Order)]
+    limited = [order for order in orders if order.price]
+    fills = tuple(place for place in places if isinstance(events[place], Fill))
+    first = members[0]
+    return Incident(
+        kind="adl" if key[2] == "adl" else "liquidation",
+        symbol=key[0],
+        side=first.side,
+        time_ms=first.time_ms,
+        first=places[0],
+        last=places[-1],
+        order=limited[-1] if limited else orders[-1] if orders else None,
+        order_id=first.order_id,
+        client_order_id=next((event.client_order_id for event in members if event.client_order_id), ""),
+        fills=fills,
+    )
+
+
+def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> list[Incident]:
+    """Give each clearance fee and takeover to the last liquidation of its symbol before it."""
+    fills = {incident.first: list(incident.fills) for incident in found}
+    fees: dict[int, list[int]] = {incident.first: [] for incident in found}
+    for place, event in enumerate(events):
+        taken = isinstance(event, Fill) and event.trade_id == TAKEN_OVER
+        cleared = isinstance(event, Flow) and event.category == "insurance_clear"
+        if not taken and not cleared:
+            continue
+        assert isinstance(event, Fill | Flow)
+        owner = _owner(found, place, event)
+        if owner is not None:
+            (fills if taken else fees)[owner.first].append(place)
+    return [_completed(incident, fills[incident.first], fees[incident.first], events) for incident in found]
+
+
+def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Incident | None:
+    near = [
+        incident
+        for incident in found
+        if incident.kind == "liquidation"
+        and event.symbol in ("", incident.symbol)
+        and incident.first < place
+        and event.time_ms - incident.time_ms <= AFTERMATH_MS
+    ]
+    return near[-1] if near else None
+
+
+def _completed(incident: Incident, fills: list[int], fees: list[int], events: Sequence[AnyEvent]) -> Incident:
+    cancelled = tuple(
+        place
+        for place in range(max(incident.first - 1000, 0), min(incident.last + 1000, len(events)))
+        if isinstance(event := events[place], Order)
+        and event.expire_reason == "5"
+        and abs(event.time_ms - incident.time_ms) <= JUST_BEFORE_MS
+    )
+    return Incident(
+        kind=incident.kind,
+        symbol=incident.symbol,
+        side=incident.side,
+        time_ms=incident.time_ms,
+        first=incident.first,
+        last=max([incident.last, *fills, *fees]),
+        order=incident.order,
+        order_id=incident.order_id,
+        client_order_id=incident.client_order_id,
+        fills=tuple(sorted(fills)),
+        clearances=tuple(fees),
+        cancelled=cancelled,
+    )
+
+
+def _indirect(
+    events: Sequence[AnyEvent], comparisons: Sequence[Comparison], claimed: set[int], known: Sequence[Incident]
+) -> list[Incident]:
+    """Closings of which only traces are left: a takeover, a clearance fee or a wallet drop that no order explains."""
+    found: list[Incident] = []
+    for place, event in enumerate(events):
+        if place in claimed:
+            continue
+        if isinstance(event, Fill) and event.trade_id == TAKEN_OVER:
+            found.append(_trace(place, event, "a position vanished without a trade"))
+        elif isinstance(event, Flow) and event.category == "insurance_clear":
+            found.append(_trace(place, event, "a clearance fee (INSURANCE_CLEAR) without an order"))
+    for comparison in _wallet_drops(comparisons):
+        when = comparison.time_ms
+        if not any(abs(other.time_ms - when) <= AFTERMATH_MS for other in [*known, *found]):
+            text = f"the {comparison.about} wallet is printed {comparison.difference} away from its events"
+            found.append(Incident("indirect", "", "BOTH", when, comparison.place, comparison.place, traces=(text,)))
+    return _joined(found)
+
+
+def _trace(place: int, event: Fill | Flow, text: str) -> Incident:
+    taken = isinstance(event, Fill)
+    side: PositionSide = event.side or "BOTH"
+    return Incident(
+        kind="indirect",
+        symbol=event.symbol,
+        side=side,
+        time_ms=event.time_ms,
+        first=place,
+        last=place,
+        fills=(place,) if taken else (),
+        clearances=() if taken else (place,),
+        traces=(text,),
+    )
+
+
+def _joined(found: list[Incident]) -> list[Incident]:
+    """Traces of one symbol within the aftermath are one incident."""
+    joined: list[Incident] = []
+    for incident in sorted(found, key=lambda each: each.first):
+        last = joined[-1] if joined else None
+        close = last is not None and incident.time_ms - last.time_ms <= AFTERMATH_MS
+        if last is not None and close and incident.symbol in ("", last.symbol):
+            joined[-1] = Incident(
+                kind="indirect",
+                symbol=last.symbol,
+                side=last.side,
+                time_ms=last.time_ms,
+                first=last.first,
+                last=incident.last,
+                fills=last.fills + incident.fills,
+                clearances=last.clearances + incident.clearances,
+                traces=last.traces + incident.traces,
+            )
+        else:
+            joined.append(incident)
+    return joined
+
+
+def _wallet_drops(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Prints of a wallet that lie under the fold, where the gap was not there before."""
+    gap: dict[str, object] = {}
+    drops = []
+    for comparison in comparisons:
+        if comparison.field == "wallet" and comparison.counted:
+            if comparison.difference < 0 and gap.get(comparison.about) != comparison.difference:
+                drops.append(comparison)
+            gap[comparison.about] = comparison.difference
+    return drops
+
+
+def _is_support(event: AnyEvent) -> bool:
+    return isinstance(event, Statement) and event.origin == "support"
+
+
+def _support(place: int, event: AnyEvent) -> Incident:
+    return Incident("support", "", "BOTH", event.time_ms, place, place)

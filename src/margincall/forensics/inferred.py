@@ -1,0 +1,155 @@
+"""Events that the venue tells only by their result.
+
+* An update about MARGIN_TRANSFER prints the new isolated wallet, not the amount.
+* A changed margin type is printed with the position that has it.
+* A position that the insurance fund takes over vanishes: an update prints 0, and no fill says why.
+
+Each becomes an event of its own, so that the fold stays the only thing that changes an account. What is inferred this
+way is listed in the report: the print it comes from proves nothing.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.account import Account, Position
+from margincall.core.contract import Contract
+from margincall.core.events import AnyEvent, Fill, MarginMove, PositionPrint, Setting, Statement
+from margincall.core.fold import fold
+from margincall.core.rounding import exact
+from margincall.core.rules import VenueRules
+from margincall.core.units import ZERO
+from margincall.forensics.ordering import belongs
+from margincall.forensics.rulebook import RulesAt
+
+NEAR_MS = 2000
+"""A stated margin move this close to the update is the one that the update reports."""
+TAKEN_OVER = "taken-over"
+"""Trade id of an inferred fill: the venue printed no trade for it."""
+
+
+class Inferred(Struct, frozen=True):
+    """The events with the inferred ones in place, and the places (in the new list) of the inferred."""
+
+    events: tuple[AnyEvent, ...]
+    places: frozenset[int]
+
+
+@exact
+def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> Inferred:
+    """Insert what the statements imply: before a statement, or before the fill whose result it prints."""
+    stated = [event for event in events if isinstance(event, MarginMove)]
+    out: list[AnyEvent] = []
+    places: list[int] = []
+    account = earlier = opening
+    for event in events:
+        rules = rules_at(event.time_ms)
+        if isinstance(event, Statement):
+            before = out[-1] if out and isinstance(out[-1], Fill) and belongs(event, out[-1]) else None
+            settings = _margin_types(event, account) if event.origin == "update" else []
+            if settings and before is not None:
+                out.pop()
+                account = earlier
+            for extra in [*settings, *([before] if settings and before is not None else [])]:
+                if extra is not before:
+                    places.append(len(out))
+                out.append(extra)
+                account = fold(account, extra, rules)
+            for extra in [*_moves(event, account, stated), *_taken_over(event, account, before, rules)]:
+                places.append(len(out))
+                out.append(extra)
+                account = fold(account, extra, rules)
+        out.append(event)
+        earlier, account = account, fold(account, event, rules)
+    return Inferred(tuple(out), frozenset(places))
+
+
+def _margin_types(statement: Statement, account: Account) -> list[AnyEvent]:
+    return [
+        Setting(
+            time_ms=statement.time_ms,
+            source=statement.source,
+            seq=statement.seq,
+            symbol=printed.symbol,
+            margin=printed.margin,
+        )
+        for printed in statement.positions
+        if printed.margin is not None and printed.margin != account.position((printed.symbol, printed.side)).margin
+    ]
+
+
+def _moves(statement: Statement, account: Account, stated: Sequence[MarginMove]) -> list[AnyEvent]:
+    if statement.about != "MARGIN_TRANSFER":
+        return []
+    found: list[AnyEvent] = []
+    for printed in statement.positions:
+        wallet = account.position((printed.symbol, printed.side)).isolated_wallet
+        known = any(
+            move.symbol == printed.symbol and abs(move.time_ms - statement.time_ms) <= NEAR_MS for move in stated
+        )
+        if printed.isolated_wallet is not None and printed.isolated_wallet != wallet and not known:
+            found.append(
+                MarginMove(
+                    time_ms=statement.time_ms,
+                    source=statement.source,
+                    seq=statement.seq,
+                    symbol=printed.symbol,
+                    side=printed.side,
+                    asset="",
+                    amount=printed.isolated_wallet - wallet,
+                )
+            )
+    return found
+
+
+def _taken_over(statement: Statement, account: Account, before: Fill | None, rules: VenueRules) -> list[AnyEvent]:
+    """A position printed as 0 that the fold still holds, where no fill of the trader's own explains it."""
+    if before is not None and before.close != "liquidation":
+        return []
+    gone = [position for printed in statement.positions if (position := _vanished(printed, account)) is not None]
+    found: list[AnyEvent] = []
+    for position in gone:
+        contract = rules.contract(position.symbol)
+        realized = _wallet_change(statement, account, contract) if len(gone) == 1 else None
+        price = closing_price(contract, position, realized or ZERO)
+        if price is None:
+            continue
+        found.append(
+            Fill(
+                time_ms=statement.time_ms,
+                source=statement.source,
+                seq=statement.seq,
+                symbol=position.symbol,
+                side=position.side,
+                quantity=-position.quantity,
+                price=price,
+                trade_id=TAKEN_OVER,
+                fee=ZERO,
+                realized=realized,
+                close="liquidation",
+            )
+        )
+    return found
+
+
+def _vanished(printed: PositionPrint, account: Account) -> Position | None:
+    position = account.position((printed.symbol, printed.side))
+    return position if printed.quantity == 0 and position.quantity else None
+
+
+def _wallet_change(statement: Statement, account: Account, contract: Contract) -> Decimal | None:
+    for printed in statement.balances:
+        if printed.asset == contract.margin_asset and printed.wallet is not None:
+            return printed.wallet - account.wallets.get(printed.asset, ZERO)
+    return None
+
+
+def closing_price(contract: Contract, position: Position, realized: Decimal) -> Decimal | None:
+    """The price at which closing the whole position books `realized`; none if no positive price does."""
+    size = position.quantity * contract.contract_size
+    if contract.is_inverse:
+        worth = position.cost - realized
+        return size / worth if worth * size > 0 else None
+    price = (position.cost + realized) / size
+    return price if price > 0 else None

@@ -1,0 +1,117 @@
+"""What the files say about prices: every mark and index they hold, with its time and how it is known."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from margincall.core.account import Account, AssetIndex, Marks, Position
+from margincall.core.contract import Contract
+from margincall.core.events import AnyEvent, IndexPrice, MarkPrice, PositionPrint, Source, Statement
+from margincall.core.rounding import exact
+from margincall.core.units import Price
+
+How = Literal["published", "printed with the position", "implied by unrealised PnL"]
+FRESH_MS = 5000
+"""The venue publishes marks every 1 or 3 seconds; an older one is not the mark of the moment."""
+
+
+class MarkPoint(Struct, frozen=True):
+    """One mark: when, how known, and from which event (place in the history)."""
+
+    time_ms: int
+    place: int
+    price: Price
+    how: How
+    source: Source
+
+
+class MarkLine(Struct, frozen=True):
+    """All marks per symbol and indices per asset, in the order of the history."""
+
+    marks: dict[str, list[MarkPoint]]
+    indices: dict[str, list[tuple[int, AssetIndex]]]
+
+    def latest(self, symbol: str, place: int) -> MarkPoint | None:
+        """The last mark of `symbol` before event `place`."""
+        points = self.marks.get(symbol, [])
+        found = bisect_right(points, place - 1, key=_place)
+        return points[found - 1] if found else None
+
+    def following(self, symbol: str, place: int) -> MarkPoint | None:
+        """The first mark of `symbol` at or after event `place`."""
+        points = self.marks.get(symbol, [])
+        found = bisect_right(points, place - 1, key=_place)
+        return points[found] if found < len(points) else None
+
+    def at(self, symbols: Iterable[str], place: int) -> Marks:
+        """The last known price of each symbol and asset before event `place`; unknown ones are left out."""
+        prices = {symbol: point.price for symbol in symbols if (point := self.latest(symbol, place)) is not None}
+        indices = {}
+        for asset, points in self.indices.items():
+            found = bisect_right(points, place - 1, key=_first)
+            if found:
+                indices[asset] = points[found - 1][1]
+        return Marks(prices, indices)
+
+
+@exact
+def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict[str, Contract]) -> MarkLine:
+    """Collect prices from published marks, printed positions and printed unrealised PnL."""
+    line = MarkLine({}, {})
+    for place, (event, _, account) in enumerate(walk):
+        if isinstance(event, MarkPrice):
+            _add(line, event.symbol, MarkPoint(event.time_ms, place, Price(event.price), "published", event.source))
+        elif isinstance(event, IndexPrice):
+            index = AssetIndex(event.index, event.bid, event.ask)
+            line.indices.setdefault(event.asset, []).append((place, index))
+        elif isinstance(event, Statement):
+            for printed in event.positions:
+                _printed(line, place, event, printed, account, contracts)
+    return line
+
+
+def _printed(
+    line: MarkLine,
+    place: int,
+    statement: Statement,
+    printed: PositionPrint,
+    account: Account,
+    contracts: dict[str, Contract],
+) -> None:
+    if printed.mark:
+        price = Price(printed.mark)
+        point = MarkPoint(statement.time_ms, place, price, "printed with the position", statement.source)
+        _add(line, printed.symbol, point)
+        return
+    position = account.position((printed.symbol, printed.side))
+    if printed.unrealized is None or not printed.quantity or printed.quantity != position.quantity:
+        return
+    implied = implied_mark(contracts[printed.symbol], position, printed.unrealized)
+    if implied is not None:
+        point = MarkPoint(statement.time_ms, place, implied, "implied by unrealised PnL", statement.source)
+        _add(line, printed.symbol, point)
+
+
+def implied_mark(contract: Contract, position: Position, unrealized: Decimal) -> Price | None:
+    """The mark at which `position` shows `unrealized`; none if no positive price does."""
+    size = position.quantity * contract.contract_size
+    if contract.is_inverse:
+        worth = position.cost - unrealized
+        return Price(size / worth) if worth * size > 0 else None
+    price = (position.cost + unrealized) / size
+    return Price(price) if price > 0 else None
+
+
+def _add(line: MarkLine, symbol: str, point: MarkPoint) -> None:
+    line.marks.setdefault(symbol, []).append(point)
+
+
+def _place(point: MarkPoint) -> int:
+    return point.place
+
+
+def _first(pair: tuple[int, AssetIndex]) -> int:
+    return pair[0]

@@ -1,0 +1,268 @@
+"""How an account stood when its files begin, solved from the first print of each value.
+
+Files rarely begin at an account's first day. Wallets are additive: the opening wallet is the first print less all that
+was applied until then. A position's quantity likewise. Its cost basis changes by a chain of affine steps, so it is
+solved from the first printed entry. A file's first print of a value is thereby its opening, and proves nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from margincall.core.account import SIDES, Account, MarginType, Position, PositionKey
+from margincall.core.contract import value
+from margincall.core.events import AnyEvent, Fill, Flow, PositionPrint, Setting, Statement
+from margincall.core.fold import fill_terms, fold, open_account
+from margincall.core.margin import cross_wallet
+from margincall.core.rounding import exact
+from margincall.core.rules import VenueRules
+from margincall.core.units import ZERO, Collateral, Price, Quantity
+from margincall.forensics.rulebook import RulesAt
+
+Known = tuple[str, str]
+"""A printed value: field and what it is about, such as ("wallet", "USDT") or ("entry", "BTCUSDT BOTH")."""
+
+
+class FirstPrint(Struct, frozen=True):
+    """Where a value is printed first."""
+
+    place: int
+    amount: Decimal
+
+
+class Opening(Struct, frozen=True):
+    """The account before the first event, and what it rests on.
+
+    `first` maps each printed value to its first print. `leverage_from` names symbols whose leverage no event states:
+    it follows from the first isolated print at that place. `blurred` maps positions whose opening cost comes from a
+    printed entry to one unit of that entry; `unknown_entries` are open at the start without any printed entry.
+    `unknown_wallets` are assets that move but are never printed: their opening is taken as 0.
+    """
+
+    account: Account
+    first: Mapping[Known, FirstPrint]
+    leverage_from: Mapping[str, int]
+    blurred: Mapping[PositionKey, Decimal]
+    unknown_entries: frozenset[PositionKey]
+    unknown_wallets: tuple[str, ...]
+
+
+@exact
+def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
+    """Solve the opening account from events in which statements follow their fills."""
+    rules = rules_at(events[0].time_ms if events else 0)
+    first = first_prints(events)
+    margins = _first_margins(events)
+    stated = _stated_leverage(events)
+    implied = _implied_leverage(events, margins, stated, rules)
+    blurred: dict[PositionKey, Decimal] = {}
+    unknown: set[PositionKey] = set()
+    positions = []
+    for key, fills in _fills_by_key(events).items():
+        position = _opening_position(key, fills, first, margins.get(key[0], "cross"), rules)
+        positions.append(position)
+        if position.quantity:
+            entry = first.get(("entry", about(position)))
+            if entry is None:
+                unknown.add(key)
+            else:
+                blurred[key] = _unit(entry.amount)
+    relative = structs.replace(
+        open_account({}, tuple(positions), contracts=rules.contracts),
+        leverage={**stated, **{symbol: leverage for symbol, (leverage, _) in implied.items()}},
+        margin_types=margins,
+    )
+    account = _with_first_prints(relative, events, first, rules_at)
+    moved = _moved_assets(events, rules)
+    return Opening(
+        account=account,
+        first=first,
+        leverage_from={symbol: place for symbol, (_, place) in implied.items()},
+        blurred=blurred,
+        unknown_entries=frozenset(unknown),
+        unknown_wallets=tuple(sorted(asset for asset in moved if ("wallet", asset) not in first)),
+    )
+
+
+def first_prints(events: Sequence[AnyEvent]) -> dict[Known, FirstPrint]:
+    """The first print of each wallet and position value."""
+    first: dict[Known, FirstPrint] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, Statement):
+            for known, amount in printed_values(event):
+                first.setdefault(known, FirstPrint(place, amount))
+    return first
+
+
+def printed_values(statement: Statement) -> list[tuple[Known, Decimal]]:
+    """The wallet and position values that a statement prints. The entry of a flat position is not a value."""
+    found: list[tuple[Known, Decimal | None]] = []
+    for balance in statement.balances:
+        found.append((("wallet", balance.asset), balance.wallet))
+        found.append((("cross_wallet", balance.asset), balance.cross_wallet))
+    for position in statement.positions:
+        name = about(position)
+        found.append((("position", name), position.quantity))
+        found.append((("entry", name), position.entry if position.quantity else None))
+        found.append((("accumulated_pnl", name), position.realized))
+        if position.margin == "isolated" and position.quantity:
+            found.append((("isolated_wallet", name), position.isolated_wallet))
+    return [(known, amount) for known, amount in found if amount is not None]
+
+
+def about(position: PositionPrint | Position | Fill) -> str:
+    """How reports name a position: symbol and side."""
+    return f"{position.symbol} {position.side}"
+
+
+def key_of(name: str) -> PositionKey:
+    """The position that `about` named."""
+    symbol, _, side = name.partition(" ")
+    return symbol, SIDES[side]
+
+
+def _opening_position(
+    key: PositionKey,
+    fills: list[tuple[int, Fill]],
+    first: Mapping[Known, FirstPrint],
+    margin: MarginType,
+    rules: VenueRules,
+) -> Position:
+    name = f"{key[0]} {key[1]}"
+    printed = first.get(("position", name))
+    before = [fill for place, fill in fills if printed is None or place < printed.place]
+    moved = sum((fill.quantity for fill in before), ZERO)
+    quantity = Quantity(printed.amount - moved if printed is not None else ZERO)
+    position = Position(key[0], key[1], quantity=quantity, margin=margin)
+    entry = first.get(("entry", name))
+    if quantity and entry is not None:
+        until = [fill for place, fill in fills if place < entry.place]
+        position = structs.replace(position, cost=_opening_cost(position, until, Price(entry.amount), rules))
+    return position
+
+
+def _opening_cost(position: Position, fills: list[Fill], entry: Price, rules: VenueRules) -> Decimal:
+    """The cost that leads to `entry` after `fills`: their effect on the cost is affine, so two runs solve it."""
+    quantity, from_zero = _run_cost(position, ZERO, fills, rules)
+    _, from_one = _run_cost(position, Decimal(1), fills, rules)
+    slope = from_one - from_zero
+    target = value(rules.contract(position.symbol), quantity, entry)
+    return (target - from_zero) / slope if slope else ZERO
+
+
+def _run_cost(position: Position, cost: Decimal, fills: list[Fill], rules: VenueRules) -> tuple[Quantity, Decimal]:
+    contract = rules.contract(position.symbol)
+    position = structs.replace(position, cost=cost)
+    for fill in fills:
+        terms = fill_terms(position, fill, contract, rules.fees)
+        quantity = Quantity(position.quantity + fill.quantity)
+        position = structs.replace(position, quantity=quantity, cost=terms.cost_left)
+    return position.quantity, position.cost
+
+
+def _with_first_prints(
+    relative: Account, events: Sequence[AnyEvent], first: Mapping[Known, FirstPrint], rules_at: RulesAt
+) -> Account:
+    """Fold from empty wallets until every first print is passed; what is missing there was there at the opening."""
+    due: dict[int, list[Known]] = {}
+    for known, printed in first.items():
+        due.setdefault(printed.place, []).append(known)
+    wallets: dict[str, Decimal] = {}
+    positions = dict(relative.positions)
+    account = relative
+    for place, event in enumerate(events[: max(due, default=-1) + 1]):
+        rules = rules_at(event.time_ms)
+        account = fold(account, event, rules)
+        for field, name in due.get(place, ()):
+            missing = first[field, name].amount
+            if field == "wallet":
+                wallets[name] = missing - account.wallets.get(name, ZERO)
+            elif field == "cross_wallet" and ("wallet", name) not in first:
+                wallets[name] = missing - cross_wallet(account, name, rules)
+            elif field in ("accumulated_pnl", "isolated_wallet"):
+                key = key_of(name)
+                now, opened = account.position(key), positions.get(key, relative.position(key))
+                if field == "accumulated_pnl":
+                    opened = structs.replace(opened, realized=missing - now.realized)
+                elif relative.position(key).quantity:
+                    opened = structs.replace(opened, isolated_wallet=Collateral(missing - now.isolated_wallet))
+                positions[key] = opened
+    opening = open_account(wallets, tuple(positions.values()), contracts=rules_at(0).contracts)
+    return structs.replace(opening, leverage=relative.leverage, margin_types={**relative.margin_types})
+
+
+def _fills_by_key(events: Iterable[AnyEvent]) -> dict[PositionKey, list[tuple[int, Fill]]]:
+    """Fills per position, and an empty list for positions that are only printed."""
+    found: dict[PositionKey, list[tuple[int, Fill]]] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, Fill):
+            found.setdefault((event.symbol, event.side), []).append((place, event))
+        elif isinstance(event, Statement):
+            for printed in event.positions:
+                found.setdefault((printed.symbol, printed.side), [])
+    return found
+
+
+def _first_margins(events: Iterable[AnyEvent]) -> dict[str, MarginType]:
+    """The margin type at the start: of the first print, or the opposite of the first change."""
+    margins: dict[str, MarginType] = {}
+    for event in events:
+        if isinstance(event, Statement):
+            for printed in event.positions:
+                if printed.margin is not None:
+                    margins.setdefault(printed.symbol, printed.margin)
+        elif isinstance(event, Setting) and event.margin is not None:
+            margins.setdefault(event.symbol, "cross" if event.margin == "isolated" else "isolated")
+    return margins
+
+
+def _stated_leverage(events: Iterable[AnyEvent]) -> dict[str, int]:
+    """The first leverage that a snapshot prints per symbol; changes come as events."""
+    stated: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, Statement):
+            for printed in event.positions:
+                if printed.leverage is not None:
+                    stated.setdefault(printed.symbol, printed.leverage)
+    return stated
+
+
+def _implied_leverage(
+    events: Sequence[AnyEvent], margins: Mapping[str, MarginType], stated: Mapping[str, int], rules: VenueRules
+) -> dict[str, tuple[int, int]]:
+    """Leverage that the first isolated print implies when it follows the fill that opened the position:
+    `value / (isolated wallet + fee)`, with the place of that print."""
+    changed = {event.symbol for event in events if isinstance(event, Setting) and event.leverage is not None}
+    implied: dict[str, tuple[int, int]] = {}
+    for place, event in enumerate(events):
+        before = events[place - 1] if place else None
+        if not isinstance(event, Statement) or not isinstance(before, Fill):
+            continue
+        for printed in event.positions:
+            known = printed.symbol in implied or printed.symbol in stated or printed.symbol in changed
+            if known or margins.get(printed.symbol) != "isolated" or printed.quantity != before.quantity:
+                continue
+            margin = (printed.isolated_wallet or ZERO) + (before.fee or ZERO)
+            worth = abs(value(rules.contract(printed.symbol), Quantity(before.quantity), Price(before.price)))
+            if printed.symbol == before.symbol and margin > 0:
+                implied[printed.symbol] = (int((worth / margin).to_integral_value()), place)
+    return implied
+
+
+def _moved_assets(events: Iterable[AnyEvent], rules: VenueRules) -> set[str]:
+    moved: set[str] = set()
+    for event in events:
+        if isinstance(event, Fill):
+            moved.add(rules.contract(event.symbol).margin_asset)
+            moved |= {event.fee_asset} if event.fee_asset is not None and event.fee else set()
+        elif isinstance(event, Flow):
+            moved |= set(event.applied)
+    return moved
+
+
+def _unit(printed: Decimal) -> Decimal:
+    """One unit of the last printed digit, at least that of five decimals (JSON numbers lose trailing zeros)."""
+    exponent = printed.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(1).scaleb(max(min(exponent, 0), -8) if exponent < -5 else -5)

@@ -1,0 +1,69 @@
+"""The rules in force at a moment: contracts of the symbols at hand, fee rates of the day, bracket tables of the day."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from msgspec import Struct, structs
+
+from margincall.core.brackets import BracketTable
+from margincall.core.contract import Contract
+from margincall.core.rules import FeeRates, MissingContract, VenueRules
+from margincall.venues.book import BracketBook
+from margincall.venues.registry import contract_of, rules_of, venue_of
+
+RulesAt = Callable[[int], VenueRules]
+"""The rules in force at a time in milliseconds."""
+
+
+def day_of(time_ms: int) -> str:
+    """The UTC day of a time, as ISO text."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
+
+
+class UsedTable(Struct, frozen=True):
+    """The table used for a symbol, whether a table was in force that day, and the next later one."""
+
+    table: BracketTable | None
+    later: BracketTable | None
+    certainty: str
+
+
+class Rulebook:
+    """Rules per day for one account's symbols; a symbol that no venue lists is left out and named in `unknown`."""
+
+    def __init__(self, symbols: Iterable[str], book: BracketBook, fees: FeeRates | None = None) -> None:
+        """`book` holds all bracket tables known; `fees` replaces the schedule of regular users."""
+        self.fees = fees
+        self.contracts: dict[str, Contract] = {}
+        self.unknown: list[str] = []
+        for symbol in sorted(set(symbols)):
+            try:
+                self.contracts[symbol] = contract_of(symbol)
+            except MissingContract:
+                self.unknown.append(symbol)
+        self.venue = venue_of(next(iter(self.contracts))) if self.contracts else "binance_usdm"
+        self.book = book
+        self._by_day: dict[str, VenueRules] = {}
+
+    def at(self, time_ms: int) -> VenueRules:
+        """The rules in force at a time. Symbols without a table in force use the earliest later one (flagged by `used`)."""
+        day = day_of(time_ms)
+        if day not in self._by_day:
+            tables: Mapping[str, BracketTable] = {
+                symbol: used.table
+                for symbol in self.contracts
+                if (used := self.used(symbol, time_ms)).table is not None
+            }
+            rules = rules_of(self.venue, self.contracts, tables, day=day)
+            self._by_day[day] = rules if self.fees is None else structs.replace(rules, fees=self.fees)
+        return self._by_day[day]
+
+    def with_fees(self, fees: FeeRates) -> "Rulebook":
+        """The same rulebook with the account's own fee rates."""
+        return Rulebook(self.contracts, self.book, fees)
+
+    def used(self, symbol: str, time_ms: int) -> UsedTable:
+        """Which table serves `symbol` at a time, and how sure that is ("dated", "only_later", "none")."""
+        selection = self.book.select(symbol, day_of(time_ms))
+        table = selection.table if selection.table is not None else selection.later
+        return UsedTable(table, selection.later, selection.certainty)

@@ -1,0 +1,1 @@
+"""Readers: files in, events and problems out."""

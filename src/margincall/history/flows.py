@@ -1,0 +1,237 @@
+"""Rows of the income history against what is known already: fills, and the flows of a stream.
+
+The income history lists every change of a wallet again, later and by type. A row that belongs to a known fill or flow
+completes it and is not applied a second time.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from msgspec import Struct
+
+from margincall.core.events import Fill, Flow, MarginMove, Statement
+from margincall.core.units import ZERO
+from margincall.history.messages import Placed, changed, contradiction
+from margincall.wire.problems import Problem
+
+WINDOW_MS = 60_000
+"""How far apart two sources may stamp one flow."""
+TRANSFER_WINDOW_MS = 10_000
+"""The same for transfers, of which equal amounts follow each other soonest."""
+CLOSE_MS = 1_000
+"""Flows this close are matched before those further apart."""
+
+Timed = TypeVar("Timed", bound=Placed)
+
+
+class Matched(Struct, frozen=True):
+    """Events after a match: those kept, those found to repeat them, and contradictions."""
+
+    kept: list[Placed]
+    repeated: list[Placed]
+    problems: list[Problem]
+
+
+def with_income(fills: Sequence[Placed], flows: Sequence[Placed]) -> tuple[list[Placed], Matched]:
+    """Fills with the fees and profits that the income history knows of them, and the flows that are left.
+
+    REALIZED_PNL and COMMISSION rows name the trade. Where the fill prints the value already the row must agree.
+    """
+    found = list(fills)
+    known: dict[tuple[str, str], list[int]] = {}
+    for index, placed in enumerate(found):
+        if isinstance(placed.event, Fill) and placed.event.trade_id:
+            known.setdefault((placed.event.symbol, placed.event.trade_id), []).append(index)
+    matched = Matched([], [], [])
+    told: set[tuple[int, str]] = set()
+    for placed in flows:
+        flow = _flow(placed)
+        indices = known.get((flow.symbol, flow.trade_id), []) if flow.category in ("commission", "realized_pnl") else []
+        if placed.stream or not indices:
+            matched.kept.append(placed)
+            continue
+        matched.repeated.append(placed)
+        free = [index for index in indices if (index, flow.category) not in told]
+        index = min(free or indices, key=lambda each: _misfit(found[each].event, flow))
+        told.add((index, flow.category))
+        found[index] = _completed(found[index], flow, matched.problems)
+    return found, matched
+
+
+def _misfit(event: object, flow: Flow) -> int:
+    """0 for a fill that agrees with the row, 1 for one that prints no value, 2 for one that differs."""
+    assert isinstance(event, Fill)
+    printed, row = _printed(event, flow)
+    return 1 if printed is None else 0 if printed == row else 2
+
+
+def _printed(fill: Fill, flow: Flow) -> tuple[Decimal | None, Decimal]:
+    """The fill's own value and the row's, both in the fill's sign: a fee is positive if paid, income negative."""
+    amount = sum(flow.applied.values(), ZERO)
+    return (fill.fee, -amount) if flow.category == "commission" else (fill.realized, amount)
+
+
+def _completed(placed: Placed, flow: Flow, problems: list[Problem]) -> Placed:
+    fill = placed.event
+    assert isinstance(fill, Fill)
+    printed, row = _printed(fill, flow)
+    asset = next(iter(flow.applied), None)
+    is_fee = flow.category == "commission"
+    what = f"trade {fill.trade_id} of {fill.symbol}: {'fee' if is_fee else 'realized profit'}"
+    if printed is not None and printed != row:
+        problems.append(contradiction(what, (fill, printed), (flow, row)))
+    elif is_fee and fill.fee_asset not in (None, asset):
+        problems.append(contradiction(f"{what} asset", (fill, fill.fee_asset), (flow, asset)))
+    if printed is not None:
+        return placed
+    return changed(placed, {"fee": row, "fee_asset": asset} if is_fee else {"realized": row})
+
+
+def without_doubles(flows: Sequence[Placed]) -> Matched:
+    """Each flow once: rows of answers by type and transaction id, then rows against the flows of a stream, one to one.
+
+    What a row adds (transaction id, symbol) goes to the flow of the stream.
+    """
+    stream = [placed for placed in flows if placed.stream]
+    rows = _distinct_rows([placed for placed in flows if not placed.stream])
+    left_stream, left_rows = _ordered(stream), _ordered(rows.kept)
+    kept: list[Placed] = []
+    repeated = list(rows.repeated)
+    for closest in (True, False):
+        pairs, left_stream, left_rows = _paired(left_stream, left_rows, closest)
+        kept.extend(_with_row(one, other) for one, other in pairs)
+        repeated.extend(other for _, other in pairs)
+    summed = _summed(left_stream, left_rows)
+    repeated.extend(summed)
+    numbers = {placed.place for placed in summed}
+    left_rows = [placed for placed in left_rows if placed.place not in numbers]
+    return Matched([*kept, *left_stream, *left_rows], repeated, rows.problems)
+
+
+def _distinct_rows(rows: Sequence[Placed]) -> Matched:
+    """`tranId` is unique per income type and account (documentation); a second amount under it is a contradiction."""
+    seen: dict[object, Placed] = {}
+    found = Matched([], [], [])
+    for placed in rows:
+        flow = _flow(placed)
+        assets = tuple(sorted(flow.applied))
+        key = (flow.reason, flow.tran_id, flow.symbol, flow.trade_id, assets) if flow.tran_id else placed.place
+        first = seen.setdefault(key, placed)
+        if first is placed:
+            found.kept.append(placed)
+            continue
+        found.repeated.append(placed)
+        amounts = [" ".join(f"{amount} {asset}" for asset, amount in _amounts(each)) for each in (first, placed)]
+        what = f"income {flow.reason} {flow.tran_id}"
+        found.problems.append(contradiction(what, (first.event, amounts[0]), (flow, amounts[1])))
+    return found
+
+
+def _paired(
+    stream: Sequence[Placed], rows: Sequence[Placed], closest: bool
+) -> tuple[list[tuple[Placed, Placed]], list[Placed], list[Placed]]:
+    """Pairs of equal category, asset and amount near in time, and what is left of both."""
+    waiting: dict[object, list[Placed]] = {}
+    for placed in rows:
+        waiting.setdefault(_kind(placed), []).append(placed)
+    pairs: list[tuple[Placed, Placed]] = []
+    left: list[Placed] = []
+    by_kind: dict[object, list[Placed]] = {}
+    for placed in stream:
+        by_kind.setdefault(_kind(placed), []).append(placed)
+    for kind, ours in by_kind.items():
+        window = CLOSE_MS if closest else _window(ours[0])
+        found = in_step(ours, waiting.get(kind, []), window)
+        pairs.extend(found)
+        taken = {one.place for one, _ in found}
+        left.extend(placed for placed in ours if placed.place not in taken)
+    used = {other.place for _, other in pairs}
+    return pairs, _ordered(left), [placed for placed in rows if placed.place not in used]
+
+
+def in_step(ours: Sequence[Placed], theirs: Sequence[Placed], window_ms: int) -> list[tuple[Placed, Placed]]:
+    """Pairs of two lists in order of time, each at most `window_ms` apart: as many as there can be."""
+    pairs: list[tuple[Placed, Placed]] = []
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        apart = theirs[j].event.time_ms - ours[i].event.time_ms
+        if abs(apart) <= window_ms:
+            pairs.append((ours[i], theirs[j]))
+        i += apart >= -window_ms
+        j += apart <= window_ms
+    return pairs
+
+
+def _summed(stream: Sequence[Placed], rows: Sequence[Placed]) -> list[Placed]:
+    """Funding rows that a stream printed as one sum: a cross account's funding can come without its symbols."""
+    used: set[tuple[int, int, int]] = set()
+    found: list[Placed] = []
+    for placed in stream:
+        if _flow(placed).category != "funding":
+            continue
+        near = [each for each in rows if _is_near(placed, each) and each.place not in used]
+        ours = [each for each in stream if _is_near(placed, each)]
+        if near and _total(near) == _total(ours):
+            found.extend(near)
+            used.update(each.place for each in near)
+    return found
+
+
+def _is_near(placed: Placed, other: Placed) -> bool:
+    one, two = _flow(placed), _flow(other)
+    is_alike = one.category == two.category and set(one.applied) == set(two.applied)
+    return is_alike and abs(one.time_ms - two.time_ms) <= WINDOW_MS
+
+
+def _total(flows: Iterable[Placed]) -> Decimal:
+    return sum((amount for placed in flows for _, amount in _amounts(placed)), ZERO)
+
+
+def _with_row(placed: Placed, row: Placed) -> Placed:
+    """The stream's flow with what only the row prints."""
+    flow, other = _flow(placed), _flow(row)
+    names = ("symbol", "tran_id", "trade_id")
+    return changed(placed, {name: getattr(other, name) for name in names if not getattr(flow, name)})
+
+
+def moved_with(moves: Sequence[Placed], statements: Sequence[Placed]) -> list[Placed]:
+    """Margin moves of an answer at the time of the stream's MARGIN_TRANSFER statement that shows them, so that the
+    statement follows its move and nobody infers it again."""
+    shown: dict[object, list[Placed]] = {}
+    for placed in _ordered(statements):
+        event = placed.event
+        if placed.stream and isinstance(event, Statement) and event.about == "MARGIN_TRANSFER":
+            for found in event.positions:
+                shown.setdefault((found.symbol, found.side), []).append(placed)
+    by_position: dict[object, list[Placed]] = {}
+    for placed in _ordered(moves):
+        if isinstance(placed.event, MarginMove):
+            by_position.setdefault((placed.event.symbol, placed.event.side), []).append(placed)
+    times = {
+        move.place: statement.event.time_ms
+        for key, ours in by_position.items()
+        for move, statement in in_step(ours, shown.get(key, []), TRANSFER_WINDOW_MS)
+    }
+    return [changed(placed, {"time_ms": times.get(placed.place, placed.event.time_ms)}) for placed in moves]
+
+
+def _kind(placed: Placed) -> object:
+    return _flow(placed).category, _amounts(placed)
+
+
+def _amounts(placed: Placed) -> tuple[tuple[str, Decimal], ...]:
+    return tuple(sorted(_flow(placed).applied.items()))
+
+
+def _window(placed: Placed) -> int:
+    return TRANSFER_WINDOW_MS if _flow(placed).category == "transfer" else WINDOW_MS
+
+
+def _ordered(placed: Iterable[Placed]) -> list[Placed]:
+    return sorted(placed, key=lambda each: (each.event.time_ms, each.place))
+
+
+def _flow(placed: Placed) -> Flow:
+    assert isinstance(placed.event, Flow)
+    return placed.event

@@ -1,0 +1,93 @@
+"""What one file says, message by message in the order of the file, and what a merge does with single events."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, structs
+
+from margincall.core.events import AnyEvent, Source
+from margincall.venues.book import DatedTable
+from margincall.wire.kinds import Unmodelled
+from margincall.wire.problems import Problem, excerpt
+from margincall.wire.row import place_of
+
+Place = tuple[int, int, int]
+"""Rank of the file, number of the message in the file, number of the event in the message."""
+
+
+class Message(Struct, frozen=True):
+    """The events of one message of a stream, or of one row or answer of the API, in the venue's order.
+
+    `number` counts the messages of its file. A message of a stream is the venue's own word at that moment (`stream`);
+    a row of an answer says the same later.
+    """
+
+    number: int
+    events: tuple[AnyEvent, ...]
+    stream: bool
+
+    @property
+    def source(self) -> Source:
+        """Where it was read."""
+        return self.events[0].source
+
+
+class SourceFile(Struct, frozen=True):
+    """A file that was read: its size in bytes, and how many events of each kind it gave."""
+
+    file: str
+    size: int
+    counts: Mapping[str, int]
+
+
+class FileReading(Struct, frozen=True):
+    """Everything that one file says, before it is merged with others."""
+
+    source: SourceFile
+    messages: tuple[Message, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unmodelled: tuple[Unmodelled, ...] = ()
+    tables: tuple[DatedTable, ...] = ()
+
+
+class Placed(Struct, frozen=True):
+    """One event on its way through a merge: whether a stream said it, and its place among events of equal time."""
+
+    event: AnyEvent
+    stream: bool
+    place: Place
+
+
+class Agreed(Struct, frozen=True):
+    """What two accounts of one thing come to: fields to change in the first, and where they contradict each other."""
+
+    changes: Mapping[str, object]
+    problems: tuple[Problem, ...]
+
+
+def agreed(what: str, first: AnyEvent, other: AnyEvent, *, compared: Iterable[str], completed: Iterable[str]) -> Agreed:
+    """`first` completed by `other` where it says nothing (none or ""); a difference in any field is a contradiction."""
+    completing = tuple(completed)
+    changes: dict[str, object] = {}
+    problems: list[Problem] = []
+    for name in (*compared, *completing):
+        mine, theirs = getattr(first, name), getattr(other, name)
+        if theirs is None or theirs == "" or mine == theirs:
+            continue
+        if (mine is None or mine == "") and name in completing:
+            changes[name] = theirs
+        else:
+            problems.append(contradiction(f"{what}: {name.replace('_', ' ')}", (first, mine), (other, theirs)))
+    return Agreed(changes, tuple(problems))
+
+
+def contradiction(what: str, first: tuple[AnyEvent, object], other: tuple[AnyEvent, object]) -> Problem:
+    """Two sources that print different values for one thing; the first is used."""
+    (event, mine), (against, theirs) = first, other
+    source = against.source
+    message = f"{what} is {excerpt(mine)} in {event.source}, but {excerpt(theirs)} here; the former is used"
+    return Problem(source.file, place_of(source), message, excerpt(theirs), "contradiction")
+
+
+def changed(placed: Placed, changes: Mapping[str, object]) -> Placed:
+    """The same event, in the same place, with some fields changed."""
+    return structs.replace(placed, event=structs.replace(placed.event, **changes)) if changes else placed

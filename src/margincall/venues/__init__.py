@@ -1,0 +1,1 @@
+"""Venues: one small file each, building one value of rules; dated bracket tables."""

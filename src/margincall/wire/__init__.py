@@ -1,0 +1,1 @@
+"""The venue's own JSON and CSV shapes, in both directions."""
