@@ -30,9 +30,7 @@ CORE_MODULES = frozenset(
     {"__future__", "bisect", "collections", "dataclasses", "decimal", "enum", "functools", "itertools"}
     | {"msgspec", "operator", "typing"}
 )
-VARYING_CALLS = frozenset(
-    {"hash", "id", "input", "open", "print", "eval", "exec", "breakpoint", "__import__"}
-)
+VARYING_CALLS = frozenset({"hash", "id", "input", "open", "print", "eval", "exec", "breakpoint", "__import__"})
 DETERMINISTIC = frozenset({"core", "exchange"})
 ROUNDING_HOME = "src/margincall/core/rounding.py"
 ROUNDING_METHODS = frozenset({"quantize", "to_integral", "to_integral_exact", "to_integral_value"})
@@ -117,9 +115,7 @@ def signatures_are_narrow(source: Source) -> Iterator[str]:
             names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
             count = len(names) - (names[:1] in (["self"], ["cls"]))
             if count > POSITIONAL_MAX:
-                yield source.at(
-                    node.lineno, f"`{node.name}`: {count} positional parameters, at most {POSITIONAL_MAX}"
-                )
+                yield source.at(node.lineno, f"`{node.name}`: {count} positional parameters, at most {POSITIONAL_MAX}")
 
 
 # --- hidden things ----------------------------------------------------------------------------------------

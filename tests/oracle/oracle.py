@@ -10,7 +10,8 @@ price, of an amount added, of a quantity closed) is a sum of minima of straight 
 
 The maintenance margin of a position is one term (minus the maximum of its bracket lines), the value of an asset's
 equity is another (the minimum of equity at bid and at ask). `Concave` evaluates such a sum on the grid x = k * unit in
-whole numbers, so that every sign is exact, and the searches bisect on k.
+whole numbers, so that every sign is exact, and the searches bisect on k. Where the exact root is wanted, between two
+points of the grid, it is that of the line in force there.
 """
 
 from fractions import Fraction
@@ -20,6 +21,7 @@ ZERO = Fraction(0)
 ONE = Fraction(1)
 PRICE_UNIT = Fraction(1, 10**12)
 BOOKED_UNIT = Fraction(1, 10**8)
+ROOTS_PER_PRICE = 10**12  # roots are rounded to 1e-24 before they are rounded inwards to 1e-12
 
 DEFAULTS = {
     "trigger-comparison": "reached",
@@ -99,6 +101,15 @@ class Concave:
             total += min([slope * k + offset for slope, offset in term])
         return total
 
+    def slope_towards(self, k, direction):
+        """Slope on the right of k (direction 1) or on its left (-1)."""
+        total = self.slope
+        for term in self.terms:
+            least = min(slope * k + offset for slope, offset in term)
+            slopes = [slope for slope, offset in term if slope * k + offset == least]
+            total += min(slopes) if direction > 0 else max(slopes)
+        return total
+
     def slope_at_infinity(self):
         """Far to the right the line with the smallest slope is the minimum of its term."""
         return self.slope + sum(min(slope for slope, _ in term) for term in self.terms)
@@ -115,41 +126,67 @@ def first_true(test, low, high):
     return high
 
 
-def a_surviving_point(f, start):
-    """Some whole k >= 1 with f(k) >= 0, or None if there is none."""
+def best_point(f, start):
+    """Some whole k >= 1 with f(k) >= 0, or, if there is none, the k >= 1 where f is greatest."""
     if start >= 1 and f.at(start) >= 0:
         return start
-    if f.at(1) >= 0:
-        return 1
 
     def falls(k):
         return f.at(k + 1) <= f.at(k)
 
-    if falls(1):
-        return None
+    if f.at(1) >= 0 or falls(1):
+        return 1
     # f rises at 1. Walk right by doubling until it is not negative, or rises no more: one of the two happens.
     far = 2
     while not falls(far):
         if f.at(far) >= 0:
             return far
         far *= 2
-    peak = first_true(falls, 1, far)
-    return peak if f.at(peak) >= 0 else None
+    return first_true(falls, 1, far)
 
 
-def survival(f, start):
-    """docs/spec/liquidation_price.md, survival interval: (lower, upper, empty) in grid units; an end may be None."""
-    alive = a_surviving_point(f, start)
-    if alive is None:
-        return None, None, True
+def exact_root(f, k, direction):
+    """The root of f nearest to k on the right (direction 1) or left (-1), exact, given f(k) < 0; None if there is none.
+
+    f lies below the line in force at k, so its root is not before that of the line: go there, until f is not negative.
+    """
+    x = Fraction(k)
+    while f.at(x) < 0:
+        slope = f.slope_towards(x, direction)
+        if slope * direction <= 0:
+            return None
+        x -= f.at(x) / slope
+    return x
+
+
+def survival(f, start, finer=ROOTS_PER_PRICE):
+    """docs/spec/liquidation_price.md: the roots (lower, upper) between which f survives, in grid units, and `empty`.
+
+    A root is rounded half even to 1 / `finer` of a grid unit; one may be None.
+    """
+    best = best_point(f, start)
+    left, right = best - 1, best + 1
+    dies_below, dies_above = f.at(0) < 0, f.slope_at_infinity() < 0
+    if f.at(best) >= 0:
+        if dies_below:
+            left = first_true(lambda k: f.at(k) >= 0, 0, best) - 1
+        if dies_above:
+            right = 2 * best
+            while f.at(right) >= 0:
+                right *= 2
+            right = first_true(lambda k: f.at(k) < 0, best, right)
     lower = upper = None
-    if f.at(0) < 0:
-        lower = first_true(lambda k: f.at(k) >= 0, 0, alive)
-    if f.slope_at_infinity() < 0:
-        far = 2 * alive
-        while f.at(far) >= 0:
-            far *= 2
-        upper = first_true(lambda k: f.at(k) < 0, alive, far) - 1
+    if dies_below:
+        lower = exact_root(f, left, 1)
+        if lower is None:
+            return None, None, True
+        lower = Fraction(round(lower * finer), finer)
+        if lower <= 0:
+            lower = None
+    if dies_above:
+        upper = Fraction(round(exact_root(f, right, -1) * finer), finer)
+        if upper.__floor__() < (1 if lower is None else lower.__ceil__()):
+            return None, None, True
     return lower, upper, False
 
 
@@ -179,9 +216,10 @@ def first_survivor(f, last=None):
 
 
 def interval_text(lower, upper, empty):
+    """The roots, rounded inwards."""
     return {
-        "lower": None if lower is None else text_of_units(lower, 12),
-        "upper": None if upper is None else text_of_units(upper, 12),
+        "lower": None if lower is None else text_of_units(lower.__ceil__(), 12),
+        "upper": None if upper is None else text_of_units(upper.__floor__(), 12),
         "empty": empty,
     }
 
@@ -303,6 +341,14 @@ class Pool:
         terms = self.value_terms(asset, (ZERO, self.wallets[asset]), (ZERO, pnl))
         return sum(min(offset for _, offset in term) for term in terms)
 
+    def exact_surplus(self, asset):
+        """What an asset adds to the surplus, nothing rounded to 1e-30."""
+        mine = self.in_asset(asset)
+        pnl = sum((position.exact_pnl() for position in mine), ZERO)
+        terms = self.value_terms(asset, (ZERO, self.wallets[asset]), (ZERO, pnl))
+        worth = sum(min(offset for _, offset in term) for term in terms)
+        return worth - self.requirement_rate(asset) * sum((position.exact_maintenance() for position in mine), ZERO)
+
     def asset_maintenance(self, asset):
         total = sum((position.maintenance for position in self.in_asset(asset)), ZERO)
         return self.requirement_rate(asset) * total
@@ -346,7 +392,7 @@ class Pool:
             if asset == moving_asset:
                 if mine:
                     raise ValueError(f"{symbol} is margined in its own base asset")
-                terms.append([((self.value(asset) - self.asset_maintenance(asset)) / mark, ZERO)])
+                terms.append([(self.exact_surplus(asset) / mark, ZERO)])
                 continue
             pnl = constant(sum((position.exact_pnl() for position in others), ZERO))
             for position in mine:
@@ -360,9 +406,8 @@ class Pool:
         return terms
 
     def interval(self, symbol, mark, moving_asset=None):
-        """The survival interval of a symbol, and the function it was found with."""
-        f = Concave(self.surplus_terms(symbol, moving_asset), PRICE_UNIT)
-        return f, survival(f, int(mark / PRICE_UNIT))
+        """The roots of the survival interval of a symbol."""
+        return survival(Concave(self.surplus_terms(symbol, moving_asset), PRICE_UNIT), int(mark / PRICE_UNIT))
 
     def slope(self, symbol):
         """Derivative of surplus at the present mark, rows in force (inverse: in 1/m, with the sign turned)."""
@@ -378,26 +423,21 @@ class Pool:
             total += gain + margin if position.inverse else gain - margin
         return total
 
-    def displayed(self, symbol, f, ends):
-        """The one price the venue shows: the exact root on the side of the slope, truncated to 8 decimals."""
+    def displayed(self, symbol, ends):
+        """The one price the venue shows: the root on the side of the slope, truncated to 8 decimals."""
         lower, upper, empty = ends
         slope = self.slope(symbol)
         if empty or slope == 0:
             return None
-        if slope < 0:
-            units = upper
-        elif lower is None:
-            units = None
-        else:
-            units = lower if f.at(lower) == 0 else lower - 1  # the root, rounded down
-        return None if units is None else text_of_units(units // 10**4, 8)
+        root = lower if slope > 0 else upper
+        return None if root is None else exact_text(truncate(root * PRICE_UNIT))
 
     def collateral(self, asset):
         """The survival interval of the index price of one asset; bid and ask keep their distance in per cent."""
         index = self.index(asset)
         terms = []
         for other in self.rates:
-            worth = self.value(other) - self.asset_maintenance(other)
+            worth = self.exact_surplus(other)
             terms.append([(worth / index, ZERO) if other == asset else (ZERO, worth)])
         return survival(Concave(terms, PRICE_UNIT), int(index / PRICE_UNIT))
 
@@ -435,19 +475,23 @@ def target_met(pool, target):
     return pool.maintenance() <= target * pool.balance()
 
 
-def target_terms(pool, target, changed_asset=None, change=ZERO, left_out=None):
+def target_terms(pool, target, changed_asset, change, closed=None):
     """target * balance - maintenance, as a function of x: `change` * x is added to the wallet of one asset.
 
-    The maintenance of the position `left_out` is not taken off.
+    If x is the quantity `closed` of a position, its share of the unrealised PnL moves into the wallet as well, and the
+    maintenance of that position is not taken off.
     """
+    moved = closed.pnl / closed.held if closed else ZERO
     terms = []
     for asset in pool.rates:
-        pnl = sum((position.pnl for position in pool.in_asset(asset)), ZERO)
-        wallet = change if asset == changed_asset else ZERO, pool.wallets[asset]
-        for term in pool.value_terms(asset, wallet, (ZERO, pnl)):
+        wallet = (ZERO, pool.wallets[asset])
+        pnl = (ZERO, sum((position.pnl for position in pool.in_asset(asset)), ZERO))
+        if asset == changed_asset:
+            wallet, pnl = add(wallet, (change + moved, ZERO)), add(pnl, (-moved, ZERO))
+        for term in pool.value_terms(asset, wallet, pnl):
             terms.append([times(line, target) for line in term])
         for position in pool.in_asset(asset):
-            if position is not left_out:
+            if position is not closed:
                 terms.append([(ZERO, -pool.requirement_rate(asset) * position.maintenance)])
     return terms
 
@@ -557,11 +601,11 @@ def remedy_report(pool, target, taker):
 
 def symbol_report(pool, position, multi):
     """Intervals and displayed price of a symbol, of which `position` is one leg."""
-    f, ends = pool.interval(position.symbol, position.mark)
+    ends = pool.interval(position.symbol, position.mark)
     moving = None
     if multi:
-        moving = interval_text(*pool.interval(position.symbol, position.mark, position.base)[1])
-    return interval_text(*ends), moving, pool.displayed(position.symbol, f, ends)
+        moving = interval_text(*pool.interval(position.symbol, position.mark, position.base))
+    return interval_text(*ends), moving, pool.displayed(position.symbol, ends)
 
 
 def evaluate(state):

@@ -296,9 +296,7 @@ def test_prices() -> None:
     assert events([premium, funding, older, index]) == [
         MarkPrice(time_ms=TIME, source=PLACE, symbol="BTCUSDT", price=Decimal("9.5")),
         MarkPrice(time_ms=TIME + 1, source=PLACE, symbol="BTCUSDT", price=Decimal("9.6")),
-        IndexPrice(
-            time_ms=TIME, source=PLACE, asset="USDT", index=Decimal(1), bid=Decimal("0.9"), ask=Decimal("1.1")
-        ),
+        IndexPrice(time_ms=TIME, source=PLACE, asset="USDT", index=Decimal(1), bid=Decimal("0.9"), ask=Decimal("1.1")),
     ]
 
 

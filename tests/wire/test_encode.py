@@ -227,9 +227,7 @@ prices = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=
 @given(quantity=amounts.filter(bool), price=prices, fee=st.none() | amounts, realized=st.none() | amounts)
 def test_any_fill_comes_back(quantity: Decimal, price: Decimal, fee: Decimal | None, realized: Decimal | None) -> None:
     asset = None if fee is None else "BNB"
-    fill = msgspec.structs.replace(
-        FILL, quantity=quantity, price=price, fee=fee, fee_asset=asset, realized=realized
-    )
+    fill = msgspec.structs.replace(FILL, quantity=quantity, price=price, fee=fee, fee_asset=asset, realized=realized)
     assert read_back(list(encode.stream([fill]))) == (fill,)
 
 

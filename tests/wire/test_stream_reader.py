@@ -165,9 +165,7 @@ def test_long_names_of_an_account_update() -> None:
         "transactionId": TIME,
         "updateData": {
             "updateEventType": "DEPOSIT",
-            "updatedBalances": [
-                {"asset": "USDT", "balanceChange": 5, "crossWalletBalance": 95, "walletBalance": 105}
-            ],
+            "updatedBalances": [{"asset": "USDT", "balanceChange": 5, "crossWalletBalance": 95, "walletBalance": 105}],
             "updatedPositions": [
                 {
                     "symbol": "BTCUSDT",
@@ -392,7 +390,12 @@ def test_an_algo_order_is_an_order_of_its_own_numbering() -> None:
 
 
 def test_a_stop_that_did_not_protect_is_noted() -> None:
-    message = {"e": "CONDITIONAL_ORDER_TRIGGER_REJECT", "E": TIME, "T": TIME, "or": {"s": "ETHUSDT", "i": 5, "r": "FOK"}}
+    message = {
+        "e": "CONDITIONAL_ORDER_TRIGGER_REJECT",
+        "E": TIME,
+        "T": TIME,
+        "or": {"s": "ETHUSDT", "i": 5, "r": "FOK"},
+    }
     (problem,) = read(message).problems
     assert (problem.kind, problem.message) == ("note", "order 5 of ETHUSDT was triggered and rejected: FOK")
 

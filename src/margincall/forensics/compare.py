@@ -65,11 +65,21 @@ class FillCheck(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """All comparisons in the order of the events, and each fill's derivation."""
+    """All comparisons in the order of the events, and each fill's derivation by its place."""
 
     comparisons: tuple[Comparison, ...]
-    fills: tuple[FillCheck, ...]
+    checks: dict[int, FillCheck]
     by_place: dict[int, list[Comparison]]
+
+    @property
+    def fills(self) -> tuple[FillCheck, ...]:
+        """Each fill's derivation, in order."""
+        return tuple(self.checks.values())
+
+    def booked(self, place: int) -> Decimal:
+        """The profit that the fill at `place` booked: as printed, else derived."""
+        check = self.checks[place]
+        return check.terms.realized if check.fill.realized is None else check.fill.realized
 
     def at(self, place: int) -> list[Comparison]:
         """The comparisons that the event at `place` allows."""
@@ -80,7 +90,7 @@ class Compared(Struct, frozen=True):
 def compare(opening: Opening, timeline: Timeline, rules_at: RulesAt) -> Compared:
     """Compare every printed value with the fold."""
     found: list[Comparison] = []
-    fills = []
+    checks: dict[int, FillCheck] = {}
     for place, (event, before, after) in enumerate(timeline.walk()):
         if isinstance(event, Statement):
             found += _statement(place, event, after, opening, rules_at(event.time_ms))
@@ -88,12 +98,12 @@ def compare(opening: Opening, timeline: Timeline, rules_at: RulesAt) -> Compared
             rules = rules_at(event.time_ms)
             position = before.position((event.symbol, event.side))
             terms = fill_terms(position, event, rules.contract(event.symbol), rules.fees)
-            fills.append(FillCheck(place, event, terms))
+            checks[place] = FillCheck(place, event, terms)
             found += _fill(place, event, terms, opening)
     by_place: dict[int, list[Comparison]] = {}
     for comparison in found:
         by_place.setdefault(comparison.place, []).append(comparison)
-    return Compared(tuple(found), tuple(fills), by_place)
+    return Compared(tuple(found), checks, by_place)
 
 
 def _statement(

@@ -37,8 +37,12 @@ class Reconstruction(Struct, frozen=True):
     compared: Compared
     findings: tuple[Finding, ...]
     inferred: frozenset[int]
-    rules_at: RulesAt
-    rates: FeeRates | None
+    book: Rulebook
+
+    @property
+    def rules_at(self) -> RulesAt:
+        """The rules in force at a time."""
+        return self.book.at
 
 
 @exact
@@ -46,7 +50,8 @@ def reconstruct(events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates |
     """Fold a merged history. `rates` overrides the fee rates; by default they are the account's own, if its fills show
     them, else the schedule's. Events of symbols that no venue lists must have been left out."""
     chosen = rates if rates is not None else own_rates(events)
-    rules_at = book.at if chosen is None else book.with_fees(chosen).at
+    book = book if chosen is None else book.with_fees(chosen)
+    rules_at = book.at
     ordered, alone = statements_after_fills(events)
     opening = solve_opening(ordered, rules_at)
     inferred = infer(opening.account, ordered, rules_at)
@@ -74,8 +79,7 @@ def reconstruct(events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates |
         compared=compared,
         findings=findings,
         inferred=inferred.places,
-        rules_at=rules_at,
-        rates=chosen,
+        book=book,
     )
 
 

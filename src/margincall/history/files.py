@@ -25,7 +25,8 @@ SPACE = b" \t\r\n"
 TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 """Strings, and the brackets outside of them."""
 LINES_LOOKED_AT = 100
-CHUNK = 1 << 20
+CHUNK = 1 << 16
+"""Bytes that are unzipped at a time: so much is lost before a damage."""
 
 DECODER = msgspec.json.Decoder(float_hook=str)
 ARRAY = msgspec.json.Decoder(list[Raw])
@@ -115,22 +116,25 @@ def _checked(data: bytes) -> bytes:
 
 
 def _unzipped(data: bytes, file: str) -> tuple[bytes, Problem | None]:
-    """All members of a gzip file, up to one byte more than is read; of a damaged one what comes before the damage."""
+    """All members of a gzip file, up to a little more than is read; of a damaged one what comes before the damage."""
     parts: list[bytes] = []
     size = 0
-    problem = None
-    while data.startswith(GZIP) and size <= SIZE_MAX and problem is None:
-        member = zlib.decompressobj(31)
-        try:
-            parts.append(member.decompress(data, SIZE_MAX + 1 - size))
-        except zlib.error as error:
-            problem = Problem(file, "", f"damaged gzip data, nothing was read of this part: {error}", kind="cut")
-            break
-        size += len(parts[-1])
-        if not member.eof and size <= SIZE_MAX:
-            problem = Problem(file, "", "the gzip data ends early: the file is cut off", kind="cut")
-        data = member.unused_data
-    return b"".join(parts), problem
+    while data.startswith(GZIP):
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        for first in range(0, len(data), CHUNK):
+            try:
+                parts.append(member.decompress(data[first : first + CHUNK], SIZE_MAX))
+            except zlib.error as error:
+                return b"".join(parts), Problem(file, "", f"damaged gzip data, read up to there: {error}", kind="cut")
+            size += len(parts[-1])
+            if size > SIZE_MAX:
+                return b"".join(parts), None
+            if member.eof:
+                data = member.unused_data + data[first + CHUNK :]
+                break
+        else:
+            return b"".join(parts), Problem(file, "", "the gzip data ends early: the file is cut off", kind="cut")
+    return b"".join(parts), None
 
 
 def elements(content: Content) -> Iterable[Element]:

@@ -98,16 +98,25 @@ def _put_together(kept: Kept, index: int, placed: Placed) -> None:
 
 
 def merged_orders(orders: Iterable[Placed]) -> Kept:
-    """Each state of an order once. `orders` come in the order in which they are believed."""
+    """Each state of an order once. `orders` come in the order in which they are believed, streams first.
+
+    A row of an answer repeats the last such state of the stream, whenever it was printed; everything else repeats
+    what prints the same execution at the same time.
+    """
     kept = Kept()
-    states: dict[object, list[int]] = {}
+    exact: dict[object, int] = {}
+    last_of_stream: dict[object, int] = {}
     for placed in orders:
         order = _order(placed)
-        is_algo = order.execution == "ALGO"
-        known = states.setdefault((order.symbol, order.order_id, is_algo, order.status, order.executed), [])
-        index = _same_state(kept, known, placed)
+        state = (order.symbol, order.order_id, order.execution == "ALGO", order.status, order.executed)
+        moment = (state, order.execution, order.time_ms)
+        index = exact.get(moment)
+        if index is None and not placed.stream:
+            index = last_of_stream.get(state)
         if index is None:
-            known.append(kept.add(placed))
+            exact[moment] = kept.add(placed)
+            if placed.stream:
+                last_of_stream[state] = exact[moment]
             continue
         first = kept.placed[index]
         what = f"order {order.order_id} of {order.symbol}"
@@ -116,20 +125,6 @@ def merged_orders(orders: Iterable[Placed]) -> Kept:
         kept.placed[index] = changed(first, found.changes)
         kept.repeated.append(placed)
     return kept
-
-
-def _same_state(kept: Kept, known: Sequence[int], placed: Placed) -> int | None:
-    """The kept state that another account of the order repeats: for a row of an answer the last one of the stream, or
-    the one of another answer at the same time; for a message of a stream the same execution at the same time."""
-    order = _order(placed)
-    for index in reversed(known):
-        other = kept.placed[index]
-        is_same_time = _order(other).time_ms == order.time_ms
-        if other.stream and not placed.stream:
-            return index
-        if is_same_time and _order(other).execution == order.execution:
-            return index
-    return None
 
 
 def with_orders(fills: Sequence[Placed], orders: Sequence[Placed]) -> list[Placed]:

@@ -65,11 +65,11 @@ def read_file(path: Path, progress: Callable[[int], None] | None = None) -> File
     parts = list(_parts(content, file, report)) if content.data else []
     report.finish()
     said = [dated(part) for part in parts if isinstance(part, Reading)]
-    tables = [table for part in parts if isinstance(part, Tables) for table in part.dated]
+    shown = [part for part in parts if isinstance(part, Tables)]
+    tables = tuple(table for each in shown for table in each.dated)
     messages = [Message(number, each.events, each.stream) for number, each in enumerate(said) if each.events]
-    problems = [*content.problems]
-    for part in (*said, *(part for part in parts if isinstance(part, Tables))):
-        problems.extend(part.problems)
+    problems = [*content.problems, *(problem for each in said for problem in each.problems)]
+    problems += [problem for each in shown for problem in each.problems]
     counts = Counter(str(type(event).__struct_config__.tag) for each in messages for event in each.events)
     counts["bracket_table"] = len(tables)
     return FileReading(
@@ -77,7 +77,7 @@ def read_file(path: Path, progress: Callable[[int], None] | None = None) -> File
         messages=tuple(messages),
         problems=tuple(condensed(problems)),
         unmodelled=tuple(_each_once(mark for each in said for mark in each.unmodelled)),
-        tables=tuple(tables),
+        tables=tables,
     )
 
 

@@ -12,7 +12,8 @@ from msgspec import Struct, json, structs
 from margincall.core.brackets import BracketTable
 from margincall.core.events import Source
 from margincall.venues.book import DatedTable
-from margincall.wire.brackets import RATE, PrintedTable, day_in_name, read_brackets
+from margincall.wire.brackets import RATE, PrintedTable, read_brackets
+from margincall.wire.file_dates import day_in_name
 from margincall.wire.problems import Problem
 from margincall.wire.row import place_of
 

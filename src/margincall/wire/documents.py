@@ -66,9 +66,9 @@ def text_of(data: bytes) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"not UTF-8 text: {error.reason}", f"byte {error.start}", _bytes_at(data, error.start)) from error
+        raise _not_text(f"not UTF-8 text: {error.reason}", data, error.start) from error
     if "\0" in text:
-        raise Unreadable("not text: it holds zero bytes", f"byte {data.index(0)}", _bytes_at(data, data.index(0)))
+        raise _not_text("not text: it holds zero bytes", data, data.index(0))
     return text.removeprefix(BYTE_ORDER_MARK)
 
 
@@ -90,9 +90,7 @@ def documents(data: bytes, file: str) -> tuple[tuple[Document, ...], tuple[Probl
 def loads(text: str) -> Json:
     """One JSON value with its numbers as text; raises `Unreadable`, also for a key that stands twice."""
     try:
-        value: Json = json.loads(
-            text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_distinct
-        )
+        value: Json = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_distinct)
         return value
     except json.JSONDecodeError as error:
         ended = error.pos >= len(text.rstrip())
@@ -141,5 +139,5 @@ def _gunzip(data: bytes) -> bytes:
         raise Unreadable(f"damaged gzip data: {error}") from error
 
 
-def _bytes_at(data: bytes, start: int) -> str:
-    return repr(data[max(start - 10, 0) : start + 10])
+def _not_text(message: str, data: bytes, start: int) -> Unreadable:
+    return Unreadable(message, f"byte {start}", repr(data[max(start - 10, 0) : start + 10]))

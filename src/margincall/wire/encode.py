@@ -211,9 +211,7 @@ def income_rows(event: Fill | Flow) -> list[Json]:
 
 def _income(event: Fill | Flow, kind: str, asset: str, amount: Decimal) -> Json:
     tran_id = event.tran_id if isinstance(event, Flow) else event.trade_id
-    row = spelled(
-        answer_keys.INCOME, event, type=kind, asset=asset, amount=amount, time=event.time_ms, tran_id=tran_id
-    )
+    row = spelled(answer_keys.INCOME, event, type=kind, asset=asset, amount=amount, time=event.time_ms, tran_id=tran_id)
     return {**row, "info": kind}
 
 

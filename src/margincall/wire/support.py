@@ -43,8 +43,9 @@ def support_reply(value: object, notes: Notes) -> list[AnyEvent]:
 
 
 def is_support_text(text: str) -> bool:
-    """Whether a text that is no JSON has at least one labelled sum."""
-    return any(LINE.match(line) for line in text.splitlines())
+    """Whether a text that is no JSON has at least one of the sums behind its label."""
+    found = filter(None, map(LINE.match, text.splitlines()))
+    return any(LABELS[each[1].lower()] != "time" and any(map(str.isdigit, each[2])) for each in found)
 
 
 def support_text(text: object, notes: Notes) -> list[AnyEvent]:

@@ -1,0 +1,133 @@
+"""`margincall explain`: past liquidations from the venue's files, for people, for programs, or as Markdown."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from margincall.cli.output import console, print_json, problems_section, show
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
+from margincall.forensics.answer import Answer, answer, example
+from margincall.forensics.document import document
+from margincall.forensics.explain import Case
+from margincall.forensics.present import findings_table, headline, judgement, markdown, sections
+from margincall.forensics.why import UnknownTerm, lines, why
+from margincall.history.bracket_store import load_book
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NO_RECOVERY = (
+    "Nobody can promise that money comes back. Offers to recover liquidation losses for a fee are a known fraud; "
+    "never share keys or pay in advance."
+)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print margincall.explain/1 for programs.")
+@click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Also write the answer as Markdown.")
+@click.option("--why", "term", metavar="TERM", help="Show how a figure follows, e.g. maintenance_margin, cause.")
+@click.option("--number", default=0, metavar="N", help="Explain only the Nth liquidation found (1 is the first).")
+def explain(paths: tuple[Path, ...], as_json: bool, markdown_file: Path | None, term: str | None, number: int) -> int:
+    """Explain the liquidations in PATHS: files or folders with recorded user-data streams, or answers of the API
+    (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or a
+    support reply pasted into a text file. Without PATHS: an embedded example.
+    """
+    found = _read(paths, quiet=as_json)
+    if not found.is_usable:
+        return _nothing(found, as_json)
+    cases = _chosen(found, number)
+    if as_json:
+        print_json(document(found.explained, problems=found.problems, refused=found.refused, example=found.example))
+    elif term is not None:
+        _print_why(found, cases, term)
+    else:
+        _print(found, cases)
+    if markdown_file is not None:
+        text = "\n".join(markdown(headline(case.explanation), list(sections(case.explanation))) for case in cases)
+        markdown_file.write_text(text, encoding="utf-8")
+    return DIFFERENCES if found.is_irregular else FINE
+
+
+def _read(paths: tuple[Path, ...], *, quiet: bool) -> Answer:
+    book = load_book()
+    if not paths:
+        return example(book)
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    if quiet or not sys.stderr.isatty():
+        return answer(paths, book)
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+        task = bar.add_task("reading", total=sum(file.stat().st_size for file in files))
+        return answer(paths, book, progress=lambda size: bar.advance(task, size))
+
+
+def _chosen(found: Answer, number: int) -> tuple[Case, ...]:
+    cases = found.explained.cases
+    if not number:
+        return cases
+    if not 0 < number <= len(cases):
+        raise UsageError(f"--number {number}: the files hold {len(cases)} liquidation(s)")
+    return (cases[number - 1],)
+
+
+def _nothing(found: Answer, as_json: bool) -> int:
+    if as_json:
+        print_json(document(found.explained, problems=found.problems, refused=found.refused))
+    else:
+        show(console(), problems_section(found.problems))
+        click.echo("Nothing in these files can be used. See what explain reads: margincall explain --help", err=True)
+    return NOTHING_USABLE
+
+
+def _print_why(found: Answer, cases: tuple[Case, ...], term: str) -> None:
+    for case in cases:
+        try:
+            tree = why(found.explained, case, term)
+        except UnknownTerm as error:
+            raise UsageError(str(error.args[0])) from None
+        click.echo(headline(case.explanation))
+        for line in lines(tree):
+            click.echo(f"  {line}")
+
+
+def _print(found: Answer, cases: tuple[Case, ...]) -> None:
+    out = console()
+    for line in found.example:
+        out.print(line, markup=False)
+    if not cases:
+        out.print("No liquidation and no deleveraging was found in these files.")
+    for case in cases:
+        out.rule(f"[bold]{headline(case.explanation)}", align="left")
+        out.print(judgement(case.explanation), markup=False)
+        for trace in case.explanation.traces:
+            out.print(f"trace: {trace}", markup=False)
+        for part in sections(case.explanation):
+            show(out, part)
+    _print_rest(found, out)
+
+
+def _print_rest(found: Answer, out: Console) -> None:
+    for reason in found.refused:
+        out.print(
+            f"Refused: {reason} Amounts are shown as the venue applied them; no verdict is derived.", markup=False
+        )
+    if found.explained.unknown_symbols:
+        names = ", ".join(found.explained.unknown_symbols)
+        out.print(f"Left out, because no venue we know lists them: {names}", markup=False)
+    if found.explained.findings:
+        show(out, findings_table("What the files say about themselves", found.explained.findings))
+    if found.problems:
+        show(out, problems_section(found.problems))
+    if found.explained.cases:
+        out.print(NO_RECOVERY, style="dim")
+        out.print("How a figure follows: margincall explain … --why maintenance_margin", style="dim", markup=False)

@@ -1,0 +1,62 @@
+"""The whole way from paths to an answer: read, choose bracket tables, explain."""
+
+from collections.abc import Callable, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from msgspec import Struct
+
+from margincall.forensics.document import differs
+from margincall.forensics.explain import Explained, explain
+from margincall.history.read import History, read
+from margincall.venues.book import BracketBook, book_of, combine
+from margincall.wire.problems import Problem
+
+HARMLESS = frozenset({"ignored", "note", "repeat", "undated"})
+"""Kinds of problems that do not make an answer irregular."""
+
+
+class Answer(Struct, frozen=True):
+    """An explanation with the files' problems. `refused` says why the account's kind is not modelled; `example` what the
+    embedded example assumes (empty for the user's own files)."""
+
+    explained: Explained
+    problems: tuple[Problem, ...]
+    refused: tuple[str, ...]
+    sources: tuple[str, ...]
+    example: tuple[str, ...] = ()
+    is_usable: bool = True
+
+    @property
+    def is_irregular(self) -> bool:
+        """Whether something printed does not hold, a row was not understood, or the account is refused."""
+        serious = any(problem.kind not in HARMLESS for problem in self.problems)
+        return serious or bool(self.refused) or differs(self.explained)
+
+
+def answer(paths: Sequence[Path], book: BracketBook, *, progress: Callable[[int], None] | None = None) -> Answer:
+    """Explain what these files and folders hold. `book` are the bracket tables known; tables in the files join it."""
+    return _answered(read(paths, progress), book)
+
+
+def example(book: BracketBook) -> Answer:
+    """The embedded example: a liquidation constructed from published figures, and what it assumes."""
+    folder = files("margincall.forensics") / "data"
+    said = tuple((folder / "example.txt").read_text(encoding="utf-8").splitlines())
+    with as_file(folder / "example.jsonl") as path:
+        history = read([path])
+    return _answered(history, book, said)
+
+
+def _answered(history: History, book: BracketBook, example: tuple[str, ...] = ()) -> Answer:
+    known = combine([book, book_of(history.tables)]) if history.tables else book
+    refused = tuple(dict.fromkeys(mark.reason for mark in history.unmodelled))
+    explained = explain(history.events, known, refused=refused)
+    return Answer(
+        explained=explained,
+        problems=history.problems,
+        refused=refused,
+        sources=tuple(source.file for source in history.sources),
+        example=example,
+        is_usable=bool(history.events or history.tables),
+    )

@@ -1,0 +1,240 @@
+"""From files' events to an explanation of each liquidation.
+
+    reconstruct -> find incidents -> for each: moment, money, cause, checks -> Explanation
+
+Nothing here computes a rule: it asks `core` and names the answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from margincall.core.checks import Finding
+from margincall.core.contract import entry_price
+from margincall.core.events import AnyEvent, Statement
+from margincall.core.margin import PoolTerms
+from margincall.core.prices import implied_share
+from margincall.core.rounding import exact, ratio_nearest
+from margincall.core.units import Price
+from margincall.forensics.cause import Cause, find_cause
+from margincall.forensics.incident_checks import closest_split, incident_findings
+from margincall.forensics.incidents import Incident, find_incidents
+from margincall.forensics.moment import Moment, moment_of
+from margincall.forensics.money import Money, money_of
+from margincall.forensics.reconstruct import Reconstruction, reconstruct
+from margincall.forensics.rulebook import Rulebook
+from margincall.forensics.sheet import (
+    BracketUsed,
+    Explanation,
+    Liquidation,
+    Prices,
+    Unknown,
+    Verdict,
+)
+from margincall.forensics.support import explain_support
+from margincall.forensics.unknown import unknown_terms
+from margincall.venues.book import BracketBook
+
+
+class Case(Struct, frozen=True):
+    """All that is known of one explanation, for derivation trees: the values behind the printed terms."""
+
+    incident: Incident
+    moment: Moment | None
+    money: Money | None
+    explanation: Explanation
+
+
+class Explained(Struct, frozen=True):
+    """One account's history explained. `findings` are those about the history as a whole."""
+
+    history: Reconstruction | None
+    cases: tuple[Case, ...]
+    findings: tuple[Finding, ...]
+    unknown_symbols: tuple[str, ...]
+
+
+def explain(events: Sequence[AnyEvent], book: BracketBook, *, refused: Sequence[str] = ()) -> Explained:
+    """Explain every liquidation in merged events. `refused` are the reasons why the account's kind is not modelled:
+    with any, amounts are reported as applied, and no verdict is derived."""
+    rulebook = Rulebook(symbols_of(events), book)
+    known = [event for event in events if getattr(event, "symbol", "") not in rulebook.unknown]
+    known = [_without_unknown(event, rulebook.unknown) for event in known]
+    if not known:
+        return Explained(None, (), (), tuple(rulebook.unknown))
+    history = reconstruct(known, rulebook)
+    incidents = find_incidents(history.events, history.compared.comparisons)
+    cases = tuple(explain_incident(history, incident, refused) for incident in incidents)
+    return Explained(history, cases, history.findings, tuple(rulebook.unknown))
+
+
+@exact
+def explain_incident(history: Reconstruction, incident: Incident, refused: Sequence[str] = ()) -> Case:
+    """Explain one incident."""
+    if incident.kind == "support":
+        statement = history.events[incident.first]
+        assert isinstance(statement, Statement)
+        return Case(incident, None, None, explain_support(statement))
+    moment = moment_of(history, incident)
+    money = money_of(history, incident, moment.account)
+    if refused:
+        moment = structs.replace(moment, pool=None, own=None, prices=None)
+    cause = _cause(history, incident, moment)
+    findings = [*incident_findings(history, incident, moment, money)]
+    explanation = Explanation(
+        kind=incident.kind,
+        symbol=incident.symbol,
+        position_side=incident.side,
+        time_ms=incident.time_ms,
+        order_id=incident.order_id,
+        client_order_id=incident.client_order_id,
+        verdict=_verdict(moment),
+        prices=_prices(incident, moment, money),
+        bracket=_bracket(moment),
+        clearance=money.clearance,
+        quantity=money.quantity,
+        realized_pnl=money.realized,
+        waterfall=money.steps,
+        left=money.left,
+        cause=cause.terms if cause is not None else (),
+        findings=tuple(findings),
+        unknown=(),
+        assumptions=_assumptions(moment, findings),
+        cause_detail=cause,
+        traces=incident.traces,
+    )
+    unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None))
+    unknown += tuple(Unknown("verdict", reason) for reason in refused)
+    return Case(incident, moment, money, structs.replace(explanation, unknown=unknown))
+
+
+def symbols_of(events: Sequence[AnyEvent]) -> set[str]:
+    """Every symbol that the events name."""
+    return {symbol for event in events for symbol in _symbols(event) if symbol}
+
+
+def _symbols(event: AnyEvent) -> Iterator[str]:
+    if isinstance(event, Statement):
+        yield from (position.symbol for position in event.positions)
+    else:
+        yield getattr(event, "symbol", "")
+
+
+def _without_unknown(event: AnyEvent, unknown: Sequence[str]) -> AnyEvent:
+    """The statement without positions of symbols that no venue lists."""
+    if not isinstance(event, Statement) or not unknown:
+        return event
+    positions = tuple(position for position in event.positions if position.symbol not in unknown)
+    return structs.replace(event, positions=positions)
+
+
+def _cause(history: Reconstruction, incident: Incident, moment: Moment) -> Cause | None:
+    if moment.pool is None or not moment.is_complete or incident.kind == "adl":
+        return None
+    return find_cause(history, incident.first, moment.pool.name, moment.marks)
+
+
+def _verdict(moment: Moment) -> Verdict:
+    pool = moment.pool
+    if pool is None:
+        return Verdict(pool="", asset="")
+    if not moment.own_mark_known:
+        only = pool.assets[0].wallet if pool.kind != "multi" else None
+        return Verdict(pool=pool.name, asset=pool.asset, wallet_balance=only)
+    known = moment.brackets_known
+    has_rows = "none" not in moment.tables.values()
+    return Verdict(
+        pool=pool.name,
+        asset=pool.asset,
+        liquidated=pool.liquidated if known else None,
+        wallet_balance=pool.wallet,
+        unrealized_pnl=pool.unrealized,
+        margin_balance=pool.balance,
+        maintenance_margin=pool.maintenance if has_rows else None,
+        margin_ratio=pool.ratio if has_rows else None,
+    )
+
+
+def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
+    limit = incident.order.price if incident.order is not None and incident.order.price else None
+    if moment.own is None or moment.prices is None or moment.pool is None:
+        held = moment.account.positions.get((incident.symbol, incident.side))
+        entry = None
+        if held is not None and held.quantity:
+            entry = _entry(moment, incident)
+        mark = moment.mark
+        return Prices(
+            entry=entry,
+            mark_at_trigger=mark.price if mark is not None else None,
+            mark_source=mark.how if mark is not None else None,
+            order_limit=limit,
+            average_fill=money.average,
+        )
+    has_rows = "none" not in moment.tables.values()
+    single = len(moment.pool.positions) == 1
+    interval = moment.prices.liquidation
+    prices = Prices(
+        entry=moment.own.entry,
+        mark_at_trigger=moment.own.mark if moment.own_mark_known else None,
+        mark_source=moment.mark.how if moment.mark is not None else None,
+        liquidation=Liquidation(interval.lower, interval.upper, moment.prices.displayed, interval.empty)
+        if has_rows
+        else Liquidation(),
+        bankruptcy=moment.prices.bankruptcy if single or (moment.own_mark_known and has_rows) else None,
+        order_limit=limit,
+        average_fill=money.average,
+        break_even=moment.prices.break_even,
+    )
+    return _with_implied(prices, moment, limit)
+
+
+def _with_implied(prices: Prices, moment: Moment, limit: Decimal | None) -> Prices:
+    """The share and the split that a printed limit implies (only where several positions leave a choice)."""
+    if limit is None or moment.pool is None or moment.own is None or not moment.own_mark_known:
+        return prices
+    share = _share(moment.pool, moment, limit)
+    name, _ = closest_split(moment, Price(limit))
+    return structs.replace(prices, implied_share=share, implied_split=name if len(moment.pool.positions) > 1 else None)
+
+
+def _share(pool: PoolTerms, moment: Moment, limit: Decimal) -> Decimal | None:
+    from_limit = implied_share(pool, moment.own, Price(limit)) if moment.own is not None else None
+    return None if from_limit is None else ratio_nearest(from_limit)
+
+
+def _entry(moment: Moment, incident: Incident) -> Decimal | None:
+    held = moment.account.position((incident.symbol, incident.side))
+    return entry_price(moment.rules.contract(held.symbol), held.quantity, held.cost)
+
+
+def _bracket(moment: Moment) -> BracketUsed:
+    own = moment.own
+    if own is None or not own.table.symbol:
+        return BracketUsed()
+    if not moment.own_mark_known:
+        return BracketUsed(table=own.table.name or own.table.source, as_of=own.table.as_of)
+    return BracketUsed(
+        table=own.table.name or own.table.source,
+        as_of=own.table.as_of,
+        notional=own.notional,
+        rate=own.bracket.rate,
+        cum=own.bracket.cum,
+        alternatives=moment.later,
+    )
+
+
+def _assumptions(moment: Moment, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The ids that the explanation rests on."""
+    used = {"trigger-comparison"} if moment.pool is not None else set()
+    for finding in findings:
+        used |= {name for name in finding.assumptions if ":" not in name and " " not in name}
+    if moment.pool is not None:
+        used.add("displayed-liquidation-price")
+        if len(moment.pool.positions) > 1:
+            used.add("bankruptcy-split")
+        if moment.pool.kind == "multi":
+            used |= {"multi-asset-equity-rate", "multi-asset-requirement-rate", "collateral-moves-with-mark"}
+        if moment.pool.kind == "isolated":
+            used.add("isolated-release")
+    return tuple(sorted(used))

@@ -1,0 +1,165 @@
+"""The checks that one liquidation allows: gathers their evidence from the history and hands it to `core.checks`."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from margincall.core import checks
+from margincall.core.assumptions import Assumptions
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.events import AnyEvent, Fill, Order
+from margincall.core.prices import bankruptcy, implied_share
+from margincall.core.rounding import exact
+from margincall.core.units import ZERO, Price
+from margincall.forensics.incidents import Incident
+from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.moment import Moment
+from margincall.forensics.money import Money
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.rulebook import day_of
+
+SPLITS: tuple[Assumptions, ...] = (
+    Assumptions(bankruptcy_split="maintenance"),
+    Assumptions(bankruptcy_split="notional"),
+    Assumptions(bankruptcy_split="whole"),
+)
+FEE_KNOWN_SINCE = "2026-01-01"
+"""The liquidation fee rate is known from 2026 on (exchangeInfo of 2026-09-15); it was lower before, at unknown dates."""
+ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINISHED", "TRIGGERED")
+
+
+@exact
+def incident_findings(history: Reconstruction, incident: Incident, moment: Moment, money: Money) -> list[Finding]:
+    """Every check that applies to the incident, in the order of the events."""
+    found: list[Finding] = []
+    source = str(history.events[incident.first].source)
+    if incident.kind == "adl":
+        if incident.fills:
+            found.append(checks.deleveraging_fee(fee=money.commission, about=incident.symbol, source=source))
+        return found
+    if moment.pool is not None and moment.own_mark_known:
+        verdicts = dict(moment.verdicts)
+        if moment.brackets_known:
+            found.append(checks.trigger(moment.pool, verdicts, moment.rules.assumptions, source=source))
+        else:
+            found.append(_undated(moment, source))
+    if moment.pool is not None and moment.own is not None and incident.order is not None and incident.order.price:
+        found.append(limit_finding(moment, incident.order))
+    found += _fill_findings(history, incident)
+    found.append(_orders_finding(history, incident, moment))
+    if money.clearance.fee is not None and money.clearance.base is not None:
+        known = day_of(incident.time_ms) >= FEE_KNOWN_SINCE
+        found.append(
+            checks.clearance_fee(
+                fee=money.clearance.fee,
+                base=money.clearance.base,
+                rate=moment.rules.liquidation_fee if known else None,
+                left=money.before_fee,
+                about=incident.symbol,
+                source=source,
+            )
+        )
+    found += [checks.not_negative(wallet=amount, about=asset, source=source) for asset, amount in money.left.items()]
+    return found
+
+
+def limit_finding(moment: Moment, order: Order) -> Finding:
+    """The printed limit against the bankruptcy price. With several positions it says which split the limit implies."""
+    assert moment.pool is not None and moment.own is not None
+    limit = Price(order.price)
+    tolerance = max(moment.own.contract.tick, _last_digit(limit))
+    if len(moment.pool.positions) == 1:
+        derived = bankruptcy(moment.pool, moment.own, moment.rules.assumptions)
+        return checks.agrees(
+            "limit_price",
+            f"{moment.own.symbol} {moment.own.side}",
+            printed=limit,
+            derived=derived if derived is not None else ZERO,
+            tolerance=tolerance,
+            rule="the limit of a liquidation order is the bankruptcy price (docs/spec/bankruptcy_price.md)",
+            source=str(order.source),
+        )
+    share = implied_share(moment.pool, moment.own, limit) if moment.own_mark_known else None
+    name, derived_limit = closest_split(moment, limit)
+    fits = share is not None and derived_limit is not None and abs(derived_limit - limit) <= tolerance
+    return Finding(
+        kind="limit_price",
+        verdict=HOLDS if fits else UNCLEAR,
+        about=f"{moment.own.symbol} {moment.own.side}: share {_short(share)} of the balance, closest to {name}",
+        rule="the limit of a liquidation order is the bankruptcy price; its split is not published",
+        printed=limit,
+        derived=derived_limit,
+        amount=None if derived_limit is None else limit - derived_limit,
+        source=str(order.source),
+        assumptions=("bankruptcy-split",),
+    )
+
+
+def closest_split(moment: Moment, limit: Price) -> tuple[str, Price | None]:
+    """The alternative of `bankruptcy-split` whose price comes closest to a printed limit."""
+    assert moment.pool is not None and moment.own is not None
+    found = [(split.bankruptcy_split, bankruptcy(moment.pool, moment.own, split)) for split in SPLITS]
+    known = [(name, price) for name, price in found if price is not None]
+    return min(known, key=lambda pair: abs(pair[1] - limit)) if known else ("none", None)
+
+
+def _undated(moment: Moment, source: str) -> Finding:
+    assert moment.pool is not None
+    symbols = ", ".join(symbol for symbol, certainty in moment.tables.items() if certainty != "dated")
+    return Finding(
+        kind="trigger",
+        verdict=UNCLEAR,
+        about=moment.pool.name,
+        rule=f"no bracket table of {symbols} dated at or before the event is known (margincall brackets import)",
+        printed=moment.pool.balance,
+        source=source,
+    )
+
+
+def _fill_findings(history: Reconstruction, incident: Incident) -> Iterator[Finding]:
+    order = incident.order
+    if order is None or not order.price:
+        return
+    for place in incident.fills:
+        fill = history.events[place]
+        if isinstance(fill, Fill) and fill.trade_id != TAKEN_OVER:
+            yield checks.fill_within_limit(
+                buy=fill.quantity > 0,
+                price=fill.price,
+                limit=order.price,
+                about=f"{fill.symbol} {fill.side} trade {fill.trade_id}",
+                source=str(fill.source),
+            )
+
+
+def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding:
+    own = None if moment.own is None or moment.own.position.margin == "cross" else incident.symbol
+    before = [event for event in history.events[: incident.first] if _is_traders_order(event, own)]
+    return checks.orders_cancelled_first(
+        cancelled=len(incident.cancelled),
+        still_open=_still_open(before),
+        about=own or "all symbols of the account",
+        evidence=bool(before),
+        source=str(history.events[incident.first].source),
+    )
+
+
+def _is_traders_order(event: AnyEvent, symbol: str | None) -> bool:
+    return isinstance(event, Order) and event.close == "" and symbol in (None, event.symbol)
+
+
+def _still_open(orders: Sequence[AnyEvent]) -> int:
+    last: dict[tuple[str, str], Order] = {}
+    for order in orders:
+        if isinstance(order, Order):
+            last[order.symbol, order.order_id] = order
+    return sum(1 for order in last.values() if order.status not in ENDED)
+
+
+def _last_digit(price: Decimal) -> Decimal:
+    exponent = price.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(1).scaleb(exponent)
+
+
+def _short(share: Decimal | None) -> str:
+    return "unknown" if share is None else f"{share:.4f}"

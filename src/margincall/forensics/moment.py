@@ -1,0 +1,182 @@
+"""The moment of the trigger: the account, the prices that the files hold for it, and the margin pool that died.
+
+What is missing is named instead of guessed. If only the liquidated symbol's own mark is missing, its survival interval
+is still known, because it does not depend on that mark; then `own_mark_known` is false and no verdict is given.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from margincall.core.account import Account, Marks, Position, PositionKey
+from margincall.core.assumptions import VERDICT_ALTERNATIVES
+from margincall.core.brackets import Bracket, BracketTable, in_force
+from margincall.core.contract import entry_price
+from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms, margin
+from margincall.core.prices import PositionPrices, prices
+from margincall.core.rounding import exact
+from margincall.core.rules import VenueRules
+from margincall.core.units import ONE, ZERO, Price
+from margincall.forensics.incidents import Incident
+from margincall.forensics.markline import FRESH_MS, MarkPoint
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.sheet import BracketAlternative
+
+JUST_AFTER_MS = 1000
+"""A mark printed with the liquidation itself, this close after its order, counts as the mark of the moment."""
+
+
+class Moment(Struct, frozen=True):
+    """`pool`, `own` and `prices` are none if the position is not open in the files or something needed is missing.
+
+    `missing` names symbols without a fresh mark and assets without an index; `tables` says for each symbol of the pool
+    whether a bracket table was in force ("dated", "only_later", "none"). `verdicts` are the verdicts under each other
+    assumption or later table.
+    """
+
+    account: Account
+    rules: VenueRules
+    marks: Marks
+    mark: MarkPoint | None = None
+    pool: PoolTerms | None = None
+    own: PositionTerms | None = None
+    prices: PositionPrices | None = None
+    missing: tuple[str, ...] = ()
+    tables: Mapping[str, str] = {}
+    verdicts: Mapping[str, bool] = {}
+    later: tuple[BracketAlternative, ...] = ()
+
+    @property
+    def own_mark_known(self) -> bool:
+        """Whether the mark of the liquidated symbol is known."""
+        return self.mark is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every price and bracket of the pool is known, so that a verdict can be given."""
+        return self.pool is not None and self.own_mark_known and not self.missing and self.brackets_known
+
+    @property
+    def brackets_known(self) -> bool:
+        """Whether a dated table was in force for every symbol of the pool."""
+        return all(certainty == "dated" for certainty in self.tables.values())
+
+
+@exact
+def moment_of(history: Reconstruction, incident: Incident) -> Moment:
+    """Everything the files say about the pool just before the first event of `incident`."""
+    account = history.timeline.before(incident.first)
+    rules = history.rules_at(incident.time_ms)
+    key: PositionKey = (incident.symbol, incident.side)
+    held = account.positions.get(key)
+    if held is None or not held.quantity:
+        return Moment(account, rules, history.marks.at((), incident.first))
+    members = pool_members(account, held, rules)
+    marks, missing = _fresh_marks(history, incident, members)
+    mark = _mark_point(history, incident, incident.symbol)
+    certainty = {symbol: history.book.used(symbol, incident.time_ms).certainty for symbol in members}
+    moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty)
+    if any(symbol != incident.symbol for symbol in missing):
+        return moment
+    if mark is None:
+        entry = entry_price(rules.contract(held.symbol), held.quantity, held.cost) or Price(ONE)
+        marks = marks.with_price(held.symbol, entry)
+    placeholders = {symbol: NO_BRACKETS for symbol in members if symbol not in rules.tables}
+    rules = rules.with_tables(placeholders)
+    try:
+        terms = margin(account, _with_others(marks, account), rules.with_tables(_for_all(account, rules)))
+    except MissingIndex as error:
+        return structs.replace(moment, missing=(*missing, str(error)))
+    pool = terms.pool_of(*key)
+    assert pool is not None, "the position is open, so a pool holds it"
+    own = next(each for each in pool.positions if each.position.key == key)
+    found = next(each for each in prices(terms, marks, rules) if (each.symbol, each.side) == key)
+    later = _later_tables(history, incident, pool) if mark is not None else ()
+    return structs.replace(
+        moment,
+        rules=rules,
+        marks=marks,
+        pool=pool,
+        own=own,
+        prices=found,
+        missing=tuple(each for each in missing if each != incident.symbol),
+        verdicts={**_under_assumptions(account, marks, rules, pool), **_under_tables(pool, later)},
+        later=later,
+    )
+
+
+NO_BRACKETS = BracketTable("", (Bracket(1, ZERO, Decimal("Infinity"), ZERO, ZERO),), "", "")
+"""Stands in where no table is known: asks no margin, so that what does not depend on brackets can still be said."""
+
+
+def pool_members(account: Account, held: Position, rules: VenueRules) -> list[str]:
+    """The symbols of the pool that holds `held`, itself included."""
+    if held.margin == "isolated":
+        return [held.symbol]
+    asset = rules.contract(held.symbol).margin_asset
+    return sorted(
+        {
+            position.symbol
+            for position in account.open_positions()
+            if position.margin == "cross"
+            and (account.multi_assets or rules.contract(position.symbol).margin_asset == asset)
+        }
+    )
+
+
+def _with_others(marks: Marks, account: Account) -> Marks:
+    """Positions of other pools play no part; any price lets the formula run over them."""
+    others = {position.symbol: Price(ONE) for position in account.open_positions()}
+    return Marks({**others, **marks.prices}, marks.indices)
+
+
+def _for_all(account: Account, rules: VenueRules) -> dict[str, BracketTable]:
+    symbols = {position.symbol for position in account.open_positions()}
+    return {symbol: NO_BRACKETS for symbol in sorted(symbols) if symbol not in rules.tables}
+
+
+def _fresh_marks(history: Reconstruction, incident: Incident, members: list[str]) -> tuple[Marks, tuple[str, ...]]:
+    found = {symbol: _mark_point(history, incident, symbol) for symbol in members}
+    indices = history.marks.at((), incident.first).indices
+    prices = {symbol: point.price for symbol, point in found.items() if point is not None}
+    return Marks(prices, indices), tuple(symbol for symbol, point in found.items() if point is None)
+
+
+def _mark_point(history: Reconstruction, incident: Incident, symbol: str) -> MarkPoint | None:
+    before = history.marks.latest(symbol, incident.first)
+    if before is not None and incident.time_ms - before.time_ms <= FRESH_MS:
+        return before
+    after = history.marks.following(symbol, incident.first)
+    if after is not None and after.time_ms - incident.time_ms <= JUST_AFTER_MS:
+        return after
+    return None
+
+
+def _under_assumptions(account: Account, marks: Marks, rules: VenueRules, pool: PoolTerms) -> dict[str, bool]:
+    verdicts = {}
+    every = rules.with_tables(_for_all(account, rules))
+    for name, alternative, assumptions in VERDICT_ALTERNATIVES:
+        if pool.kind == "multi" or name == "trigger-comparison":
+            terms = margin(account, _with_others(marks, account), every.assuming(assumptions))
+            verdicts[f"{name}: {alternative}"] = next(each for each in terms.pools if each.name == pool.name).liquidated
+    return verdicts
+
+
+def _later_tables(history: Reconstruction, incident: Incident, pool: PoolTerms) -> tuple[BracketAlternative, ...]:
+    """For each symbol of the pool, the next later table where its row differs at the same notional, with the verdict."""
+    found = []
+    for terms in pool.positions:
+        later = history.book.used(terms.symbol, incident.time_ms).later
+        if later is None or later is terms.table:
+            continue
+        row = in_force(later, terms.notional)
+        if (row.rate, row.cum) != (terms.bracket.rate, terms.bracket.cum):
+            kept = pool.maintenance - terms.maintenance + (terms.notional * row.rate - row.cum)
+            found.append(BracketAlternative(later.name, later.as_of, row.rate, row.cum, pool.balance <= kept))
+    return tuple(found)
+
+
+def _under_tables(pool: PoolTerms, later: tuple[BracketAlternative, ...]) -> dict[str, bool]:
+    del pool
+    return {f"bracket table of {each.as_of}": bool(each.liquidated) for each in later}

@@ -1,0 +1,137 @@
+"""Where the money went: what the events of a liquidation booked, from the margin before to what is left."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.account import Account
+from margincall.core.contract import value
+from margincall.core.events import Fill, Flow
+from margincall.core.margin import cross_wallet
+from margincall.core.rounding import exact, ratio_nearest
+from margincall.core.rules import VenueRules
+from margincall.core.units import ZERO, Price, Quantity
+from margincall.forensics.incidents import Incident
+from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.sheet import Clearance, Step
+
+
+class Money(Struct, frozen=True):
+    """What an incident booked. `base` is the notional that its orders liquidated; `quantity` what was closed, unsigned."""
+
+    realized: Decimal | None
+    quantity: Decimal | None
+    average: Decimal | None
+    clearance: Clearance
+    steps: tuple[Step, ...]
+    left: dict[str, Decimal]
+    before_fee: Decimal | None
+    commission: Decimal
+
+
+@exact
+def money_of(history: Reconstruction, incident: Incident, account: Account) -> Money:
+    """The applied amounts of an incident; `account` is the account just before it."""
+    rules = history.rules_at(incident.time_ms)
+    fills = [event for place in incident.fills if isinstance(event := history.events[place], Fill)]
+    flows = [event for place in incident.clearances if isinstance(event := history.events[place], Flow)]
+    booked = {place: history.compared.booked(place) for place in incident.fills}
+    realized = sum(booked.values(), ZERO) if fills else None
+    fee = -sum((sum(flow.applied.values(), ZERO) for flow in flows), ZERO) if flows else None
+    base = _base(incident, fills, rules)
+    rate = ratio_nearest(fee / base) if fee is not None and base else None
+    steps, left = _steps(_Booked(incident, account, rules, booked), fills, flows)
+    before_fee = sum((step.amount for step in steps if step.step not in ("clearance fee", "left")), ZERO)
+    return Money(
+        realized=realized,
+        quantity=_quantity(incident, fills),
+        average=_average(incident, fills, rules),
+        clearance=Clearance(fee, rate, base),
+        steps=steps,
+        left=left,
+        before_fee=before_fee if steps else None,
+        commission=sum((fill.fee or ZERO for fill in fills), ZERO),
+    )
+
+
+def _base(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> Decimal | None:
+    """Notional liquidated by orders ("charged on the amount liquidated only"), not what was taken over."""
+    traded = [fill for fill in fills if fill.trade_id != TAKEN_OVER]
+    if traded:
+        contract = rules.contract(incident.symbol)
+        return sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in traded), ZERO)
+    order = incident.order
+    if order is not None and order.executed and order.average_price:
+        contract = rules.contract(incident.symbol)
+        return abs(value(contract, Quantity(order.executed), Price(order.average_price)))
+    return None
+
+
+def _quantity(incident: Incident, fills: Sequence[Fill]) -> Decimal | None:
+    if fills:
+        return sum((abs(fill.quantity) for fill in fills), ZERO)
+    return incident.order.executed if incident.order is not None and incident.order.executed else None
+
+
+def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> Decimal | None:
+    traded = [fill for fill in fills if fill.trade_id != TAKEN_OVER]
+    if not traded:
+        order = incident.order
+        return order.average_price if order is not None and order.average_price else None
+    contract = rules.contract(incident.symbol)
+    worth = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in traded), ZERO)
+    size = sum((abs(fill.quantity) for fill in traded), ZERO)
+    return ratio_nearest(size * contract.contract_size / worth if contract.is_inverse else worth / size)
+
+
+class _Booked(Struct, frozen=True):
+    """An incident, the account before it, and the profit that each of its fills (by place) booked."""
+
+    incident: Incident
+    account: Account
+    rules: VenueRules
+    profits: dict[int, Decimal]
+
+    def profit(self, fills: Sequence[Fill], *, taken_over: bool) -> Decimal | None:
+        """The profit of the fills that are (or are not) a takeover; none if there are no such fills."""
+        chosen = [
+            profit
+            for profit, fill in zip(self.profits.values(), fills, strict=True)
+            if (fill.trade_id == TAKEN_OVER) == taken_over
+        ]
+        return sum(chosen, ZERO) if chosen else None
+
+
+def _steps(
+    booked: _Booked, fills: Sequence[Fill], flows: Sequence[Flow]
+) -> tuple[tuple[Step, ...], dict[str, Decimal]]:
+    symbol = booked.incident.symbol
+    if not symbol or not (fills or flows):
+        return (), {}
+    asset = booked.rules.contract(symbol).margin_asset
+    held = booked.account.position((symbol, booked.incident.side))
+    isolated = held.margin == "isolated" and bool(held.quantity)
+    before = held.isolated_wallet if isolated else cross_wallet(booked.account, asset, booked.rules)
+    steps = [Step("margin before", before, asset, "you")]
+    amount = booked.profit(fills, taken_over=False)
+    if amount is not None:
+        steps.append(Step("loss" if amount < 0 else "profit", amount, asset, "the other side of the trades"))
+    amount = booked.profit(fills, taken_over=True)
+    if amount is not None:
+        steps.append(Step("taken over", amount, asset, "insurance fund, with the position"))
+    for fee_asset in sorted({fill.fee_asset or asset for fill in fills if fill.fee}):
+        paid = sum((fill.fee or ZERO for fill in fills if (fill.fee_asset or asset) == fee_asset), ZERO)
+        steps.append(Step("commission", -paid, fee_asset, "the venue"))
+    for flow in flows:
+        for each, amount in flow.applied.items():
+            name, to = (
+                ("clearance fee", "insurance fund") if amount < 0 else ("made good", "you, from the insurance fund")
+            )
+            steps.append(Step(name, amount, each, to))
+    left: dict[str, Decimal] = {}
+    for step in steps:
+        left[step.asset] = left.get(step.asset, ZERO) + step.amount
+    steps.append(Step("left", left[asset], asset, "you, in the cross wallet" if isolated else "you"))
+    return tuple(steps), {each: amount for each, amount in left.items() if each == asset}

@@ -1,0 +1,194 @@
+"""An explanation in words and tables, for people: sections that the terminal and Markdown both print.
+
+Nothing is computed here; numbers are grouped and dated, and each section says what it shows.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.assumptions import BY_ID
+from margincall.core.checks import FAILS, HOLDS, Finding
+from margincall.core.rounding import plain
+from margincall.forensics.cause import Cause
+from margincall.forensics.sheet import Explanation
+
+MARKS = {HOLDS: "✓", FAILS: "✗"}
+
+
+class Section(Struct, frozen=True):
+    """A titled table. `right` are the columns that hold numbers; `note` stands under the table."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: tuple[int, ...] = ()
+    note: str = ""
+
+
+def headline(each: Explanation) -> str:
+    """One sentence: what happened, when, and whether it adds up."""
+    what = {
+        "liquidation": "liquidated",
+        "adl": "auto-deleveraged (closed against another account's bankruptcy)",
+        "indirect": "closed by the venue: only traces are left",
+        "support": "the venue's own sheet",
+    }[each.kind]
+    name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
+    text = f"{name.strip()} {what}".strip()
+    return f"{text}, {moment(each.time_ms)}" if each.time_ms else text
+
+
+def judgement(each: Explanation) -> str:
+    """The verdict in a sentence a trader can quote."""
+    verdict = each.verdict
+    if each.kind == "adl":
+        return "A deleveraging is no liquidation: the position was closed for want of another buyer or seller."
+    if verdict.margin_balance is None or verdict.maintenance_margin is None:
+        return "Whether the trigger was right cannot be told from these files; what is missing is listed below."
+    relation = "≤" if verdict.margin_balance <= verdict.maintenance_margin else ">"
+    numbers = f"margin balance {amount(verdict.margin_balance)} {relation} maintenance margin {amount(verdict.maintenance_margin)}"
+    trigger = next((finding for finding in each.findings if finding.kind == "trigger"), None)
+    if trigger is not None and trigger.verdict not in (HOLDS, FAILS):
+        return f"{numbers}: cannot tell ({', '.join(trigger.assumptions) or trigger.rule})."
+    if verdict.liquidated is None:
+        return f"{numbers}: cannot tell."
+    return f"{numbers}: {'the trigger was right' if verdict.liquidated else 'the trigger was NOT reached'}."
+
+
+def sections(each: Explanation) -> Iterator[Section]:
+    """The sections of one explanation, in the order in which one asks."""
+    yield _verdict(each)
+    yield _prices(each)
+    if each.waterfall:
+        yield _waterfall(each)
+    if each.cause_detail is not None:
+        yield _cause(each.cause_detail, each.verdict.asset)
+    if each.findings:
+        yield findings_table("Checks", each.findings)
+    if each.unknown:
+        rows = tuple((unknown.term, unknown.settled_by) for unknown in each.unknown)
+        yield Section("Unknown, and what would settle it", ("term", "file"), rows)
+    if each.assumptions:
+        chosen = [BY_ID[name] for name in each.assumptions if name in BY_ID]
+        assumed = tuple((one.id, one.default, one.settled_by) for one in chosen)
+        yield Section("Assumed, where the venue publishes no rule", ("id", "assumed", "would be settled by"), assumed)
+
+
+def findings_table(title: str, findings: Sequence[Finding]) -> Section:
+    """Findings as a table; `amount` is printed − derived."""
+    rows = tuple(
+        (
+            f"{MARKS.get(finding.verdict, '?')} {finding.verdict}",
+            finding.kind.replace("_", " "),
+            finding.about,
+            amount(finding.printed),
+            amount(finding.derived),
+            amount(finding.amount),
+        )
+        for finding in findings
+    )
+    return Section(title, ("verdict", "check", "about", "printed", "derived", "difference"), rows, right=(3, 4, 5))
+
+
+def _verdict(each: Explanation) -> Section:
+    verdict = each.verdict
+    rows = [
+        ("wallet balance", amount(verdict.wallet_balance)),
+        ("unrealised PnL", amount(verdict.unrealized_pnl)),
+        ("margin balance", amount(verdict.margin_balance)),
+        ("maintenance margin", amount(verdict.maintenance_margin)),
+        ("margin ratio", percent(verdict.margin_ratio)),
+    ]
+    if each.bracket.rate is not None:
+        rate = f"{percent(each.bracket.rate)}, cum {amount(each.bracket.cum)}, table of {each.bracket.as_of}"
+        rows.append(("bracket in force", f"{amount(each.bracket.notional)} at {rate}"))
+    for other in each.bracket.alternatives:
+        text = (
+            f"{percent(other.rate)}, cum {amount(other.cum)}: {'liquidated' if other.liquidated else 'not liquidated'}"
+        )
+        rows.append((f"with the table of {other.as_of}", text))
+    pool = f" ({verdict.pool})" if verdict.pool else ""
+    return Section(f"Verdict sheet{pool}", ("term", verdict.asset or "amount"), tuple(rows), right=(1,))
+
+
+def _prices(each: Explanation) -> Section:
+    prices = each.prices
+    interval = prices.liquidation
+    source = f" ({prices.mark_source})" if prices.mark_source else ""
+    rows = [("entry", amount(prices.entry)), (f"mark at the trigger{source}", amount(prices.mark_at_trigger))]
+    if interval.empty:
+        rows.append(("survives", "at no price"))
+    elif interval.lower is not None or interval.upper is not None:
+        low, high = amount(interval.lower), amount(interval.upper)
+        rows.append(("survives from", low if interval.lower is not None else "any lower price"))
+        rows.append(("survives to", high if interval.upper is not None else "any higher price"))
+    rows.append(("liquidation price as displayed", amount(interval.displayed)))
+    rows.append(("bankruptcy price", amount(prices.bankruptcy)))
+    rows.append(("limit of the venue's order", amount(prices.order_limit)))
+    rows.append(("average fill", amount(prices.average_fill)))
+    if prices.implied_split is not None and prices.implied_share is not None:
+        text = f"{percent(prices.implied_share)} of the balance, closest to “{prices.implied_split}”"
+        rows.append(("the limit implies", text))
+    return Section("Prices", ("price", each.symbol or "price"), tuple(rows), right=(1,))
+
+
+def _waterfall(each: Explanation) -> Section:
+    rows = tuple((step.step, signed(step.amount), step.asset, step.to) for step in each.waterfall)
+    note = ""
+    if each.clearance.rate is not None:
+        note = f"clearance fee: {percent(each.clearance.rate)} of {amount(each.clearance.base)} liquidated"
+    return Section("Where the money went", ("step", "amount", "asset", "to"), rows, right=(1,), note=note)
+
+
+def _cause(cause: Cause, asset: str) -> Section:
+    rows = [("surplus after the last safe event", amount(cause.surplus_before))]
+    rows += [(term.term, signed(term.amount)) for term in cause.terms]
+    rows.append(("surplus at the trigger", amount(cause.surplus_at_trigger)))
+    note = f"last safe event: {cause.since}, {moment(cause.since_ms)}"
+    return Section("Why: from the last safe event to the trigger", ("cause", asset), tuple(rows), right=(1,), note=note)
+
+
+def moment(time_ms: int) -> str:
+    """A time as UTC text with milliseconds."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{time_ms % 1000:03d} UTC"
+
+
+def amount(value: Decimal | None) -> str:
+    """A number with thousands separators; a dash where there is none."""
+    return "–" if value is None else format(plain(_shortened(value)), ",f")
+
+
+def signed(value: Decimal) -> str:
+    """A number with its sign."""
+    return f"{'+' if value > 0 else ''}{amount(value)}"
+
+
+def percent(value: Decimal | None) -> str:
+    """A fraction as a percentage."""
+    return "–" if value is None else f"{plain(_shortened(value * 100, 4)):,f} %"
+
+
+def _shortened(value: Decimal, places: int = 8) -> Decimal:
+    """At most eight decimals for people; the JSON answer holds all digits."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -places:
+        return round(value, places)
+    return value
+
+
+def markdown(title: str, parts: Sequence[Section]) -> str:
+    """Sections as Markdown tables."""
+    out = [f"## {title}", ""]
+    for part in parts:
+        out += [f"### {part.title}", "", _row(part.columns)]
+        out.append(_row(["---:" if place in part.right else "---" for place in range(len(part.columns))]))
+        out += [_row(row) for row in part.rows]
+        out += ["", part.note, ""] if part.note else [""]
+    return "\n".join(out)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
