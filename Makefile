@@ -54,8 +54,8 @@ format: $(VENV)/.lint  ## format the code and mend what can be mended
 lock:  ## pin the versions of everything in constraints.txt
 	$(LOCK_PYTHON) tools/lock.py
 
-accept-explain: $(VENV)/.base  ## check `explain` from the outside, as a user runs it
-	$(BIN)/python tests/accept/explain.py
+accept-explain: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `explain`, one line each
+	$(BIN)/python -m tests.accept.explain
 
 oracle: $(VENV)/.test  ## compare the rules with the naive second implementation
 	$(BIN)/python -m tests.accept.oracle_run

@@ -3,8 +3,9 @@
 The oracle's state is plain text values; `to_core` makes our values of it. Nothing here computes.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from margincall.core.account import Account, AssetIndex, Marks, Position
 from margincall.core.assumptions import Assumptions
@@ -26,11 +27,32 @@ FIELDS = {
 SPLITS = ("maintenance", "notional", "whole")
 
 
+class Pair(NamedTuple):
+    """One term: where it stands in the answer, what the rules say, what the oracle says."""
+
+    path: str
+    ours: Any
+    theirs: Any
+
+    @property
+    def agree(self) -> bool:
+        """Numbers are equal if their values are: `1.50` is `1.5`."""
+        if isinstance(self.theirs, str) and isinstance(self.ours, str) and _numeric(self.theirs):
+            return Decimal(self.ours) == Decimal(self.theirs)
+        return bool(self.ours == self.theirs)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.ours} != {self.theirs}"
+
+
 def differences(state: dict[str, Any]) -> list[str]:
     """Every term on which the rules and the oracle differ, as `path: ours != oracle's`."""
-    theirs = evaluate(state)["pools"]
-    ours = our_answer(state)
-    return list(_differences("pools", ours, theirs))
+    return [str(pair) for pair in pairs(state) if not pair.agree]
+
+
+def pairs(state: dict[str, Any]) -> list[Pair]:
+    """Every term of the state, as both see it."""
+    return list(_pairs("pools", our_answer(state), evaluate(state)["pools"]))
 
 
 @exact
@@ -159,22 +181,19 @@ def text(value: Decimal | None) -> str | None:
     return format(plain(value), "f") if value else "0"
 
 
-def _differences(path: str, ours: Any, theirs: Any) -> Any:
-    """Compare what the oracle prints; positions are matched by symbol and side, so their order does not matter."""
+def _pairs(path: str, ours: Any, theirs: Any) -> Iterator[Pair]:
+    """Pair what the oracle prints; positions are matched by symbol and side, so their order does not matter."""
     if isinstance(theirs, dict):
         for key, value in theirs.items():
             if key in ours or not path.endswith(("collateral", "add")):
-                yield from _differences(f"{path}.{key}", ours.get(key), value)
+                yield from _pairs(f"{path}.{key}", ours.get(key), value)
     elif isinstance(theirs, list):
         if len(ours) != len(theirs):
-            yield f"{path}: {len(ours)} entries != {len(theirs)}"
+            yield Pair(path, f"{len(ours)} entries", f"{len(theirs)} entries")
         for mine, other in zip(_sorted(ours), _sorted(theirs), strict=False):
-            yield from _differences(f"{path}[{_key(other)}]", mine, other)
-    elif isinstance(theirs, str) and isinstance(ours, str):
-        if Decimal(ours) != Decimal(theirs) if _numeric(theirs) else ours != theirs:
-            yield f"{path}: {ours} != {theirs}"
-    elif ours != theirs:
-        yield f"{path}: {ours} != {theirs}"
+            yield from _pairs(f"{path}[{_key(other)}]", mine, other)
+    else:
+        yield Pair(path, ours, theirs)
 
 
 def _numeric(value: str) -> bool:

@@ -18,7 +18,7 @@ RISK = {"symbol": "BTCUSDT", "positionAmt": "0", "unRealizedProfit": "0", "updat
         ({"uniMMR": "5167.9", "accountEquity": "73.4", "accountStatus": "NORMAL"}, "portfolio_margin"),
         ([{"asset": "BTC", "totalWalletBalance": "1", "crossMarginAsset": "1"}], "portfolio_margin"),
         ({"e": "riskLevelChange", "E": TIME, "u": "1.99", "s": "MARGIN_CALL"}, "portfolio_margin"),
-        ({"e": "ACCOUNT_UPDATE", "fs": "UM", "E": TIME, "T": TIME, "a": {"m": "ORDER"}}, "portfolio_margin"),
+        ({"e": "ACCOUNT_UPDATE", "fs": "UM", "E": TIME, "T": TIME, "a": {"m": "ORDER", "B": []}}, "portfolio_margin"),
         ([BALANCE], "credits"),
         (
             {"e": "ACCOUNT_UPDATE", "E": TIME, "T": TIME, "a": {"m": "ORDER", "B": [{"a": "BNFCR", "wb": "1"}]}},

@@ -438,6 +438,7 @@ def test_secrets_are_cut_out_of_raw_text() -> None:
         (order_message(L="0"), "unreadable", "a price of 0"),
         (order_message(c=["x"]), "unreadable", "expected text"),
         (update_message("ORDER", B={}), "unreadable", "expected a list"),
+        (update_message("ORDER", B=None, P=None), "unreadable", "`B` or `updatedBalances` is missing"),
         ({"e": "ORDER_TRADE_UPDATE", "E": TIME, "T": TIME}, "unreadable", "`o` or `order` is missing"),
         ({"e": "ORDER_TRADE_UPDATE", "E": TIME, "T": TIME, "o": 5}, "unreadable", "expected an object, found '5'"),
         ({**order_message(), "T": 1_700_000_000}, "unreadable", "1700000000 is no time in milliseconds"),

@@ -123,7 +123,9 @@ def _fill(account: Account, fill: Fill, rules: VenueRules) -> Account:
     )
     account = _book(_book(account, asset, "realized_pnl", realized), fee_asset, "commission", -fee)
     own_fee = fee if fee_asset == asset else ZERO
-    return _with_position(account, _filled(account, position, fill, terms, realized, own_fee, contract))
+    return _with_position(
+        account, _filled(account, position, fill, terms, realized=realized, fee=own_fee, contract=contract)
+    )
 
 
 def _filled(
@@ -131,6 +133,7 @@ def _filled(
     position: Position,
     fill: Fill,
     terms: FillTerms,
+    *,
     realized: Decimal,
     fee: Decimal,
     contract: Contract,

@@ -20,6 +20,8 @@ from margincall.core.rules import VenueRules
 from margincall.core.units import ONE, ZERO, Collateral, Notional, Price, Quantity
 
 PoolKind = Literal["cross", "isolated", "multi"]
+MULTI_ASSET = "USD"
+"""The currency of a multi-assets pool."""
 UNIT = AssetIndex(ONE, ONE, ONE)
 """The index of a pool's own asset: one unit is worth one unit."""
 
@@ -124,8 +126,8 @@ def margin(account: Account, marks: Marks, rules: VenueRules) -> Terms:
         asset = terms.contract.margin_asset
         if position.margin == "isolated":
             wallets = {asset: position.isolated_wallet}
-            name = f"isolated:{position.symbol}:{position.side}"
-            isolated.append(_pool(name, "isolated", asset, wallets, [terms], marks, rules.assumptions))
+            name = f"{position.symbol}:{position.side}"
+            isolated.append(_pool("isolated", name, wallets, [terms], marks=marks, assumptions=rules.assumptions))
         else:
             cross.setdefault(asset, []).append(terms)
     for position in account.positions.values():
@@ -194,19 +196,21 @@ def _shared_pools(
     wallets = {asset: Collateral(collateral.get(asset, Collateral(ZERO))) for asset in assets}
     if account.multi_assets:
         positions = [terms for asset in assets for terms in cross.get(asset, [])]
-        return [_pool("multi:USD", "multi", "USD", wallets, positions, marks, rules.assumptions)] if assets else []
+        if not assets:
+            return []
+        return [_pool("multi", MULTI_ASSET, wallets, positions, marks=marks, assumptions=rules.assumptions)]
     return [
-        _pool(f"cross:{asset}", "cross", asset, {asset: wallets[asset]}, cross.get(asset, []), marks, rules.assumptions)
-        for asset in assets
+        _pool("cross", asset, {asset: wallet}, cross.get(asset, []), marks=marks, assumptions=rules.assumptions)
+        for asset, wallet in wallets.items()
     ]
 
 
 def _pool(
-    name: str,
     kind: PoolKind,
-    asset: str,
+    name: str,
     wallets: Mapping[str, Collateral],
     positions: list[PositionTerms],
+    *,
     marks: Marks,
     assumptions: Assumptions,
 ) -> PoolTerms:
@@ -225,9 +229,9 @@ def _pool(
     if maintenance and balance > 0:
         ratio = ratio_nearest(maintenance / balance)
     return PoolTerms(
-        name=name,
+        name=f"{kind}:{name}",
         kind=kind,
-        asset=asset,
+        asset=MULTI_ASSET if kind == "multi" else next(iter(wallets)),
         wallet=Collateral(balance - unrealized),
         unrealized=Collateral(unrealized),
         balance=Collateral(balance),

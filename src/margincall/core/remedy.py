@@ -67,8 +67,9 @@ def _close(pool: PoolTerms, terms: PositionTerms, taker: Decimal, assumptions: A
     price = closing_price(terms)
     gain = _gain_per_unit(terms, price, taker)
     size = abs(terms.quantity)
-    curve = _target_curve(pool, terms, gain, assumptions, target)
-    closed = _smallest_close(curve, size, contract.lot)
+    closed: Quantity | None = Quantity(ZERO)
+    if pool.maintenance > target * pool.balance:
+        closed = _smallest_close(_target_curve(pool, terms, gain, assumptions, target), size, contract.lot)
     fee = None
     if closed is not None:
         fee = Collateral(abs(value(contract, closed, price)) * taker)
@@ -100,22 +101,24 @@ def _target_curve(
     unit = contract.contract_size / terms.mark if contract.is_inverse else terms.mark
     own = next(each for each in pool.assets if each.asset == contract.margin_asset)
     weight = requirement_rate(own.index, assumptions)
-    leg = Leg(unit, terms.table, weight)
     if pool.kind == "isolated":
-        return Curve(ZERO, target * pool.balance / size, (leg,))
+        # Balance left is balance·left/size; times size, so that nothing is divided.
+        return Curve(ZERO, target * pool.balance, (Leg(unit, terms.table, size),))
+    leg = Leg(unit, terms.table, weight)
     rest = pool.maintenance - terms.maintenance * weight
     if own.index.bid == own.index.ask:
+        gain *= own.index.bid
         return Curve(target * (pool.balance + size * gain) - rest, -target * gain, (leg,))
     constant = target * (pool.balance - own.value) - rest
     if assumptions.equity_rate == "index-pnl":
         # Profit booked moves from the index to the wallet's rate, so the wallet is the part that bends.
-        return _index_pnl_curve(own, terms, gain, target, constant, leg)
+        return _index_pnl_curve(own, terms, gain, target=target, constant=constant, leg=leg)
     equity = own.wallet + own.unrealized + size * gain
     return Curve(constant, ZERO, (Equity(equity, -gain, target * own.index.bid, target * own.index.ask), leg))
 
 
 def _index_pnl_curve(
-    own: AssetTerms, terms: PositionTerms, gain: Decimal, target: Decimal, constant: Decimal, leg: Leg
+    own: AssetTerms, terms: PositionTerms, gain: Decimal, *, target: Decimal, constant: Decimal, leg: Leg
 ) -> Curve:
     """As `_target_curve`, where unrealised PnL counts at the index and the wallet at bid or ask."""
     size = abs(terms.quantity)
@@ -130,11 +133,14 @@ def _index_pnl_curve(
 
 
 def _smallest_close(curve: Curve, size: Decimal, lot: Decimal) -> Quantity | None:
-    if curve.at(size) >= 0:
-        return Quantity(ZERO)
+    """From a whole position that misses the target: the first quantity left, going down, at which it is met."""
     found = survival(curve, size)
-    left = -found.upper[0] / found.upper[1] if found.upper is not None else ZERO
+    left = ZERO
+    if found.upper is not None:
+        left = -found.upper[0] / found.upper[1]
+    elif not found.empty:
+        return None  # only a larger position would meet the target
     closed = to_step_up(size - left, lot)
-    if closed > size or curve.at(size - closed) < 0:
+    if not 0 < closed <= size or curve.at(size - closed) < 0:
         return None
     return Quantity(closed)

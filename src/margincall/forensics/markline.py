@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core.account import Account, AssetIndex, Marks, Position
 from margincall.core.contract import Contract
@@ -69,30 +69,26 @@ def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict
             line.indices.setdefault(event.asset, []).append((place, index))
         elif isinstance(event, Statement):
             for printed in event.positions:
-                _printed(line, place, event, printed, account, contracts)
+                point = _printed(event, printed, account, contracts)
+                if point is not None:
+                    _add(line, printed.symbol, structs.replace(point, place=place))
     return line
 
 
 def _printed(
-    line: MarkLine,
-    place: int,
-    statement: Statement,
-    printed: PositionPrint,
-    account: Account,
-    contracts: dict[str, Contract],
-) -> None:
+    statement: Statement, printed: PositionPrint, account: Account, contracts: dict[str, Contract]
+) -> MarkPoint | None:
+    """The mark that a printed position shows or implies; its place is filled in by the caller."""
     if printed.mark:
         price = Price(printed.mark)
-        point = MarkPoint(statement.time_ms, place, price, "printed with the position", statement.source)
-        _add(line, printed.symbol, point)
-        return
+        return MarkPoint(statement.time_ms, -1, price, "printed with the position", statement.source)
     position = account.position((printed.symbol, printed.side))
     if printed.unrealized is None or not printed.quantity or printed.quantity != position.quantity:
-        return
+        return None
     implied = implied_mark(contracts[printed.symbol], position, printed.unrealized)
-    if implied is not None:
-        point = MarkPoint(statement.time_ms, place, implied, "implied by unrealised PnL", statement.source)
-        _add(line, printed.symbol, point)
+    if implied is None:
+        return None
+    return MarkPoint(statement.time_ms, -1, implied, "implied by unrealised PnL", statement.source)
 
 
 def implied_mark(contract: Contract, position: Position, unrealized: Decimal) -> Price | None:

@@ -33,7 +33,7 @@ def headline(each: Explanation) -> str:
     what = {
         "liquidation": "liquidated",
         "adl": "auto-deleveraged (closed against another account's bankruptcy)",
-        "indirect": "closed by the venue: only traces are left",
+        "indirect": "changed by something that the files do not hold (a liquidation, or events that are missing)",
         "support": "the venue's own sheet",
     }[each.kind]
     name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)

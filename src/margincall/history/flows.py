@@ -4,15 +4,15 @@ The income history lists every change of a wallet again, later and by type. A ro
 completes it and is not applied a second time.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TypeVar
 
 from msgspec import Struct
 
 from margincall.core.events import Fill, Flow, MarginMove, Statement
 from margincall.core.units import ZERO
-from margincall.history.messages import Placed, changed, contradiction
+from margincall.history.messages import Place, Placed, changed, contradiction
 from margincall.wire.problems import Problem
 
 WINDOW_MS = 60_000
@@ -21,8 +21,6 @@ TRANSFER_WINDOW_MS = 10_000
 """The same for transfers, of which equal amounts follow each other soonest."""
 CLOSE_MS = 1_000
 """Flows this close are matched before those further apart."""
-
-Timed = TypeVar("Timed", bound=Placed)
 
 
 class Matched(Struct, frozen=True):
@@ -165,23 +163,35 @@ def in_step(ours: Sequence[Placed], theirs: Sequence[Placed], window_ms: int) ->
 
 def _summed(stream: Sequence[Placed], rows: Sequence[Placed]) -> list[Placed]:
     """Funding rows that a stream printed as one sum: a cross account's funding can come without its symbols."""
-    used: set[tuple[int, int, int]] = set()
+    used: set[Place] = set()
     found: list[Placed] = []
-    for placed in stream:
-        if _flow(placed).category != "funding":
-            continue
-        near = [each for each in rows if _is_near(placed, each) and each.place not in used]
-        ours = [each for each in stream if _is_near(placed, each)]
-        if near and _total(near) == _total(ours):
+    ours, theirs = _funding(stream), _funding(rows)
+    for asset, placed in ((asset, placed) for asset, flows in ours.items() for placed in flows):
+        near = [each for each in _near(placed, theirs.get(asset, [])) if each.place not in used]
+        if near and _total(near) == _total(_near(placed, ours[asset])):
             found.extend(near)
             used.update(each.place for each in near)
     return found
 
 
-def _is_near(placed: Placed, other: Placed) -> bool:
-    one, two = _flow(placed), _flow(other)
-    is_alike = one.category == two.category and set(one.applied) == set(two.applied)
-    return is_alike and abs(one.time_ms - two.time_ms) <= WINDOW_MS
+def _funding(flows: Iterable[Placed]) -> dict[object, list[Placed]]:
+    """Funding by asset, in order of time."""
+    found: dict[object, list[Placed]] = {}
+    for placed in _ordered(flows):
+        if _flow(placed).category == "funding":
+            found.setdefault(tuple(_flow(placed).applied), []).append(placed)
+    return found
+
+
+def _near(placed: Placed, flows: Sequence[Placed]) -> Sequence[Placed]:
+    """Those of `flows`, which are in order of time, that may be the same as `placed` by their time."""
+    time_ms = _time(placed)
+    first = bisect_left(flows, time_ms - WINDOW_MS, key=_time)
+    return flows[first : bisect_right(flows, time_ms + WINDOW_MS, key=_time)]
+
+
+def _time(placed: Placed) -> int:
+    return placed.event.time_ms
 
 
 def _total(flows: Iterable[Placed]) -> Decimal:

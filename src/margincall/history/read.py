@@ -104,7 +104,7 @@ def _element(element: Element, source: Source) -> Sequence[Reading | Tables]:
         value = unwrapped(decoded(element.raw))
     except Unreadable as error:
         kind = "cut" if element.is_cut else "unreadable"
-        text = error.raw or readable(element.raw)
+        text = readable(error.raw or element.raw)
         return [Reading(problems=(Problem(source.file, place_of(source), str(error), text, kind),))]
     return [tables_of(value, source)] if is_brackets(value) else read_value(value, source, element.raw)
 

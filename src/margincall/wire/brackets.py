@@ -7,16 +7,15 @@ through a binary float. A broken table is refused with its row; the other symbol
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 from msgspec import Struct
 
 from margincall.core.brackets import Bracket, problems
-from margincall.core.units import ZERO
 from margincall.venues.symbols import BadSymbol, identify
 from margincall.wire.documents import Document, Json, documents
+from margincall.wire.file_dates import day_of_time
 from margincall.wire.numbers import BadNumber, decimal_of
 from margincall.wire.problems import Problem, excerpt
 
@@ -31,9 +30,6 @@ KNOWN = frozenset({*NUMBER, *FLOOR, *CAP, *RATE, *CUM, *LEVERAGE, "mi", "currenc
 
 UNKNOWN_SHAPE = "neither leverageBracket, nor !contractInfo, nor leverage tiers of ccxt or freqtrade"
 PAIR_TABLE = "a table per pair, of the older COIN-M endpoint: taken for the perpetual contract only"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-TIME_MAX = 10**14
-"""A time in milliseconds is below (year 5138); above it is in microseconds."""
 
 
 class PrintedTable(Struct, frozen=True):
@@ -208,13 +204,11 @@ def _prove(symbol: str, rows: tuple[Bracket, ...], block: Block) -> None:
 
 
 def _day_of(block: Block) -> str:
-    """The UTC date of an event."""
-    if block.time_ms is None:
-        return ""
-    milliseconds = _decimal(block.time_ms, block.place, "E")
-    if not ZERO <= milliseconds < TIME_MAX:
-        raise Refused(block.place, f"{milliseconds} is not a time in milliseconds", block.time_ms)
-    return (EPOCH + timedelta(milliseconds=int(milliseconds))).date().isoformat()
+    """The UTC date of an event; raises `Refused` for a time that is none."""
+    day = day_of_time(block.time_ms)
+    if block.time_ms is not None and not day:
+        raise Refused(block.place, f"{block.time_ms} is not a time in milliseconds", block.time_ms)
+    return day
 
 
 def _unknown_keys(block: Block) -> set[str]:

@@ -1,10 +1,13 @@
-"""The date in a file's name: for tables and dumps that do not print when they were made."""
+"""Days, from a file's name (for tables and dumps that do not print when they were made) and from printed times."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 DAY = re.compile(r"(?<!\d)(20\d\d)(?:-(\d\d)-(\d\d)|_(\d\d)_(\d\d)|\.(\d\d)\.(\d\d)|(\d\d)(\d\d))(?!\d)")
 VERSION = re.compile(r"(?<![\d.])(20\d\d)\.(\d{1,2})(?!\d)")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+TIME = re.compile(r"\d{13}", re.ASCII)
+"""A time in milliseconds, of the years 2001 to 2286: in seconds or microseconds it has fewer or more digits."""
 VERSION_DATE = "package-version-date"
 """Id of the assumption that a package version stands for the first day of its month."""
 
@@ -28,3 +31,10 @@ def iso_day(digits: str) -> str:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).isoformat()
     except ValueError:
         return ""
+
+
+def day_of_time(time_ms: object) -> str:
+    """The UTC day of a time in milliseconds as a file prints it; empty if it is none."""
+    if not isinstance(time_ms, str) or not TIME.fullmatch(time_ms):
+        return ""
+    return (EPOCH + timedelta(milliseconds=int(time_ms))).date().isoformat()

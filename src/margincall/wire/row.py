@@ -168,8 +168,8 @@ class Row:
         return self.integer(name) if name in self.values else None
 
     def time(self, *names: str) -> int:
-        """Milliseconds since 1970: the first of `names` that is printed."""
-        name = next((each for each in names if each in self.values), names[0])
+        """Milliseconds since 1970: the first of `names` that is printed and not 0."""
+        name = next((each for each in names if str(self.values.get(each, 0)) != "0"), names[0])
         number = self.integer(name)
         if not TIME_MIN <= number <= TIME_MAX:
             raise self.bad(name, f"{number} is no time in milliseconds")

@@ -154,6 +154,8 @@ def account_update(value: object, notes: Notes) -> list[AnyEvent]:
         notes.problem(
             f"ACCOUNT_UPDATE: reason {excerpt(reason)!r} is not known; its amounts are applied", "unknown-type"
         )
+    if "positions" not in update:
+        update.value("balances")
     balances = tuple(each(update.values.get("balances", []), lambda each: _balance(each, notes), notes))
     positions = tuple(each(update.values.get("positions", []), lambda each: _position(each, notes), notes))
     statement = Statement(

@@ -1,0 +1,41 @@
+"""What a result was measured on: hashes over the sources, so that a result of other sources is not taken for one of these.
+
+A hash covers the sorted paths (from the root, with forward slashes) and the bytes of the files.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.sources import ROOT
+
+
+def hash_of(paths: Iterable[Path], root: Path = ROOT) -> str:
+    """SHA-256 over path and content of each file, in order of path."""
+    found = hashlib.sha256()
+    for name, path in sorted((path.relative_to(root).as_posix(), path) for path in paths):
+        content = path.read_bytes()
+        found.update(f"{name}\0{len(content)}\0".encode())
+        found.update(content)
+    return found.hexdigest()
+
+
+def src_hash(root: Path = ROOT) -> str:
+    """All of the package: code and data."""
+    source = root / "src"
+    return hash_of([*source.rglob("*.py"), *source.rglob("*.json")], root)
+
+
+def core_hash(root: Path = ROOT) -> str:
+    """The rules alone."""
+    return hash_of(core_files(root), root)
+
+
+def oracle_hash(root: Path = ROOT) -> str:
+    """The rules and the oracle that they are compared with: what a result of the oracle run depends on."""
+    return hash_of([*core_files(root), *(root / "tests/oracle").glob("*.py")], root)
+
+
+def core_files(root: Path = ROOT) -> list[Path]:
+    """The files of the rules, in order of path."""
+    return sorted((root / "src/margincall/core").glob("*.py"))

@@ -1,0 +1,1 @@
+"""Mistakes planted in the rules, one at a time, to see that the tests find them."""
