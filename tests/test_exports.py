@@ -11,7 +11,7 @@ NAMES_MAX = 30
 
 def test_names_are_sorted_and_listed_once() -> None:
     names = list(margincall.__all__)
-    assert names == sorted(set(names), key=str.casefold)
+    assert names == sorted(set(names), key=lambda name: (name.casefold(), name))
 
 
 def test_names_are_few() -> None:

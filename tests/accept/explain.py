@@ -51,7 +51,7 @@ def run(*command: str, cwd: Path = ROOT, codes: tuple[int, ...] = (0,), timeout:
     return done.stdout
 
 
-def tests(*paths: str, least: int = 1) -> str:
+def passing(*paths: str, least: int = 1) -> str:
     """Run tests; all must pass and none may be skipped."""
     out = run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *paths)
     passed = int((re.search(r"(\d+) passed", out) or [0, "0"])[1])
@@ -96,7 +96,7 @@ def continuous_integration() -> str:
     script = (ROOT / ".ci" / "run").read_text()
     need("make test" in script and "make lint" in script, ".ci/run calls make test and make lint")
     run("make", "lint")
-    return "lint, format, mypy --strict; " + tests(
+    return "lint, format, mypy --strict; " + passing(
         "tests/test_tidy.py", "tests/test_imports.py", "tests/test_exports.py"
     )
 
@@ -106,7 +106,7 @@ def documents() -> str:
     missing = [name for name in DOCUMENTS if not (ROOT / name).is_file()]
     pages = sorted((ROOT / "docs" / "spec").glob("*.md"))
     goldens = [name for page in pages for name in re.findall(r"tests/cases/(\w+\.case)", page.read_text())]
-    missing += [name for name in SPEC if f"tests/cases/" not in (ROOT / "docs" / "spec" / f"{name}.md").read_text()]
+    missing += [name for name in SPEC if "tests/cases/" not in (ROOT / "docs" / "spec" / f"{name}.md").read_text()]
     missing += [name for name in goldens if not (ROOT / "tests" / "cases" / name).is_file()]
     return need(
         not missing, f"{len(DOCUMENTS)} documents, {len(pages)} spec pages, goldens missing: {missing or 'none'}"
@@ -190,19 +190,19 @@ BULLETS = (
     Bullet("pip install . gives margincall", installed),
     Bullet("ci: tests, lint, format, types, imports, tidiness", continuous_integration),
     Bullet("documents and spec pages with goldens", documents),
-    Bullet("fold: every update reason and income type", lambda: tests("tests/wire", "tests/core", least=40)),
-    Bullet("brackets: import, list, show, infer, check", lambda: tests("tests/venues", "tests/cli/test_brackets.py")),
-    Bullet("readers and merge: streams and API dumps", lambda: tests("tests/history", least=10)),
-    Bullet("explain and calc for people and programs", lambda: tests("tests/cli", "tests/forensics", least=10)),
+    Bullet("fold: every update reason and income type", lambda: passing("tests/wire", "tests/core", least=40)),
+    Bullet("brackets: import, list, show, infer, check", lambda: passing("tests/venues", "tests/cli/test_brackets.py")),
+    Bullet("readers and merge: streams and API dumps", lambda: passing("tests/history", least=10)),
+    Bullet("explain and calc for people and programs", lambda: passing("tests/cli", "tests/forensics", least=10)),
     Bullet("real stream: 41 updates, applied and derived", real_stream),
     Bullet("real stream: any altered fill is noticed", altered_fills),
     Bullet("61 bracket tables, 135,545 rows", bracket_tables),
-    Bullet("golden verdict sheets", lambda: tests("tests/cases/test_cases.py", least=20)),
-    Bullet("perturbed goldens are named", lambda: tests("tests/cases/test_perturbations.py", least=12)),
+    Bullet("golden verdict sheets", lambda: passing("tests/cases/test_cases.py", least=20)),
+    Bullet("perturbed goldens are named", lambda: passing("tests/cases/test_perturbations.py", least=12)),
     Bullet("oracle: 100,000 random accounts", oracle),
     Bullet("mutation run over core", mutation),
-    Bullet("properties", lambda: tests("tests/properties", least=8)),
-    Bullet("bad input", lambda: tests("tests/bad_input", least=15)),
+    Bullet("properties", lambda: passing("tests/properties", least=8)),
+    Bullet("bad input", lambda: passing("tests/bad_input", least=15)),
     Bullet("speed", speed),
 )
 

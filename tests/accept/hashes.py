@@ -1,4 +1,5 @@
-"""What a result was measured on: hashes over the sources, so that a result of other sources is not taken for one of these.
+"""What a result was measured on: hashes over the sources, so that a result of other sources is not taken for one of
+these.
 
 A hash covers the sorted paths (from the root, with forward slashes) and the bytes of the files.
 """

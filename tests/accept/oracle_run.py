@@ -43,7 +43,8 @@ def state_of(seed: int, number: int) -> dict[str, Any]:
 
 
 def mode_of(state: dict[str, Any]) -> str:
-    """Asset mode, position mode, margin, kind of contract and number of positions, as `single one_way cross linear 3`."""
+    """Asset mode, position mode, margin, kind of contract and number of positions, as `single one_way cross
+    linear 3`."""
     margins = {position["margin"] for position in state["positions"]}
     margin = margins.pop() if len(margins) == 1 else "mixed"
     (kind,) = {contract["kind"] for contract in state["contracts"].values()}

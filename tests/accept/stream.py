@@ -97,7 +97,8 @@ def is_noticed(messages: list[dict[str, Any]], folder: Path) -> bool:
 
 
 def continuity(shared: Path) -> list[tuple[str, str, str, str]]:
-    """The second table: what each session ends with against what the next one begins with. Gaps are listed, not judged."""
+    """The second table: what each session ends with against what the next one begins with. Gaps are listed, not
+    judged."""
     found = []
     ends: dict[str, tuple[int, Decimal]] = {}
     for number in SESSIONS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from margincall.core.brackets import BracketTable
@@ -38,7 +39,7 @@ def import_value(done: Import) -> Json:
 def import_section(imports: Iterable[Import]) -> Section:
     """The imported files, one per line."""
     rows = [
-        (_span(done.days), " ".join(done.venues), done.tables, done.rows, done.file, " ".join(done.assumed))
+        (_span(done.days), " ".join(done.venues), done.tables, done.rows, Path(done.file).name, " ".join(done.assumed))
         for done in imports
     ]
     return _section("Imported", ("as of", "venue", "tables>", "rows>", "file", "assumed"), rows)

@@ -168,8 +168,8 @@ def infer_rows(files: Paths, as_of: str | None, store: Path | None, as_json: boo
     """Solve bracket rows from maintMargin, mm or liquidationPrice in your own FILE…
 
     Read are positionRisk and account answers, MARGIN_CALL messages and ccxt positions. Two prints of one row give its
-    rate and cum; one print tells which known tables agree. The exit code is 1 if no known table agrees, or not the one
-    in force on the day.
+    rate and cum; one print tells which known tables agree. A print without a time is dated by --as-of, else by the
+    file's name. The exit code is 1 if no known table agrees, or not the one in force on the day.
     """
     from margincall.cli.bracket_views import inference_sections, inference_value
     from margincall.history.bracket_store import load_book

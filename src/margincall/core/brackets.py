@@ -2,11 +2,13 @@
 
 The maintenance margin is *defined* as the upper envelope of the table's lines, `max_k(notional·rate_k − cum_k)`.
 A table is loaded only if it is sound (`problems` finds nothing); then the envelope is the row that contains the
-notional, and `in_force` may bisect. Source: FAQ b3c689c1…, recurrence of the maintenance amount; `docs/spec/brackets.md`.
+notional, and `in_force` may bisect. Source: FAQ b3c689c1…, recurrence of the maintenance amount;
+`docs/spec/brackets.md`.
 """
 
 from bisect import bisect_left
 from decimal import Decimal
+from itertools import pairwise
 
 from msgspec import Struct, structs
 
@@ -14,7 +16,8 @@ from margincall.core.units import ONE, ZERO, Collateral, Notional
 
 
 class Bracket(Struct, frozen=True):
-    """One row: notionals from `floor` to `cap` keep `notional·rate − cum`. USDⓈ-M in the quote asset, COIN-M in coin."""
+    """One row: notionals from `floor` to `cap` keep `notional·rate − cum`. USDⓈ-M in the quote asset, COIN-M
+    in coin."""
 
     number: int
     floor: Decimal
@@ -72,7 +75,7 @@ def problems(rows: tuple[Bracket, ...]) -> list[str]:
             found.append(_row(row, f"rate {row.rate} is not in (0, 1]"))
         if row.cap <= row.floor:
             found.append(_row(row, f"cap {row.cap} is not above floor {row.floor}"))
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         if row.floor != before.cap:
             found.append(_row(row, f"floor {row.floor} is not the cap {before.cap} of the row before"))
         if row.rate <= before.rate:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from margincall.core.margin import PoolTerms, is_liquidated
 from margincall.core.assumptions import Assumptions
+from margincall.core.margin import PoolTerms, is_liquidated
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.units import ZERO
 

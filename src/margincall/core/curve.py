@@ -4,7 +4,8 @@ The surplus (balance − maintenance) of a margin pool is a function of one coor
 its reciprocal (inverse), or the price of a collateral. It is a line plus *bends*: the maintenance of each leg, which
 follows its bracket rows, and in multi-assets mode the value of an asset's equity, which changes its rate at zero.
 All bends are concave, so the surplus lies under each of its tangents. Newton's method therefore never oversteps from
-outside, and ends after at most one step per bracket row: the root it returns is exact (`docs/spec/liquidation_price.md`).
+outside, and ends after at most one step per bracket row: the root it returns is exact
+(`docs/spec/liquidation_price.md`).
 """
 
 from bisect import bisect_left, bisect_right

@@ -113,8 +113,9 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_
 
 
 class Fill(Event, frozen=True, kw_only=True, tag="fill"):
-    """One trade of one order. `quantity` is signed: positive buys. `fee` (positive: paid) and `realized` are as printed,
-    none where the source does not print them. `applied` is left empty: what a fill applies follows from its fields."""
+    """One trade of one order. `quantity` is signed: positive buys. `fee` (positive: paid) and `realized` are as
+    printed, none where the source does not print them. `applied` is left empty: what a fill applies follows from its
+    fields."""
 
     symbol: str
     side: PositionSide
@@ -160,7 +161,8 @@ class Setting(Event, frozen=True, kw_only=True, tag="setting"):
 
 
 class Order(Event, frozen=True, kw_only=True, tag="order"):
-    """A state of an order that is not a fill: placed, cancelled, expired (`expire_reason` 5: the account was liquidated)."""
+    """A state of an order that is not a fill: placed, cancelled, expired (`expire_reason` 5: the account was
+    liquidated)."""
 
     symbol: str
     side: PositionSide

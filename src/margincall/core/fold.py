@@ -21,8 +21,8 @@ from margincall.core.units import ZERO, Collateral, Price, Quantity
 class FillTerms(Struct, frozen=True):
     """What the rules derive for a fill. `closed` and `opened` are unsigned parts of its quantity.
 
-    `profit` is exact, `realized` and `fee` as the venue would book them; `fee` is none where maker or taker is not known.
-    `worth` is the signed value of the whole fill, `cost_left` the cost basis after it.
+    `profit` is exact, `realized` and `fee` as the venue would book them; `fee` is none where maker or taker is not
+    known. `worth` is the signed value of the whole fill, `cost_left` the cost basis after it.
     """
 
     closed: Decimal
@@ -161,7 +161,8 @@ def _filled(
 
 
 def _part(amount: Decimal, closed: Decimal, size: Decimal) -> Decimal:
-    """What of `amount` belongs to the part that closes: proportional (assumed: `isolated-release`), all at a full close."""
+    """What of `amount` belongs to the part that closes: proportional (assumed: `isolated-release`), all at a full
+    close."""
     return amount if closed == size else booked(amount * closed / size)
 
 

@@ -1,4 +1,5 @@
-"""Prices that matter to a position: the survival interval, the liquidation price the venue displays, bankruptcy, break-even.
+"""Prices that matter to a position: the survival interval, the liquidation price the venue displays, bankruptcy,
+break-even.
 
 Definitions and sources: `docs/spec/liquidation_price.md`, `docs/spec/bankruptcy_price.md`.
 """
@@ -28,7 +29,8 @@ Roots = tuple[Decimal | None, Decimal | None]
 
 
 class Interval(Struct, frozen=True):
-    """Prices that the pool survives, ends included; an end is none where there is none. `empty`: it survives no price."""
+    """Prices that the pool survives, ends included; an end is none where there is none. `empty`: it survives
+    no price."""
 
     lower: Price | None = None
     upper: Price | None = None
@@ -42,7 +44,8 @@ class Interval(Struct, frozen=True):
 
 
 class PositionPrices(Struct, frozen=True):
-    """The prices of one position. `moving` is the interval with the collateral's index moving along (multi-assets mode)."""
+    """The prices of one position. `moving` is the interval with the collateral's index moving along (multi-assets
+    mode)."""
 
     symbol: str
     side: PositionSide
@@ -109,7 +112,8 @@ def collateral_interval(pool: PoolTerms, asset: str, assumptions: Assumptions) -
 
 @exact
 def bankruptcy(pool: PoolTerms, position: PositionTerms, assumptions: Assumptions) -> Price | None:
-    """Where the collateral that the position may lose is gone, before fees (assumed: `bankruptcy-split`); none if nowhere."""
+    """Where the collateral that the position may lose is gone, before fees (assumed: `bankruptcy-split`); none if
+    nowhere."""
     loss = _share(pool, position, assumptions) * pool.balance / _index_of(pool, position)
     direction = position.position.direction
     size = abs(position.quantity) * position.contract.contract_size
@@ -212,7 +216,8 @@ def _solve(
 
 
 def _displayed(curve: Curve, roots: Roots, position: PositionTerms) -> Price | None:
-    """The end to which the surplus falls with the rows in force at the present mark (assumed: `displayed-liquidation-price`)."""
+    """The end to which the surplus falls with the rows in force at the present mark (assumed: `displayed-liquidation-
+    price`)."""
     inverse = position.contract.is_inverse
     slope = curve.left(_coordinate(position))[1]
     if inverse:

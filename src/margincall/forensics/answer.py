@@ -17,8 +17,8 @@ HARMLESS = frozenset({"ignored", "note", "repeat", "undated"})
 
 
 class Answer(Struct, frozen=True):
-    """An explanation with the files' problems. `refused` says why the account's kind is not modelled; `example` what the
-    embedded example assumes (empty for the user's own files)."""
+    """An explanation with the files' problems. `refused` says why the account's kind is not modelled; `example` what
+    the embedded example assumes (empty for the user's own files)."""
 
     explained: Explained
     problems: tuple[Problem, ...]

@@ -51,7 +51,8 @@ class Cause(Struct, frozen=True):
 
 @exact
 def find_cause(history: Reconstruction, trigger: int, pool: str, at_trigger: Marks) -> Cause | None:
-    """Split the way from the last safe event before event `trigger`; none if no safe moment with known prices is found."""
+    """Split the way from the last safe event before event `trigger`; none if no safe moment with known prices is
+    found."""
     safe = _last_safe(history, trigger, pool)
     if safe is None:
         return None

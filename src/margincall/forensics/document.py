@@ -30,7 +30,8 @@ class Standing(Struct, frozen=True):
 def document(
     explained: Explained, *, problems: Sequence[object] = (), refused: Sequence[str] = (), example: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The whole answer as plain values, in the order of the schema. `example` holds what an embedded example assumes."""
+    """The whole answer as plain values, in the order of the schema. `example` holds what an embedded example
+    assumes."""
     liquidations = [liquidation(case.explanation) for case in explained.cases]
     ids = sorted({name for case in explained.cases for name in case.explanation.assumptions})
     found = standing(explained)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from margincall.core import checks
 from margincall.core.assumptions import Assumptions
-from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.checks import HOLDS, UNCLEAR, Finding
 from margincall.core.events import AnyEvent, Fill, Order
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
@@ -23,7 +23,8 @@ SPLITS: tuple[Assumptions, ...] = (
     Assumptions(bankruptcy_split="whole"),
 )
 FEE_KNOWN_SINCE = "2026-01-01"
-"""The liquidation fee rate is known from 2026 on (exchangeInfo of 2026-09-15); it was lower before, at unknown dates."""
+"""The liquidation fee rate is known from 2026 on (exchangeInfo of 2026-09-15); it was lower before, at unknown
+dates."""
 ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINISHED", "TRIGGERED")
 
 
@@ -64,7 +65,8 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
 
 def limit_finding(moment: Moment, order: Order) -> Finding:
     """The printed limit against the bankruptcy price. With several positions it says which split the limit implies."""
-    assert moment.pool is not None and moment.own is not None
+    assert moment.pool is not None
+    assert moment.own is not None
     limit = Price(order.price)
     tolerance = max(moment.own.contract.tick, _last_digit(limit))
     if len(moment.pool.positions) == 1:
@@ -96,7 +98,8 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
 
 def closest_split(moment: Moment, limit: Price) -> tuple[str, Price | None]:
     """The alternative of `bankruptcy-split` whose price comes closest to a printed limit."""
-    assert moment.pool is not None and moment.own is not None
+    assert moment.pool is not None
+    assert moment.own is not None
     found = [(split.bankruptcy_split, bankruptcy(moment.pool, moment.own, split)) for split in SPLITS]
     known = [(name, price) for name, price in found if price is not None]
     return min(known, key=lambda pair: abs(pair[1] - limit)) if known else ("none", None)
@@ -133,26 +136,35 @@ def _fill_findings(history: Reconstruction, incident: Incident) -> Iterator[Find
 
 def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding:
     own = None if moment.own is None or moment.own.position.margin == "cross" else incident.symbol
-    before = [event for event in history.events[: incident.first] if _is_traders_order(event, own)]
+    before = [event for event in history.events[: incident.first] if _is_of_traders_order(event, own)]
     return checks.orders_cancelled_first(
         cancelled=len(incident.cancelled),
         still_open=_still_open(before),
         about=own or "all symbols of the account",
-        evidence=bool(before),
+        evidence=any(isinstance(event, Order) for event in before),
         source=str(history.events[incident.first].source),
     )
 
 
-def _is_traders_order(event: AnyEvent, symbol: str | None) -> bool:
-    return isinstance(event, Order) and event.close == "" and symbol in (None, event.symbol)
+def _is_of_traders_order(event: AnyEvent, symbol: str | None) -> bool:
+    return isinstance(event, Order | Fill) and event.close == "" and symbol in (None, event.symbol)
 
 
-def _still_open(orders: Sequence[AnyEvent]) -> int:
+def _still_open(events: Sequence[AnyEvent]) -> int:
+    """How many of the trader's orders are neither ended nor filled after these events."""
     last: dict[tuple[str, str], Order] = {}
-    for order in orders:
-        if isinstance(order, Order):
-            last[order.symbol, order.order_id] = order
-    return sum(1 for order in last.values() if order.status not in ENDED)
+    filled: dict[tuple[str, str], Decimal] = {}
+    for event in events:
+        if isinstance(event, Order):
+            last[event.symbol, event.order_id] = event
+        elif isinstance(event, Fill):
+            key = (event.symbol, event.order_id)
+            filled[key] = filled.get(key, ZERO) + abs(event.quantity)
+    return sum(
+        1
+        for key, order in last.items()
+        if order.status not in ENDED and (order.close_position or filled.get(key, ZERO) < order.quantity)
+    )
 
 
 def _last_digit(price: Decimal) -> Decimal:

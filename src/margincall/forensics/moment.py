@@ -164,7 +164,8 @@ def _under_assumptions(account: Account, marks: Marks, rules: VenueRules, pool: 
 
 
 def _later_tables(history: Reconstruction, incident: Incident, pool: PoolTerms) -> tuple[BracketAlternative, ...]:
-    """For each symbol of the pool, the next later table where its row differs at the same notional, with the verdict."""
+    """For each symbol of the pool, the next later table where its row differs at the same notional, with the
+    verdict."""
     found = []
     for terms in pool.positions:
         later = history.book.used(terms.symbol, incident.time_ms).later

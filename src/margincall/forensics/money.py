@@ -19,7 +19,8 @@ from margincall.forensics.sheet import Clearance, Step
 
 
 class Money(Struct, frozen=True):
-    """What an incident booked. `base` is the notional that its orders liquidated; `quantity` what was closed, unsigned."""
+    """What an incident booked. `base` is the notional that its orders liquidated; `quantity` what was closed,
+    unsigned."""
 
     realized: Decimal | None
     quantity: Decimal | None

@@ -49,7 +49,8 @@ def judgement(each: Explanation) -> str:
     if verdict.margin_balance is None or verdict.maintenance_margin is None:
         return "Whether the trigger was right cannot be told from these files; what is missing is listed below."
     relation = "≤" if verdict.margin_balance <= verdict.maintenance_margin else ">"
-    numbers = f"margin balance {amount(verdict.margin_balance)} {relation} maintenance margin {amount(verdict.maintenance_margin)}"
+    balance, needed = amount(verdict.margin_balance), amount(verdict.maintenance_margin)
+    numbers = f"margin balance {balance} {relation} maintenance margin {needed}"
     trigger = next((finding for finding in each.findings if finding.kind == "trigger"), None)
     if trigger is not None and trigger.verdict not in (HOLDS, FAILS):
         return f"{numbers}: cannot tell ({', '.join(trigger.assumptions) or trigger.rule})."

@@ -142,9 +142,10 @@ def _unpaired(events: Sequence[AnyEvent], alone: set[int]) -> list[Finding]:
         if place in alone:
             found.append(_note(event, "update_without_fill", "an update about an order, without the fill it reports"))
         following = events[place + 1] if place + 1 < len(events) else None
-        if isinstance(event, Fill) and event.source.file in updating and event.trade_id != TAKEN_OVER:
-            if not (isinstance(following, Statement) and belongs(following, event)):
-                found.append(_note(event, "fill_without_update", "a fill whose account update is missing"))
+        if not isinstance(event, Fill) or event.source.file not in updating or event.trade_id == TAKEN_OVER:
+            continue
+        if not (isinstance(following, Statement) and belongs(following, event)):
+            found.append(_note(event, "fill_without_update", "a fill whose account update is missing"))
     return found
 
 

@@ -46,7 +46,8 @@ class Rulebook:
         self._by_day: dict[str, VenueRules] = {}
 
     def at(self, time_ms: int) -> VenueRules:
-        """The rules in force at a time. Symbols without a table in force use the earliest later one (flagged by `used`)."""
+        """The rules in force at a time. Symbols without a table in force use the earliest later one (flagged by
+        `used`)."""
         day = day_of(time_ms)
         if day not in self._by_day:
             tables: Mapping[str, BracketTable] = {

@@ -12,7 +12,8 @@ from margincall.forensics.cause import Cause, CauseTerm
 
 
 class Verdict(Struct, frozen=True):
-    """The margin pool at the trigger, in the form the venue's support uses. `liquidated` is none where nobody can tell."""
+    """The margin pool at the trigger, in the form the venue's support uses. `liquidated` is none where nobody can
+    tell."""
 
     pool: str
     asset: str

@@ -31,8 +31,8 @@ class Timeline:
         """The account just before event `place` (0 gives the opening)."""
         start = place // SNAPSHOT_EVERY
         account = self._snapshots[start]
-        for _, _, account in self._fold_from(account, start * SNAPSHOT_EVERY, place):
-            pass
+        for _, _, after in self._fold_from(account, start * SNAPSHOT_EVERY, place):
+            account = after
         return account
 
     def after(self, place: int) -> Account:

@@ -74,7 +74,9 @@ def import_file(path: Path, as_of: str | None = None, folder: Path | None = None
     dated = {(table.symbol, day): table for table in printed if (day := given or table.day or named)}
     problems = list(found)
     if undated := sum(not (given or table.day or named) for table in printed):
-        problems.append(Problem(str(path), "", f"{undated} tables refused: {UNDATED}", kind="undated"))
+        problems.append(
+            Problem(str(path), "", f"{undated} of {len(printed)} tables refused: {UNDATED}", kind="undated")
+        )
     if not printed and not found:
         problems.append(Problem(str(path), "", "the file holds no bracket tables", kind="empty"))
     sheets = _sheets(dated, path.name, hashlib.sha256(data).hexdigest(), assumed)

@@ -31,7 +31,8 @@ def rules_of(venue: str, symbols: Iterable[str], tables: Mapping[str, BracketTab
 
 
 def venue_of(symbol: str) -> str:
-    """The venue that lists `symbol`, by its form: `BTCUSD_PERP` is COIN-M, `BTCUSDT` USDⓈ-M. Raises `MissingContract`."""
+    """The venue that lists `symbol`, by its form: `BTCUSD_PERP` is COIN-M, `BTCUSDT` USDⓈ-M. Raises
+    `MissingContract`."""
     try:
         binance_coinm.contract(symbol)
     except MissingContract:
