@@ -360,6 +360,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
-__all__ = ["Answers", "Told", "answers", "quotient", "told", "with_answers"]

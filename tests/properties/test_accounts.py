@@ -12,13 +12,13 @@ from margincall.core.account import Account, Marks, PositionSide
 from margincall.core.margin import PoolTerms, margin
 from margincall.core.prices import bankruptcy, survival_interval
 from margincall.core.remedy import remedy
-from margincall.core.rounding import exact
+from margincall.core.rounding import AMOUNT_UNIT, exact
+from margincall.core.rounding import PRICE_UNIT as UNIT
 from margincall.core.rules import VenueRules
 from tests.oracle.agreement import our_answer, to_core
 from tests.properties.strategies import State, states
 
 CONTEXT = Context(prec=60)
-UNIT = Decimal("1e-12")
 ZERO = Decimal(0)
 OTHER: dict[PositionSide, PositionSide] = {"BOTH": "BOTH", "LONG": "SHORT", "SHORT": "LONG"}
 
@@ -153,15 +153,20 @@ def with_amounts(state: State, exponent: int) -> State:
     return state
 
 
-def rounded(text: str | None, exponent: int, unit: str, direction: str) -> Decimal | None:
+def rounded(text: str, exponent: int, unit: Decimal, direction: str) -> Decimal:
     """A scaled number scaled back and rounded as the rules round the original."""
-    if text is None:
-        return None
-    return Decimal(text).scaleb(-exponent, CONTEXT).quantize(Decimal(unit), direction, CONTEXT)
+    return Decimal(text).scaleb(-exponent, CONTEXT).quantize(unit, direction, CONTEXT)
 
 
-def number(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def is_scaled(price: str | None, scaled: str | None, exponent: int, unit: Decimal, direction: str) -> bool:
+    """Whether both are the same price, where each is rounded in its own units.
+
+    A root within 1e-24 of a price of the grid is that price, which the finer units may see otherwise, by one of them.
+    """
+    if price is None or scaled is None:
+        return price is scaled
+    finer = abs(CONTEXT.subtract(Decimal(scaled).scaleb(-exponent, CONTEXT), Decimal(price)))
+    return rounded(scaled, exponent, unit, direction) == Decimal(price) or finer <= unit.scaleb(-exponent)
 
 
 def check_amounts(pool: dict[str, Any], scaled: dict[str, Any], exponent: int) -> None:
@@ -170,7 +175,7 @@ def check_amounts(pool: dict[str, Any], scaled: dict[str, Any], exponent: int) -
         assert Decimal(scaled[field]) == Decimal(times(pool[field], exponent)), field
     assert (scaled["ratio"], scaled["liquidated"]) == (pool["ratio"], pool["liquidated"])
     for asset, amount in pool["remedy"]["add"].items():
-        assert rounded(scaled["remedy"]["add"][asset], exponent, "1e-8", ROUND_CEILING) == Decimal(amount)
+        assert rounded(scaled["remedy"]["add"][asset], exponent, AMOUNT_UNIT, ROUND_CEILING) == Decimal(amount)
 
 
 def check_prices(pool: dict[str, Any], scaled: dict[str, Any], exponent: int) -> None:
@@ -179,10 +184,11 @@ def check_prices(pool: dict[str, Any], scaled: dict[str, Any], exponent: int) ->
         for field in ("interval", "moving"):
             if each[field] is None:
                 continue
-            assert rounded(other[field]["lower"], exponent, "1e-12", ROUND_CEILING) == number(each[field]["lower"])
-            assert rounded(other[field]["upper"], exponent, "1e-12", ROUND_FLOOR) == number(each[field]["upper"])
+            lower, upper = (other[field]["lower"], other[field]["upper"])
+            assert is_scaled(each[field]["lower"], lower, exponent, UNIT, ROUND_CEILING)
+            assert is_scaled(each[field]["upper"], upper, exponent, UNIT, ROUND_FLOOR)
             assert other[field]["empty"] == each[field]["empty"]
-        assert rounded(other["displayed"], exponent, "1e-8", ROUND_FLOOR) == number(each["displayed"])
+        assert is_scaled(each["displayed"], other["displayed"], exponent, AMOUNT_UNIT, ROUND_FLOOR)
         for split, price in each["bankruptcy"].items():
             if price is not None:
                 back = Decimal(other["bankruptcy"][split]).scaleb(-exponent, CONTEXT)

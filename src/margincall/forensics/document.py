@@ -88,7 +88,8 @@ def standing(explained: Explained) -> Standing | None:
         return None
     account = history.timeline.last
     symbols = [position.symbol for position in account.open_positions()]
-    marks: Marks = history.marks.at(symbols, len(history.events))
+    known = history.marks.at(symbols, len(history.events))
+    marks = Marks({**known.prices, **history.marks.snapshots}, known.indices)
     when = history.events[-1].time_ms
     rules = history.rules_at(when)
     try:

@@ -148,7 +148,8 @@ def _indirect(
         if isinstance(event, Fill) and event.trade_id == TAKEN_OVER:
             found.append(_trace(place, event, "a position vanished without a trade"))
         elif isinstance(event, Flow) and event.category == "insurance_clear":
-            found.append(_trace(place, event, "a clearance fee (INSURANCE_CLEAR) without an order"))
+            closing = _closing_fills(events, place, event)
+            found.append(_cleared(place, event, closing, events))
     for comparison in _wallet_drops(comparisons):
         when = comparison.time_ms
         if not any(abs(other.time_ms - when) <= AFTERMATH_MS for other in [*known, *found]):
@@ -157,19 +158,41 @@ def _indirect(
     return _joined(found)
 
 
-def _trace(place: int, event: Fill | Flow, text: str) -> Incident:
-    taken = isinstance(event, Fill)
-    side: PositionSide = event.side or "BOTH"
+def _trace(place: int, event: Fill, text: str) -> Incident:
+    return Incident("indirect", event.symbol, event.side, event.time_ms, place, place, fills=(place,), traces=(text,))
+
+
+def _closing_fills(events: Sequence[AnyEvent], place: int, flow: Flow) -> tuple[int, ...]:
+    """The fills of the last order of the symbol just before a clearance fee: the fee is charged on them."""
+    found: list[int] = []
+    for before in range(place - 1, -1, -1):
+        event = events[before]
+        if flow.time_ms - event.time_ms > AFTERMATH_MS:
+            break
+        if isinstance(event, Fill) and event.symbol == flow.symbol:
+            last = events[found[0]] if found else event
+            assert isinstance(last, Fill)
+            if event.order_id != last.order_id:
+                break
+            found.insert(0, before)
+    return tuple(found)
+
+
+def _cleared(place: int, flow: Flow, closing: tuple[int, ...], events: Sequence[AnyEvent]) -> Incident:
+    """A clearance fee without a marked order: the fills just before it, if any, are what was liquidated."""
+    first = events[closing[0]] if closing else flow
+    assert isinstance(first, Fill | Flow)
     return Incident(
         kind="indirect",
-        symbol=event.symbol,
-        side=side,
-        time_ms=event.time_ms,
-        first=place,
+        symbol=flow.symbol,
+        side=first.side or "BOTH",
+        time_ms=first.time_ms,
+        first=closing[0] if closing else place,
         last=place,
-        fills=(place,) if taken else (),
-        clearances=() if taken else (place,),
-        traces=(text,),
+        order_id=first.order_id if isinstance(first, Fill) else "",
+        fills=closing,
+        clearances=(place,),
+        traces=("a clearance fee (INSURANCE_CLEAR) without an order that is marked as a liquidation",),
     )
 
 

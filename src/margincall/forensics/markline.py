@@ -14,6 +14,7 @@ from margincall.core.rounding import exact
 from margincall.core.units import Price
 
 How = Literal["published", "printed with the position", "implied by unrealised PnL"]
+SNAPSHOTS = ("account", "position_risk")
 FRESH_MS = 5000
 """The venue publishes marks every 1 or 3 seconds; an older one is not the mark of the moment."""
 
@@ -29,10 +30,15 @@ class MarkPoint(Struct, frozen=True):
 
 
 class MarkLine(Struct, frozen=True):
-    """All marks per symbol and indices per asset, in the order of the history."""
+    """All marks per symbol and indices per asset, in the order of the history.
+
+    `snapshots` are marks that an answer of the API prints: they are of the moment of the question, which no answer
+    tells, so they serve for where the account stands now and never for a past moment.
+    """
 
     marks: dict[str, list[MarkPoint]]
     indices: dict[str, list[tuple[int, AssetIndex]]]
+    snapshots: dict[str, Price]
 
     def latest(self, symbol: str, place: int) -> MarkPoint | None:
         """The last mark of `symbol` before event `place`."""
@@ -60,7 +66,7 @@ class MarkLine(Struct, frozen=True):
 @exact
 def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict[str, Contract]) -> MarkLine:
     """Collect prices from published marks, printed positions and printed unrealised PnL."""
-    line = MarkLine({}, {})
+    line = MarkLine({}, {}, {})
     for place, (event, _, account) in enumerate(walk):
         if isinstance(event, MarkPrice):
             _add(line, event.symbol, MarkPoint(event.time_ms, place, Price(event.price), "published", event.source))
@@ -69,6 +75,9 @@ def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict
             line.indices.setdefault(event.asset, []).append((place, index))
         elif isinstance(event, Statement):
             for printed in event.positions:
+                if event.origin in SNAPSHOTS:
+                    line.snapshots.update({printed.symbol: Price(printed.mark)} if printed.mark else {})
+                    continue
                 point = _printed(event, printed, account, contracts)
                 if point is not None:
                     _add(line, printed.symbol, structs.replace(point, place=place))

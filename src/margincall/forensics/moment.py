@@ -30,7 +30,8 @@ JUST_AFTER_MS = 1000
 class Moment(Struct, frozen=True):
     """`pool`, `own` and `prices` are none if the position is not open in the files or something needed is missing.
 
-    `missing` names symbols without a fresh mark and assets without an index; `tables` says for each symbol of the pool
+    `missing` names symbols without a fresh mark and assets without an index; `lacks` the evidence without which the
+    position or its wallet is not founded in the files ("account", "fills"); `tables` says for each symbol of the pool
     whether a bracket table was in force ("dated", "only_later", "none"). `verdicts` are the verdicts under each other
     assumption or later table.
     """
@@ -43,6 +44,7 @@ class Moment(Struct, frozen=True):
     own: PositionTerms | None = None
     prices: PositionPrices | None = None
     missing: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     tables: Mapping[str, str] = {}
     verdicts: Mapping[str, bool] = {}
     later: tuple[BracketAlternative, ...] = ()
@@ -71,14 +73,15 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     key: PositionKey = (incident.symbol, incident.side)
     held = account.positions.get(key)
     if held is None or not held.quantity:
-        return Moment(account, rules, history.marks.at((), incident.first))
+        return Moment(account, rules, history.marks.at((), incident.first), lacks=("account", "fills"))
     members = pool_members(account, held, rules)
     marks, missing = _fresh_marks(history, incident, members)
     mark = _mark_point(history, incident, incident.symbol)
     certainty = {symbol: history.book.used(symbol, incident.time_ms).certainty for symbol in members}
     moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty)
-    if any(symbol != incident.symbol for symbol in missing):
-        return moment
+    lacks = _unfounded(history, account, held, members)
+    if lacks or any(symbol != incident.symbol for symbol in missing):
+        return structs.replace(moment, lacks=lacks)
     if mark is None:
         entry = entry_price(rules.contract(held.symbol), held.quantity, held.cost) or Price(ONE)
         marks = marks.with_price(held.symbol, entry)
@@ -123,6 +126,21 @@ def pool_members(account: Account, held: Position, rules: VenueRules) -> list[st
             and (account.multi_assets or rules.contract(position.symbol).margin_asset == asset)
         }
     )
+
+
+def _unfounded(history: Reconstruction, account: Account, held: Position, members: list[str]) -> tuple[str, ...]:
+    """The evidence that a pool lacks: an entry that was never printed, a wallet whose opening is not known."""
+    opening = history.opening
+    lacks = []
+    if held.margin == "isolated":
+        printed = ("isolated_wallet", f"{held.symbol} {held.side}") in opening.first
+        if not printed and held.symbol not in account.leverage:
+            lacks.append("account")
+    elif set(opening.unknown_wallets) & {history.book.contracts[symbol].margin_asset for symbol in members}:
+        lacks.append("account")
+    if any(key[0] in members for key in opening.unknown_entries):
+        lacks.append("fills")
+    return tuple(lacks)
 
 
 def _with_others(marks: Marks, account: Account) -> Marks:

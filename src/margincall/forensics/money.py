@@ -43,8 +43,8 @@ def money_of(history: Reconstruction, incident: Incident, account: Account) -> M
     fee = -sum((sum(flow.applied.values(), ZERO) for flow in flows), ZERO) if flows else None
     base = _base(incident, fills, rules)
     rate = ratio_nearest(fee / base) if fee is not None and base else None
-    steps, left = _steps(_Booked(incident, account, rules, booked), fills, flows)
-    before_fee = sum((step.amount for step in steps if step.step not in ("clearance fee", "left")), ZERO)
+    steps, left = _steps(_Booked(incident, account, rules, booked, history.opening.unknown_wallets), fills, flows)
+    counted = [step.amount for step in steps if step.step not in ("clearance fee", "left")]
     return Money(
         realized=realized,
         quantity=_quantity(incident, fills),
@@ -52,7 +52,7 @@ def money_of(history: Reconstruction, incident: Incident, account: Account) -> M
         clearance=Clearance(fee, rate, base),
         steps=steps,
         left=left,
-        before_fee=before_fee if steps else None,
+        before_fee=sum(counted, ZERO) if left else None,
         commission=sum((fill.fee or ZERO for fill in fills), ZERO),
     )
 
@@ -88,12 +88,14 @@ def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> De
 
 
 class _Booked(Struct, frozen=True):
-    """An incident, the account before it, and the profit that each of its fills (by place) booked."""
+    """An incident, the account before it, the profit that each of its fills (by place) booked, and the assets whose
+    opening wallet no file prints."""
 
     incident: Incident
     account: Account
     rules: VenueRules
     profits: dict[int, Decimal]
+    unknown_wallets: tuple[str, ...]
 
     def profit(self, fills: Sequence[Fill], *, taken_over: bool) -> Decimal | None:
         """The profit of the fills that are (or are not) a takeover; none if there are no such fills."""
@@ -115,7 +117,8 @@ def _steps(
     held = booked.account.position((symbol, booked.incident.side))
     isolated = held.margin == "isolated" and bool(held.quantity)
     before = held.isolated_wallet if isolated else cross_wallet(booked.account, asset, booked.rules)
-    steps = [Step("margin before", before, asset, "you")]
+    founded = isolated or asset not in booked.unknown_wallets
+    steps = [Step("margin before", before, asset, "you")] if founded else []
     amount = booked.profit(fills, taken_over=False)
     if amount is not None:
         steps.append(Step("loss" if amount < 0 else "profit", amount, asset, "the other side of the trades"))
@@ -131,6 +134,8 @@ def _steps(
                 ("clearance fee", "insurance fund") if amount < 0 else ("made good", "you, from the insurance fund")
             )
             steps.append(Step(name, amount, each, to))
+    if not founded:
+        return tuple(steps), {}
     left: dict[str, Decimal] = {}
     for step in steps:
         left[step.asset] = left.get(step.asset, ZERO) + step.amount

@@ -70,8 +70,11 @@ def sections(each: Explanation) -> Iterator[Section]:
     if each.findings:
         yield findings_table("Checks", each.findings)
     if each.unknown:
-        rows = tuple((unknown.term, unknown.settled_by) for unknown in each.unknown)
-        yield Section("Unknown, and what would settle it", ("term", "file"), rows)
+        files: dict[str, list[str]] = {}
+        for unknown in each.unknown:
+            files.setdefault(unknown.settled_by, []).append(unknown.term.rpartition(".")[2].replace("_", " "))
+        grouped = tuple((", ".join(terms), file) for file, terms in files.items())
+        yield Section("Unknown, and what would settle it", ("terms", "file"), grouped)
     if each.assumptions:
         chosen = [BY_ID[name] for name in each.assumptions if name in BY_ID]
         assumed = tuple((one.id, one.default, one.settled_by) for one in chosen)

@@ -15,7 +15,7 @@ from margincall.forensics.sheet import (
     Unknown,
     Verdict,
 )
-from margincall.forensics.unknown import SETTLED_BY, TERMS
+from margincall.forensics.unknown import RESTS_ON, settled_by
 
 
 @exact
@@ -56,7 +56,7 @@ def explain_support(statement: Statement) -> Explanation:
         left={},
         cause=(),
         findings=tuple(_adds_up(totals, statement)),
-        unknown=tuple(Unknown(term, SETTLED_BY[term]) for term in TERMS if term not in known),
+        unknown=tuple(Unknown(term, settled_by(kinds)) for term, kinds in RESTS_ON.items() if term not in known),
         assumptions=("trigger-comparison",),
     )
 

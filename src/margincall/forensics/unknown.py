@@ -1,59 +1,88 @@
-"""Terms that the files leave open, each with the file that would settle it."""
+"""Terms that the files leave open, each with the file that would settle it.
+
+A term rests on kinds of evidence; what is named is the evidence that is missing, not everything that it rests on.
+"""
 
 from collections.abc import Iterator, Mapping
 
 from margincall.forensics.moment import Moment
 from margincall.forensics.sheet import Explanation, Unknown
 
-ACCOUNT = "a recorded user-data stream, or an `account` answer (GET /fapi/v3/account) with the income history since"
-FILLS = "the trades of the position (GET /fapi/v1/userTrades) since it was opened"
-MARK = "the mark price of that second (stream <symbol>@markPrice@1s) or its one-minute mark candles"
-ORDER = "the liquidation order (GET /fapi/v1/forceOrders, kept for 90 days)"
-BRACKETS = "a bracket table dated at or before the event (margincall brackets import FILE)"
-INCOME = "the income history (GET /fapi/v1/income, kept for three months)"
-
-SETTLED_BY: Mapping[str, str] = {
-    "verdict.liquidated": f"{ACCOUNT}; {MARK}; {BRACKETS}",
-    "verdict.wallet_balance": ACCOUNT,
-    "verdict.unrealized_pnl": f"{FILLS}; {MARK}",
-    "verdict.margin_balance": f"{ACCOUNT}; {MARK}",
-    "verdict.maintenance_margin": f"{MARK}; {BRACKETS}",
-    "verdict.margin_ratio": f"{ACCOUNT}; {MARK}; {BRACKETS}",
-    "prices.entry": FILLS,
-    "prices.mark_at_trigger": MARK,
-    "prices.liquidation": f"{ACCOUNT}; {FILLS}; {BRACKETS}",
-    "prices.bankruptcy": f"{ACCOUNT}; {FILLS}",
-    "prices.order_limit": ORDER,
-    "prices.average_fill": ORDER,
-    "bracket.table": BRACKETS,
-    "bracket.as_of": BRACKETS,
-    "bracket.notional": f"{FILLS}; {MARK}",
-    "bracket.rate": f"{MARK}; {BRACKETS}",
-    "bracket.cum": f"{MARK}; {BRACKETS}",
-    "clearance.fee": INCOME,
-    "clearance.rate": INCOME,
-    "clearance.base": ORDER,
-    "quantity": ORDER,
-    "realized_pnl": f"{FILLS}; {INCOME}",
-    "left": ACCOUNT,
-    "cause": f"{MARK}, also at an earlier moment",
+EVIDENCE: Mapping[str, str] = {
+    "account": "a recorded user-data stream, or an `account` answer (GET /fapi/v3/account) with the income since",
+    "fills": "the trades of the position since it was opened (GET /fapi/v1/userTrades)",
+    "marks": "the mark price of that second (stream <symbol>@markPrice@1s) or its one-minute mark candles",
+    "earlier": "mark prices between the last event before and the trigger",
+    "order": "the liquidation order (GET /fapi/v1/forceOrders, kept for 90 days)",
+    "brackets": "a bracket table dated at or before the event (margincall brackets import FILE)",
+    "income": "the income history (GET /fapi/v1/income, kept for three months)",
 }
-TERMS = tuple(SETTLED_BY)
+
+RESTS_ON: Mapping[str, tuple[str, ...]] = {
+    "verdict.liquidated": ("account", "fills", "marks", "brackets"),
+    "verdict.wallet_balance": ("account",),
+    "verdict.unrealized_pnl": ("fills", "marks"),
+    "verdict.margin_balance": ("account", "fills", "marks"),
+    "verdict.maintenance_margin": ("fills", "marks", "brackets"),
+    "verdict.margin_ratio": ("account", "fills", "marks", "brackets"),
+    "prices.entry": ("fills",),
+    "prices.mark_at_trigger": ("marks",),
+    "prices.liquidation": ("account", "fills", "brackets"),
+    "prices.bankruptcy": ("account", "fills", "marks"),
+    "prices.order_limit": ("order",),
+    "prices.average_fill": ("order",),
+    "bracket.table": ("brackets",),
+    "bracket.as_of": ("brackets",),
+    "bracket.notional": ("fills", "marks"),
+    "bracket.rate": ("fills", "marks", "brackets"),
+    "bracket.cum": ("fills", "marks", "brackets"),
+    "clearance.fee": ("income",),
+    "clearance.rate": ("income", "order"),
+    "clearance.base": ("order",),
+    "quantity": ("order",),
+    "realized_pnl": ("fills", "income"),
+    "left": ("account", "income"),
+    "cause": ("account", "fills", "marks", "brackets", "earlier"),
+}
+TERMS = tuple(RESTS_ON)
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")
+POSITION_EVIDENCE = ("account", "fills")
+
+
+def settled_by(kinds: tuple[str, ...]) -> str:
+    """The files of some kinds of evidence, in words."""
+    return "; ".join(EVIDENCE[kind] for kind in kinds)
 
 
 def unknown_terms(explanation: Explanation, moment: Moment, *, cause_known: bool) -> Iterator[Unknown]:
     """Every term that is none for want of evidence. An interval's missing end is an answer if the pool is known."""
-    for term in TERMS:
+    missing = missing_evidence(moment)
+    for term, kinds in RESTS_ON.items():
         if explanation.kind == "adl" and term in NOT_FOR_ADL:
             continue
         if not _is_known(term, explanation, moment, cause_known=cause_known):
-            yield Unknown(term, _hint(term, moment))
+            lacking = tuple(kind for kind in kinds if kind in missing) or kinds[-1:]
+            names = f" ({', '.join(moment.missing)})" if moment.missing and "marks" in lacking else ""
+            yield Unknown(term, settled_by(lacking) + names)
+
+
+def missing_evidence(moment: Moment) -> set[str]:
+    """The kinds of evidence that the files do not hold for the moment of the trigger."""
+    missing = set()
+    if moment.pool is None:
+        missing |= {kind for kind in POSITION_EVIDENCE if kind in moment.lacks} or set(POSITION_EVIDENCE)
+    if moment.missing or not moment.own_mark_known:
+        missing.add("marks")
+    if not moment.brackets_known or not moment.tables:
+        missing.add("brackets")
+    return missing
 
 
 def _is_known(term: str, explanation: Explanation, moment: Moment, *, cause_known: bool) -> bool:
     if term == "cause":
         return cause_known
+    if term == "verdict.margin_ratio" and moment.is_complete:
+        return True  # no ratio where the balance is not positive
     if term == "left":
         return bool(explanation.left)
     if term == "prices.liquidation":
@@ -68,9 +97,3 @@ def _is_known(term: str, explanation: Explanation, moment: Moment, *, cause_know
 
 def _is_alone(moment: Moment) -> bool:
     return moment.pool is not None and len(moment.pool.positions) == 1
-
-
-def _hint(term: str, moment: Moment) -> str:
-    if moment.missing and ("verdict" in term or "prices" in term or term == "cause"):
-        return f"{SETTLED_BY[term]} (missing: {', '.join(moment.missing)})"
-    return SETTLED_BY[term]

@@ -69,7 +69,7 @@ class Line(Struct, frozen=True):
     @property
     def is_solved(self) -> bool:
         """Whether two prints or more give both numbers."""
-        return self.cums is not None and self.rate is not None and self.cum is not None
+        return self.cums is not None and self.rate is not None and self.cum is not None and self.cum >= ZERO
 
 
 class Match(Struct, frozen=True):

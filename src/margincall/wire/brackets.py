@@ -6,6 +6,7 @@ four layouts of 2022 to 2026. Of those the venue's own row in `info` is preferre
 through a binary float. A broken table is refused with its row; the other symbols of the file still load.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
@@ -28,6 +29,7 @@ LEVERAGE = ("initialLeverage", "maxLeverage", "ma")
 KNOWN = frozenset({*NUMBER, *FLOOR, *CAP, *RATE, *CUM, *LEVERAGE, "mi", "currency", "symbol", "info"})
 """Keys of a row. `qtylFloor` is the venue's own spelling; `mi` is the least leverage, on which nothing depends."""
 
+COEFFICIENT = "notionalCoef"
 UNKNOWN_SHAPE = "neither leverageBracket, nor !contractInfo, nor leverage tiers of ccxt or freqtrade"
 PAIR_TABLE = "a table per pair, of the older COIN-M endpoint: taken for the perpetual contract only"
 
@@ -112,7 +114,7 @@ def _of_one(value: Json, place: str) -> Iterator[Block | Refused]:
     elif "brackets" in value:
         is_pair = "symbol" not in value and isinstance(value.get("pair"), str)
         symbol = f"{value['pair']}_PERP" if is_pair else value.get("symbol")
-        yield Block(symbol, value["brackets"], _at(place, "brackets"), coefficient=value.get("notionalCoef"))
+        yield Block(symbol, value["brackets"], _at(place, "brackets"), coefficient=value.get(COEFFICIENT))
         if is_pair:
             yield Refused(place, PAIR_TABLE, value["pair"], "pair-table")
     elif value.get("e") == "contractInfo":
@@ -139,8 +141,7 @@ def _table(block: Block) -> PrintedTable:
         raise Refused(block.place, f"{symbol}: the table has no rows", block.rows)
     rows = tuple(_row(row, f"{block.place}[{index}]", index) for index, row in enumerate(block.rows))
     _prove(symbol, rows, block)
-    coefficient = None if block.coefficient is None else _decimal(block.coefficient, block.place, "notionalCoef")
-    return PrintedTable(symbol, venue, rows, block.place, _day_of(block), coefficient)
+    return PrintedTable(symbol, venue, rows, block.place, _day_of(block), _coefficient(block))
 
 
 def _row(row: Json, place: str, index: int) -> Bracket:
@@ -167,25 +168,26 @@ def _fields(row: Json, place: str) -> dict[str, Json]:
 def _required(fields: dict[str, Json], keys: tuple[str, ...], place: str) -> Decimal:
     for key in keys:
         if key in fields:
-            return _decimal(fields[key], place, key)
+            return _decimal(fields, key, place)
     raise Refused(place, f"the row has no `{keys[0]}`", fields)
 
 
 def _whole(fields: dict[str, Json], keys: tuple[str, ...], place: str) -> int | None:
     for key in keys:
         if key in fields:
-            number = _decimal(fields[key], place, key)
+            number = _decimal(fields, key, place)
             if number % 1 or number < 1:
                 raise Refused(_at(place, key), f"{number} is not a whole number above 0", fields)
             return int(number)
     return None
 
 
-def _decimal(value: Json, place: str, key: str) -> Decimal:
+def _decimal(fields: dict[str, Json], key: str, place: str) -> Decimal:
+    value = fields[key]
     try:
-        return _number(value if isinstance(value, str) else str(value))
+        return _number(value if isinstance(value, str) else json.dumps(value))
     except BadNumber as error:
-        raise Refused(_at(place, key), str(error), value) from error
+        raise Refused(_at(place, key), str(error), fields) from error
 
 
 @lru_cache(maxsize=4096)
@@ -209,6 +211,12 @@ def _day_of(block: Block) -> str:
     if block.time_ms is not None and not day:
         raise Refused(block.place, f"{block.time_ms} is not a time in milliseconds", block.time_ms)
     return day
+
+
+def _coefficient(block: Block) -> Decimal | None:
+    if block.coefficient is None:
+        return None
+    return _decimal({COEFFICIENT: block.coefficient}, COEFFICIENT, block.place)
 
 
 def _unknown_keys(block: Block) -> set[str]:

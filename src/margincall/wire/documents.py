@@ -91,12 +91,17 @@ def loads(text: str) -> Json:
     """One JSON value with its numbers as text; raises `Unreadable`, also for a key that stands twice."""
     try:
         value: Json = json.loads(text, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_distinct)
+        if "\\ud" in text or "\\uD" in text:
+            # Half of a pair cannot be written out again, not even in a message about it.
+            json.dumps(value, ensure_ascii=False).encode()
         return value
     except json.JSONDecodeError as error:
         ended = error.pos >= len(text.rstrip())
         what = "the file ends in the middle of the JSON text" if ended else f"not JSON: {error.msg}"
         near = text[max(error.pos - 60, 0) : error.pos + 60]
         raise Unreadable(what, f"line {error.lineno}, column {error.colno}", near) from error
+    except UnicodeEncodeError as error:
+        raise Unreadable("an escape sequence (\\ud…) stands for half a character") from error
     except RecursionError as error:
         raise Unreadable("JSON nested too deeply", raw=text[:60]) from error
 
