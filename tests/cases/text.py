@@ -113,8 +113,11 @@ def parse(name: str, text: str) -> Case:
 def written(case: Case) -> str:
     """The text of a case: what `parse` reads."""
     out = [line for line in "\n".join(case.about).rstrip().splitlines()]
+    before: Block | None = None
     for block in case.blocks:
-        out += ["", *block.comment, f"{block.kind} {block.name}".rstrip()]
+        listed = before is not None and before.kind == block.kind == "brackets" and not before.lines
+        out += [*([] if listed else [""]), *block.comment, f"{block.kind} {block.name}".rstrip()]
+        before = block
         out += [f"{INDENT}{line.text}".rstrip() for line in block.lines]
     return "\n".join(out) + "\n"
 

@@ -1,13 +1,17 @@
-"""The machine-readable answer, `margincall.explain/1`. Decimals are strings, times are `*_ms` integers."""
+"""The machine-readable answer, `margincall.explain/1`. Decimals are strings, times are `*_ms` integers.
+
+The schema is the type `Document`; `json_schema()` is committed as `docs/reference/explain.schema.json`.
+"""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, to_builtins
+import msgspec
+from msgspec import Struct
 
 from margincall.core.account import Marks
-from margincall.core.assumptions import BY_ID
+from margincall.core.assumptions import BY_ID, Assumption
 from margincall.core.checks import FAILS, Finding
 from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, margin
 from margincall.core.prices import PositionPrices, prices
@@ -19,65 +23,91 @@ from margincall.forensics.sheet import Explanation
 SCHEMA = "margincall.explain/1"
 
 
+class StandingPosition(Struct, frozen=True):
+    """One open position after the last event."""
+
+    symbol: str
+    position_side: str
+    quantity: Decimal
+    entry: Decimal | None
+    mark: Decimal
+    notional: Decimal
+    unrealized_pnl: Decimal
+    maintenance_margin: Decimal
+    rate: Decimal
+    cum: Decimal
+
+
+class StandingPool(Struct, frozen=True):
+    """One margin pool after the last event."""
+
+    name: str
+    asset: str
+    wallet_balance: Decimal
+    unrealized_pnl: Decimal
+    margin_balance: Decimal
+    maintenance_margin: Decimal
+    margin_ratio: Decimal | None
+    liquidated: bool
+    positions: tuple[StandingPosition, ...]
+
+
 class Standing(Struct, frozen=True):
     """Where the account stands after the last event, at the last known prices."""
 
     time_ms: int
-    pools: tuple[PoolTerms, ...]
+    pools: tuple[StandingPool, ...]
     prices: tuple[PositionPrices, ...]
 
 
+class Trouble(Struct, frozen=True):
+    """What could not be read or counted, with file, place and raw text."""
+
+    file: str
+    place: str
+    message: str
+    raw: str
+    kind: str
+
+
+class Document(Struct, frozen=True):
+    """`margincall.explain/1`. `example` holds what an embedded example assumes; `refused` why an account is not modelled."""
+
+    schema: str
+    example: tuple[str, ...]
+    refused: tuple[str, ...]
+    liquidations: tuple[Explanation, ...]
+    standing: Standing | None
+    findings: tuple[Finding, ...]
+    unknown_symbols: tuple[str, ...]
+    problems: tuple[Trouble, ...]
+    assumptions: tuple[Assumption, ...]
+
+
 def document(
-    explained: Explained, *, problems: Sequence[object] = (), refused: Sequence[str] = (), example: Sequence[str] = ()
+    explained: Explained, *, problems: Sequence[Any] = (), refused: Sequence[str] = (), example: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The whole answer as plain values, in the order of the schema. `example` holds what an embedded example
-    assumes."""
-    liquidations = [liquidation(case.explanation) for case in explained.cases]
+    """The whole answer as plain values, in the order of the schema."""
     ids = sorted({name for case in explained.cases for name in case.explanation.assumptions})
-    found = standing(explained)
-    return {
-        "schema": SCHEMA,
-        "example": list(example),
-        "refused": list(refused),
-        "liquidations": liquidations,
-        "standing": _standing(found) if found is not None else None,
-        "findings": [finding(each) for each in explained.findings],
-        "unknown_symbols": list(explained.unknown_symbols),
-        "problems": [to_builtins(problem) for problem in problems],
-        "assumptions": [to_builtins(BY_ID[name]) for name in ids if name in BY_ID],
-    }
-
-
-def liquidation(explanation: Explanation) -> dict[str, Any]:
-    """One explanation as plain values."""
-    return {
-        "kind": explanation.kind,
-        "symbol": explanation.symbol,
-        "position_side": explanation.position_side,
-        "time_ms": explanation.time_ms,
-        "order_id": explanation.order_id,
-        "client_order_id": explanation.client_order_id,
-        "verdict": _plain(explanation.verdict),
-        "prices": _plain(explanation.prices),
-        "bracket": _plain(explanation.bracket),
-        "clearance": _plain(explanation.clearance),
-        "quantity": _text(explanation.quantity),
-        "realized_pnl": _text(explanation.realized_pnl),
-        "waterfall": [_plain(step) for step in explanation.waterfall],
-        "left": {asset: _text(amount) for asset, amount in explanation.left.items()},
-        "cause": [_plain(term) for term in explanation.cause],
-        "cause_since": _plain(explanation.cause_detail) if explanation.cause_detail is not None else None,
-        "findings": [finding(each) for each in explanation.findings],
-        "unknown": [_plain(each) for each in explanation.unknown],
-        "assumptions": list(explanation.assumptions),
-        "traces": list(explanation.traces),
-    }
-
-
-def finding(each: Finding) -> dict[str, Any]:
-    """One finding as plain values."""
-    found: dict[str, Any] = _plain(each)
+    found: dict[str, Any] = _plain(
+        Document(
+            schema=SCHEMA,
+            example=tuple(example),
+            refused=tuple(refused),
+            liquidations=tuple(case.explanation for case in explained.cases),
+            standing=standing(explained),
+            findings=explained.findings,
+            unknown_symbols=explained.unknown_symbols,
+            problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems),
+            assumptions=tuple(BY_ID[name] for name in ids if name in BY_ID),
+        )
+    )
     return found
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the answer."""
+    return msgspec.json.schema(Document)
 
 
 @exact
@@ -96,7 +126,9 @@ def standing(explained: Explained) -> Standing | None:
         terms = margin(account, marks, rules)
     except (MissingMark, MissingIndex, MissingBrackets):
         return None
-    return Standing(when, terms.pools, prices(terms, marks, rules)) if symbols else None
+    if not symbols:
+        return None
+    return Standing(when, tuple(_standing(pool) for pool in terms.pools), prices(terms, marks, rules))
 
 
 def differs(explained: Explained) -> bool:
@@ -108,45 +140,38 @@ def differs(explained: Explained) -> bool:
     return any(each.verdict == FAILS for each in findings)
 
 
-def _standing(found: Standing) -> dict[str, Any]:
-    return {
-        "time_ms": found.time_ms,
-        "pools": [
-            {
-                "name": pool.name,
-                "asset": pool.asset,
-                "wallet_balance": _text(pool.wallet),
-                "unrealized_pnl": _text(pool.unrealized),
-                "margin_balance": _text(pool.balance),
-                "maintenance_margin": _text(pool.maintenance),
-                "margin_ratio": _text(pool.ratio),
-                "liquidated": pool.liquidated,
-                "positions": [
-                    {
-                        "symbol": terms.symbol,
-                        "position_side": terms.side,
-                        "quantity": _text(terms.quantity),
-                        "entry": _text(terms.entry),
-                        "mark": _text(terms.mark),
-                        "notional": _text(terms.notional),
-                        "unrealized_pnl": _text(terms.unrealized),
-                        "maintenance_margin": _text(terms.maintenance),
-                        "rate": _text(terms.bracket.rate),
-                        "cum": _text(terms.bracket.cum),
-                    }
-                    for terms in pool.positions
-                ],
-            }
-            for pool in found.pools
-        ],
-        "prices": [_plain(each) for each in found.prices],
-    }
+def _standing(pool: PoolTerms) -> StandingPool:
+    return StandingPool(
+        name=pool.name,
+        asset=pool.asset,
+        wallet_balance=pool.wallet,
+        unrealized_pnl=pool.unrealized,
+        margin_balance=pool.balance,
+        maintenance_margin=pool.maintenance,
+        margin_ratio=pool.ratio,
+        liquidated=pool.liquidated,
+        positions=tuple(
+            StandingPosition(
+                symbol=terms.symbol,
+                position_side=terms.side,
+                quantity=terms.quantity,
+                entry=terms.entry,
+                mark=terms.mark,
+                notional=terms.notional,
+                unrealized_pnl=terms.unrealized,
+                maintenance_margin=terms.maintenance,
+                rate=terms.bracket.rate,
+                cum=terms.bracket.cum,
+            )
+            for terms in pool.positions
+        ),
+    )
 
 
 def _plain(value: Any) -> Any:
-    """A struct as plain values, with decimals as strings without trailing zeros."""
+    """A value as plain ones, with decimals as strings without trailing zeros."""
     if isinstance(value, Decimal):
-        return _text(value)
+        return format(plain(value), "f")
     if isinstance(value, Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, list | tuple):
@@ -154,7 +179,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return value
-
-
-def _text(value: Decimal | None) -> str | None:
-    return None if value is None else format(plain(value), "f")

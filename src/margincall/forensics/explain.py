@@ -101,7 +101,7 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         findings=tuple(findings),
         unknown=(),
         assumptions=_assumptions(moment, findings),
-        cause_detail=cause,
+        cause_since=cause,
         traces=incident.traces,
     )
     unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None))

@@ -36,6 +36,8 @@ def headline(each: Explanation) -> str:
         "indirect": "changed by something that the files do not hold (a liquidation, or events that are missing)",
         "support": "the venue's own sheet",
     }[each.kind]
+    if each.kind == "indirect" and each.clearance.fee is not None:
+        what = "liquidated, as its clearance fee shows (the order is not in the files)"
     name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
     text = f"{name.strip()} {what}".strip()
     return f"{text}, {moment(each.time_ms)}" if each.time_ms else text
@@ -65,8 +67,8 @@ def sections(each: Explanation) -> Iterator[Section]:
     yield _prices(each)
     if each.waterfall:
         yield _waterfall(each)
-    if each.cause_detail is not None:
-        yield _cause(each.cause_detail, each.verdict.asset)
+    if each.cause_since is not None:
+        yield _cause(each.cause_since, each.verdict.asset)
     if each.findings:
         yield findings_table("Checks", each.findings)
     if each.unknown:

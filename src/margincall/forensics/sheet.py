@@ -116,5 +116,5 @@ class Explanation(Struct, frozen=True):
     findings: tuple[Finding, ...]
     unknown: tuple[Unknown, ...]
     assumptions: tuple[str, ...]
-    cause_detail: Cause | None = None
+    cause_since: Cause | None = None
     traces: tuple[str, ...] = ()

@@ -189,7 +189,7 @@ def _clearance(explained: Explained, case: Case) -> Node:
 
 
 def _cause(explained: Explained, case: Case) -> Node:
-    cause = case.explanation.cause_detail
+    cause = case.explanation.cause_since
     if cause is None:
         return _unknown("cause", case)
     parts = (
