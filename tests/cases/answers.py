@@ -252,10 +252,10 @@ def _liquidation(each: dict[str, Any]) -> Iterable[tuple[str, str]]:
             yield from _listed(name, [f"{s['step']} | {s['amount']} {s['asset']} | {s['to']}" for s in value]).items()
         elif name == "cause":
             yield from {f"cause {term['term']}": text(term["amount"]) for term in value}.items()
-        elif name == "cause_since":
+        elif name in ("cause_since", "cause_detail"):
             since = {key: part for key, part in (value or {}).items() if key != "terms"}
             since |= {"since_ms": moment(since["since_ms"])} if since else {}
-            yield from _leaves(name, since or None)
+            yield from _leaves("cause_since", since or None)
         elif name == "findings":
             yield from _listed(name, map(_finding, value)).items()
         elif name == "unknown":

@@ -101,6 +101,7 @@ class Ledger:
         if action.verb == "leverage":
             return {"kind": "leverage", "symbol": action["symbol"], "leverage": action["leverage"]}
         if action.verb == "isolated":
+            self.account.book(*action.key)
             return {"kind": "margin_type", "symbol": action["symbol"], "margin": "isolated"}
         return self.fill(action) if action.verb in TRADES else None
 

@@ -168,7 +168,7 @@ def _changed(step: Told) -> Iterator[AnyEvent]:
     action = step.action
     reason = REASONS[action.verb]
     keys = [action.key] if "symbol" in action.words else []
-    if action.verb in ("funding", "clearance") and step.positions[action.key].margin == "cross":
+    if action.verb == "funding" and step.positions[action.key].margin == "cross":
         keys = []
     asset = action.get("asset") or _asset(action["symbol"])
     if action.verb in ("deposit", "withdraw", "funding", "clearance", "made good"):

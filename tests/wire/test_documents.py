@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margincall.wire.documents import SIZE_MAX, Document, documents
+from margincall.wire.documents import Document, documents
 
 ZIPPED = gzip.compress(b'{"a": 1.50}')
 
@@ -68,9 +68,11 @@ def test_a_broken_line_costs_only_itself() -> None:
     assert str(problem) == 'f: line 2: the file ends in the middle of the JSON text [{"a":]'
 
 
-def test_a_small_file_cannot_fill_the_memory() -> None:
-    _, (problem,) = documents(gzip.compress(b" " * (SIZE_MAX + 1)), "f")
-    assert "more than" in problem.message
+def test_a_small_file_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("margincall.wire.documents.SIZE_MAX", 1000)
+    assert documents(gzip.compress(b"1" * 1000), "f")[1] == ()
+    _, (problem,) = documents(gzip.compress(b"1" * 1001), "f")
+    assert "more than 1000 bytes" in problem.message
 
 
 @given(st.binary(max_size=200))

@@ -98,6 +98,8 @@ def test_without_an_open_position_there_is_no_print(value: object) -> None:
         ({"maintMargin": "NaN"}, "'NaN' is not a finite"),
         ({"notional": "1_0"}, "'1_0' is not a finite"),
         ({"positionAmt": "1" * 41}, "longer than 40 digits"),
+        ({"maintMargin": "50.0"}, "'50.0' is no maintenance margin of a notional of 49.72023376"),
+        ({"notional": "1" + "0" * 30}, "too large for a notional"),
         ({"symbol": "NOTHING"}, "NOTHING is not a symbol of a known venue"),
     ],
 )

@@ -15,7 +15,7 @@ from margincall.venues.sheets import Sheet
 
 NO_LIMIT = 2**63 - 1
 """The cap that the venue prints for a last row without one."""
-SOURCE_LENGTH = 60
+SOURCE_LENGTH = 55
 
 Json = dict[str, Any]
 

@@ -59,3 +59,12 @@ def entry_price(contract: Contract, quantity: Quantity, cost: Decimal) -> Price 
         return None
     entry = quantity * contract.contract_size / cost if contract.is_inverse else cost / quantity
     return printed_entry(entry, contract.entry_places)
+
+
+def price_at_profit(contract: Contract, quantity: Quantity, cost: Decimal, profit: Decimal) -> Price | None:
+    """The price at which a position shows `profit`, the inverse of `profit()`; none if no positive price does."""
+    size = quantity * contract.contract_size
+    worth = cost - profit if contract.is_inverse else cost + profit
+    if not worth * size > 0:
+        return None
+    return Price(size / worth if contract.is_inverse else worth / size)

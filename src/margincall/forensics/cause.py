@@ -1,18 +1,20 @@
 """Why: the change of a pool's surplus from the last safe event to the trigger, split so that the parts sum exactly.
 
 The account walks from one state to the other in single steps: one mark, one index, one event, one bracket table at a
-time. Each step's change of (balance − maintenance) is a term; a telescoping sum leaves nothing over. Within a step,
-what maintenance gained because the notional entered another bracket row is split off as "bracket change".
+time. Each step's change of (balance − maintenance) is a term; a telescoping sum leaves nothing over. What maintenance
+exceeds the lines of the bracket rows that were in force after the last event, because prices led into other rows, is
+split off as "bracket change": it does not depend on how often prices were recorded.
 """
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core import brackets
-from margincall.core.account import Account, Marks
+from margincall.core.account import Account, Marks, PositionKey
 from margincall.core.events import AnyEvent, Category, Fill, Flow, MarginMove, Setting, Statement
+from margincall.core.fold import fold
 from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, PositionTerms, margin
 from margincall.core.rounding import exact
 from margincall.core.rules import MissingBrackets, VenueRules
@@ -20,6 +22,7 @@ from margincall.core.units import ZERO
 from margincall.forensics.reconstruct import Reconstruction
 
 BRACKET_CHANGE = "bracket change"
+MARGIN_MOVED = "margin moved"
 FLOW_TERMS: Mapping[Category, str] = {
     "transfer": "transfers",
     "funding": "funding",
@@ -57,7 +60,7 @@ def find_cause(history: Reconstruction, trigger: int, pool: str, at_trigger: Mar
     if safe is None:
         return None
     walk = _Walk(history, safe + 1, pool)
-    start = walk.surplus()
+    start = walk.start()
     for place in range(safe + 1, trigger):
         walk.take(place)
     walk.arrive(trigger, at_trigger)
@@ -108,12 +111,18 @@ class _Walk:
         self.account = history.timeline.before(place)
         self.rules = history.rules_at(history.events[place - 1].time_ms)
         self.marks = history.marks.at(self.rules.contracts, place)
+        self.rows: dict[PositionKey, brackets.Bracket] = {}
 
     def known_surplus(self) -> Decimal | None:
         try:
             return self.surplus()
         except (MissingMark, MissingIndex, MissingBrackets):
             return None
+
+    def start(self) -> Decimal:
+        """The surplus where the walk begins; the bracket rows in force there are the ones that prices may leave."""
+        self._keep_rows()
+        return self.surplus()
 
     def surplus(self) -> Decimal:
         found = self._pool()
@@ -124,9 +133,8 @@ class _Walk:
         event = self.history.events[place]
         self._move_marks(self.history.marks.at(self.rules.contracts, place + 1))
         self._move_rules(self.history.rules_at(event.time_ms))
-        after = self.history.timeline.after(place)
-        if after is not self.account:
-            self._move_account(event, after)
+        if isinstance(event, Fill | Flow | MarginMove | Setting):
+            self._move_account(event, self.history.timeline.after(place))
 
     def arrive(self, trigger: int, marks: Marks) -> None:
         self._move_marks(self.history.marks.at(self.rules.contracts, trigger))
@@ -154,53 +162,64 @@ class _Walk:
             before = self._pool()
             self.rules = rules
             self._book(BRACKET_CHANGE, before)
+            self._keep_rows()
 
     def _move_account(self, event: AnyEvent, after: Account) -> None:
         before = self._pool()
-        self.account = after
         if isinstance(event, Fill):
-            self._book_fill(event, before)
-        elif isinstance(event, Flow):
+            self._book_fill(event, before, after)
+            self._keep_rows()
+            return
+        self.account = after
+        if isinstance(event, Flow):
             self._book(FLOW_TERMS.get(event.category, event.category), before)
         else:
-            self._book("margin moved" if isinstance(event, MarginMove) else "settings", before)
+            self._book(MARGIN_MOVED if isinstance(event, MarginMove) else "settings", before)
 
     def _book(self, term: str, before: PoolTerms | None) -> None:
         self._add(term, self.surplus() - (before.surplus if before is not None else ZERO))
 
     def _book_with_brackets(self, term: str, before: PoolTerms | None) -> None:
         after = self._pool()
-        crossed = -_beyond_rows(before, after)
+        crossed = self._beyond_rows(before) - self._beyond_rows(after)
         total = (after.surplus if after else ZERO) - (before.surplus if before else ZERO)
         self._add(BRACKET_CHANGE, crossed)
         self._add(term, total - crossed)
 
-    def _book_fill(self, fill: Fill, before: PoolTerms | None) -> None:
-        """A fill changes maintenance (position size), pays a fee, and trades at its price instead of the mark."""
-        after = self._pool()
-        kept = (after.maintenance if after else ZERO) - (before.maintenance if before else ZERO)
-        gained = (after.balance if after else ZERO) - (before.balance if before else ZERO)
-        paid = -(fill.fee or ZERO) if self.pool.endswith(f":{fill.fee_asset}") else ZERO
+    def _book_fill(self, fill: Fill, before: PoolTerms | None, after: Account) -> None:
+        """A fill changes maintenance (position size), moves margin into or out of an isolated position, and trades at
+        its price instead of the mark; then it pays its fee."""
+        self.account = fold(self.account, structs.replace(fill, fee=ZERO), self.rules)
+        traded = self._pool()
+        kept = (traded.maintenance if traded else ZERO) - (before.maintenance if before else ZERO)
+        gained = (traded.balance if traded else ZERO) - (before.balance if before else ZERO)
+        moved = ZERO
+        if self.pool.startswith("isolated:"):
+            moved = (traded.wallet if traded else ZERO) - (before.wallet if before else ZERO)
         self._add("position size", -kept)
-        self._add("fees", paid)
-        self._add("realised", gained - paid)
+        self._add(MARGIN_MOVED, moved)
+        self._add("realised", gained - moved)
+        self.account = after
+        self._book("fees", traded)
 
     def _add(self, term: str, amount: Decimal) -> None:
         if amount:
             self.terms[term] = self.terms.get(term, ZERO) + amount
 
+    def _keep_rows(self) -> None:
+        pool = self._pool()
+        self.rows = {terms.position.key: terms.bracket for terms in pool.positions} if pool is not None else {}
 
-def _beyond_rows(before: PoolTerms | None, after: PoolTerms | None) -> Decimal:
-    """By how much maintenance exceeds the lines of the rows that were in force before."""
-    if before is None or after is None:
-        return ZERO
-    rows = {terms.position.key: terms.bracket for terms in before.positions}
-    total = ZERO
-    for terms in after.positions:
-        row = rows.get(terms.position.key)
-        if row is not None:
-            total += (terms.maintenance - brackets.line(row, terms.notional)) * _weight(after, terms)
-    return total
+    def _beyond_rows(self, pool: PoolTerms | None) -> Decimal:
+        """By how much maintenance exceeds the lines of the kept rows."""
+        total = ZERO
+        if pool is None:
+            return total
+        for terms in pool.positions:
+            row = self.rows.get(terms.position.key)
+            if row is not None:
+                total += (terms.maintenance - brackets.line(row, terms.notional)) * _weight(pool, terms)
+        return total
 
 
 def _weight(pool: PoolTerms, terms: PositionTerms) -> Decimal:

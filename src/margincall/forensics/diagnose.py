@@ -13,7 +13,7 @@ from msgspec import Struct
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.contract import value
 from margincall.core.events import AnyEvent, Source, Statement
-from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
+from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.forensics.compare import Compared, Comparison, FillCheck
 from margincall.forensics.inferred import TAKEN_OVER
@@ -120,10 +120,9 @@ def _fill_finding(
         derived = _price_from_fee(check, rules_at)
         return _wrong_fill(f"{about} price", fill.price, derived, fill.source), list(gaps.changed)
     if fee and doubts["fee"].printed != ZERO:
-        comparison = doubts["fee"]
-        certain = FAILS if wallet or ("wallet", asset) not in gaps.changed else UNCLEAR
-        verdict: Verdict = FAILS if abs(wallet - comparison.difference) <= AMOUNT_UNIT else certain
-        return _of(comparison, verdict), [known for known in gaps.changed if known[0] in ("wallet", "cross_wallet")]
+        # A wallet that fell by the printed fee speaks for the fee: then it is the rate that is not the assumed one.
+        verdict: Verdict = FAILS if wallet else UNCLEAR
+        return _of(doubts["fee"], verdict), [known for known in gaps.changed if known[0] in ("wallet", "cross_wallet")]
     if realized:
         used = [known for known in gaps.changed if known[0] in ("wallet", "cross_wallet", "accumulated_pnl")]
         return _of(doubts["realized"], FAILS), used if wallet else []

@@ -77,7 +77,7 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         assert isinstance(statement, Statement)
         return Case(incident, None, None, explain_support(statement))
     moment = moment_of(history, incident)
-    money = money_of(history, incident, moment.account)
+    money = money_of(history, incident, moment)
     if refused:
         moment = structs.replace(moment, pool=None, own=None, prices=None)
     cause = _cause(history, incident, moment)

@@ -12,7 +12,7 @@ from margincall.core.rounding import exact
 from margincall.core.units import ZERO, Price
 from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
-from margincall.forensics.moment import Moment
+from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.rulebook import day_of
@@ -59,8 +59,21 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
                 source=source,
             )
         )
-    found += [checks.not_negative(wallet=amount, about=asset, source=source) for asset, amount in money.left.items()]
+    if money.left and _is_closed(history, incident, moment):
+        found += [
+            checks.not_negative(wallet=amount, about=asset, source=source) for asset, amount in money.left.items()
+        ]
     return found
+
+
+def _is_closed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
+    """Whether the pool has no position left, so that the insurance fund owes a balance of 0: what is still open may
+    hold a profit. In multi-assets mode a negative wallet is exchanged instead."""
+    after = history.timeline.after(incident.last)
+    held = moment.account.position((incident.symbol, incident.side))
+    if held.margin == "isolated":
+        return not after.position(held.key).quantity
+    return not after.multi_assets and not pool_members(after, held, moment.rules)
 
 
 def limit_finding(moment: Moment, order: Order) -> Finding:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from margincall.core.account import Account, Position
-from margincall.core.contract import Contract
+from margincall.core.contract import Contract, price_at_profit
 from margincall.core.events import AnyEvent, Fill, MarginMove, PositionPrint, Setting, Statement
 from margincall.core.fold import fold
 from margincall.core.rounding import exact
@@ -112,7 +112,7 @@ def _taken_over(statement: Statement, account: Account, before: Fill | None, rul
     for position in gone:
         contract = rules.contract(position.symbol)
         realized = _wallet_change(statement, account, contract) if len(gone) == 1 else None
-        price = closing_price(contract, position, realized or ZERO)
+        price = price_at_profit(contract, position.quantity, position.cost, realized or ZERO)
         if price is None:
             continue
         found.append(
@@ -143,13 +143,3 @@ def _wallet_change(statement: Statement, account: Account, contract: Contract) -
         if printed.asset == contract.margin_asset and printed.wallet is not None:
             return printed.wallet - account.wallets.get(printed.asset, ZERO)
     return None
-
-
-def closing_price(contract: Contract, position: Position, realized: Decimal) -> Decimal | None:
-    """The price at which closing the whole position books `realized`; none if no positive price does."""
-    size = position.quantity * contract.contract_size
-    if contract.is_inverse:
-        worth = position.cost - realized
-        return size / worth if worth * size > 0 else None
-    price = (position.cost + realized) / size
-    return price if price > 0 else None

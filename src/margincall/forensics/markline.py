@@ -2,13 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct, structs
 
-from margincall.core.account import Account, AssetIndex, Marks, Position
-from margincall.core.contract import Contract
+from margincall.core.account import Account, AssetIndex, Marks
+from margincall.core.contract import Contract, price_at_profit
 from margincall.core.events import AnyEvent, IndexPrice, MarkPrice, PositionPrint, Source, Statement
 from margincall.core.rounding import exact
 from margincall.core.units import Price
@@ -94,20 +93,11 @@ def _printed(
     position = account.position((printed.symbol, printed.side))
     if printed.unrealized is None or not printed.quantity or printed.quantity != position.quantity:
         return None
-    implied = implied_mark(contracts[printed.symbol], position, printed.unrealized)
+    contract = contracts[printed.symbol]
+    implied = price_at_profit(contract, position.quantity, position.cost, printed.unrealized)
     if implied is None:
         return None
     return MarkPoint(statement.time_ms, -1, implied, "implied by unrealised PnL", statement.source)
-
-
-def implied_mark(contract: Contract, position: Position, unrealized: Decimal) -> Price | None:
-    """The mark at which `position` shows `unrealized`; none if no positive price does."""
-    size = position.quantity * contract.contract_size
-    if contract.is_inverse:
-        worth = position.cost - unrealized
-        return Price(size / worth) if worth * size > 0 else None
-    price = (position.cost + unrealized) / size
-    return Price(price) if price > 0 else None
 
 
 def _add(line: MarkLine, symbol: str, point: MarkPoint) -> None:

@@ -109,6 +109,15 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     )
 
 
+@exact
+def pool_at(moment: Moment, account: Account) -> PoolTerms | None:
+    """The pool of `moment` as it stands in another account, at the prices of the trigger; none if it is gone."""
+    assert moment.pool is not None
+    rules = moment.rules.with_tables(_for_all(account, moment.rules))
+    terms = margin(account, _with_others(moment.marks, account), rules)
+    return next((pool for pool in terms.pools if pool.name == moment.pool.name), None)
+
+
 NO_BRACKETS = BracketTable("", (Bracket(1, ZERO, Decimal("Infinity"), ZERO, ZERO),), "", "")
 """Stands in where no table is known: asks no margin, so that what does not depend on brackets can still be said."""
 

@@ -14,13 +14,14 @@ from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.moment import Moment, pool_at
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import Clearance, Step
 
 
 class Money(Struct, frozen=True):
     """What an incident booked. `base` is the notional that its orders liquidated; `quantity` what was closed,
-    unsigned."""
+    unsigned; `before_fee` what of the pool's balance was left when the clearance fee was taken."""
 
     realized: Decimal | None
     quantity: Decimal | None
@@ -33,18 +34,19 @@ class Money(Struct, frozen=True):
 
 
 @exact
-def money_of(history: Reconstruction, incident: Incident, account: Account) -> Money:
-    """The applied amounts of an incident; `account` is the account just before it."""
+def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Money:
+    """The applied amounts of an incident."""
     rules = history.rules_at(incident.time_ms)
     fills = [event for place in incident.fills if isinstance(event := history.events[place], Fill)]
     flows = [event for place in incident.clearances if isinstance(event := history.events[place], Flow)]
     booked = {place: history.compared.booked(place) for place in incident.fills}
     realized = sum(booked.values(), ZERO) if fills else None
-    fee = -sum((sum(flow.applied.values(), ZERO) for flow in flows), ZERO) if flows else None
+    taken = [amount for flow in flows for amount in flow.applied.values() if amount < ZERO]
+    fee = -sum(taken, ZERO) if taken else None
     base = _base(incident, fills, rules)
     rate = ratio_nearest(fee / base) if fee is not None and base else None
-    steps, left = _steps(_Booked(incident, account, rules, booked, history.opening.unknown_wallets), fills, flows)
-    counted = [step.amount for step in steps if step.step not in ("clearance fee", "left")]
+    unknown_wallets = history.opening.unknown_wallets
+    steps, left = _steps(_Booked(incident, moment.account, rules, booked, unknown_wallets), fills, flows)
     return Money(
         realized=realized,
         quantity=_quantity(incident, fills),
@@ -52,9 +54,23 @@ def money_of(history: Reconstruction, incident: Incident, account: Account) -> M
         clearance=Clearance(fee, rate, base),
         steps=steps,
         left=left,
-        before_fee=sum(counted, ZERO) if left else None,
+        before_fee=_before_fee(history, incident, moment, steps) if left and taken else None,
         commission=sum((fill.fee or ZERO for fill in fills), ZERO),
     )
+
+
+def _before_fee(history: Reconstruction, incident: Incident, moment: Moment, steps: Sequence[Step]) -> Decimal | None:
+    """The balance of the pool just before its first clearance fee, at the prices of the trigger; of an isolated
+    position that is closed, what its trades have left. None where prices are missing."""
+    if moment.pool is None or not moment.own_mark_known:
+        return None
+    pool = pool_at(moment, history.timeline.before(incident.clearances[0]))
+    if pool is not None:
+        own = next(terms for terms in pool.assets if terms.asset == moment.rules.contract(incident.symbol).margin_asset)
+        return pool.balance / own.index.index
+    if moment.pool.kind != "isolated":
+        return ZERO
+    return sum((step.amount for step in steps if step.step not in ("clearance fee", "made good", "left")), ZERO)
 
 
 def _base(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> Decimal | None:

@@ -160,7 +160,11 @@ def _write(target: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(file.name, target)
+    try:
+        os.replace(file.name, target)
+    except OSError:
+        os.unlink(file.name)
+        raise
 
 
 def _replaced(target: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from msgspec import DecodeError, Raw, Struct, json
 
 from margincall.core.brackets import Bracket, BracketTable, problems
+from margincall.core.rounding import exact
 from margincall.venues.book import DatedTable
 
 Row = tuple[Decimal, Decimal, Decimal, Decimal, int | None]
@@ -72,6 +73,7 @@ def dated_tables(sheets: Iterable[Sheet], symbols: Collection[str] | None = None
                 yield DatedTable(_table(sheet, symbol, rows, day), sheet.venue, sheet.assumed)
 
 
+@exact
 def _rows(sheet: Sheet, symbol: str) -> tuple[Bracket, ...]:
     """Decode one symbol's rows and prove the table sound."""
     try:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from margincall.core.brackets import Bracket, problems
+from margincall.core.rounding import exact
 from margincall.venues.symbols import BadSymbol, identify
 from margincall.wire.documents import Document, Json, documents
 from margincall.wire.file_dates import day_of_time
@@ -196,6 +197,7 @@ def _number(text: str) -> Decimal:
     return decimal_of(text)
 
 
+@exact
 def _prove(symbol: str, rows: tuple[Bracket, ...], block: Block) -> None:
     """Refuse an unsound table at the first row at which it stops being sound."""
     if not problems(rows):

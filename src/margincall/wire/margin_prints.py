@@ -13,7 +13,7 @@ Every print is truncated toward zero to the decimals it shows; a box holds what 
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import product
 
 from margincall.core.contract import Contract, notional, profit, value
@@ -28,6 +28,8 @@ from margincall.wire.numbers import BadNumber, decimal_of
 from margincall.wire.problems import Problem, excerpt
 
 DEPTH_MAX = 12
+SIZE_MAX = Decimal("1e20")
+"""A notional above is no print of a venue, in whatever asset; arithmetic with it would lose digits."""
 Row = dict[str, Json]
 
 
@@ -42,9 +44,12 @@ def read_margin_prints(data: bytes, file: str, day: str = "") -> tuple[tuple[Mar
         for place, row, printed_day in _rows(part.value, part.place, day, DEPTH_MAX):
             try:
                 found.extend(_prints(row, place, printed_day))
-            except (BadNumber, MissingContract) as error:
-                what = str(error) if isinstance(error, BadNumber) else f"{error} is not a symbol of a known venue"
-                problems.append(Problem(file, place, what, excerpt(row)))
+            except BadNumber as error:
+                problems.append(Problem(file, place, str(error), excerpt(row)))
+            except MissingContract as error:
+                problems.append(Problem(file, place, f"{error} is not a symbol of a known venue", excerpt(row)))
+            except InvalidOperation:
+                problems.append(Problem(file, place, "these numbers cannot be of one position", excerpt(row)))
     return tuple(found), tuple(problems)
 
 
@@ -66,6 +71,7 @@ def _rows(found: Json, place: str, day: str, depth: int) -> Iterator[tuple[str, 
 
 
 def _prints(row: Row, place: str, day: str) -> Iterator[MarginPrint]:
+    """What one position tells; raises `BadNumber`, `MissingContract`, `InvalidOperation`."""
     symbol = str(row.get("symbol", row.get("s")))
     quantity = _number(row, "positionAmt", "pa")
     if not quantity:
@@ -74,9 +80,21 @@ def _prints(row: Row, place: str, day: str) -> Iterator[MarginPrint]:
     margin = _box(row, "maintMargin", "mm")
     size = _without_sign(_box(row, "notional")) or _worth(contract, quantity, _box(row, "markPrice", "mp"))
     if margin and size and margin.low > ZERO and size.low > ZERO:
-        yield MarginPrint(symbol, size, margin, "mm" if "mm" in row else "maintMargin", place, day)
-    if (at_liquidation := _at_liquidation(row, contract, quantity)) is not None:
-        yield MarginPrint(symbol, *at_liquidation, "liquidationPrice", place, day)
+        field = "mm" if "mm" in row else "maintMargin"
+        yield MarginPrint(symbol, size, _possible(margin, size), field, place, day)
+    if (found := _at_liquidation(row, contract, quantity)) is not None:
+        size, margin = found
+        yield MarginPrint(symbol, size, _possible(margin, size), "liquidationPrice", place, day)
+
+
+def _possible(margin: Range, size: Range) -> Range:
+    """The part of a maintenance margin that a rate of at most 100 % allows; raises `BadNumber` if there is none."""
+    if size.high > SIZE_MAX:
+        raise BadNumber(str(size.high), "too large for a notional")
+    found = margin.meets(Range(ZERO, size.high))
+    if found is None:
+        raise BadNumber(str(margin.low), f"no maintenance margin of a notional of {size.low}")
+    return found
 
 
 def _at_liquidation(row: Row, contract: Contract, quantity: Decimal) -> tuple[Range, Range] | None:
