@@ -85,6 +85,7 @@ UNREADABLE = {
     "NaN as a number": (with_message(json.dumps(trade(t=99)).replace('"50000"', "NaN")), "NaN"),
     "Infinity": (with_message(trade(t=99, n="Infinity")), "Infinity"),
     "41 digits": (with_message(trade(t=99, L=FORTY_ONE)), FORTY_ONE),
+    "39 digits": (with_message(trade(t=99, l="9" * 39)), "9" * 39),
     "underscores": (with_message(trade(t=99, L="50_000")), "50_000"),
     "blank number": (with_message(trade(t=99, L="")), ""),
 }  # fmt: skip

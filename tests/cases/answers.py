@@ -50,8 +50,7 @@ def answers(case: Case, folder: Path) -> Answers:
     if case.given.name.startswith("state"):
         account, marks, rules, target = state(case)
         return sheet(account, marks, rules, target)
-    history = read([written_files(case, folder)])
-    whole = explain(history.events, book(case))
+    history, whole = explained(case, folder)
     found = flat(document(whole, problems=history.problems), whole, history.problems)
     if case.is_history and whole.history is not None:
         found |= sheets(case, whole.history)
@@ -88,7 +87,7 @@ def verbatim(case: Case) -> dict[str, str]:
 def explained(case: Case, folder: Path) -> tuple[History, Whole]:
     """The values behind the answers to a history."""
     history = read([written_files(case, folder)])
-    return history, explain(history.events, book(case))
+    return history, explain(history.events, combine([book(case), book_of(history.tables)]))
 
 
 def book(case: Case) -> BracketBook:

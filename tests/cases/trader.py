@@ -52,6 +52,7 @@ HISTORY = {
     "taken over": "taken over: <way> <quantity> <symbol>[ <side>] at <price>",
     "clearance": "clearance fee <amount> <asset> <symbol>[ <side>]",
     "made good": "insurance fund pays <amount> <asset>",
+    "brackets": "brackets <symbol> unchanged",
     "sheet": "sheet, target <target>",
 }
 """What a history is told by, each behind its time."""

@@ -26,7 +26,7 @@ from margincall.core.events import (
 from margincall.wire.encode import Json, stream
 from tests.cases.from_oracle import Key, Told, told
 from tests.cases.text import Case
-from tests.cases.trader import Action
+from tests.cases.trader import Action, actions, tables
 
 FIRST_TRADE = 1001
 FIRST_ORDER = 5001
@@ -51,7 +51,25 @@ def rendered(case: Case) -> bytes:
 
 def messages(case: Case) -> list[Json]:
     """The messages of the stream, in the venue's order."""
-    return list(stream(_Venue().events(case)))
+    told = list(stream(_Venue().events(case)))
+    return sorted([*told, *_bracket_messages(case)], key=_event_time)
+
+
+def _event_time(message: Json) -> int:
+    return int(str(message["E"]))
+
+
+def _bracket_messages(case: Case) -> Iterator[Json]:
+    """`!contractInfo` of the market's stream, which shows a symbol's bracket rows."""
+    known = {table.symbol: table.rows for table in tables(case)}
+    for action in actions(case):
+        if action.verb == "brackets":
+            rows = [_bracket(number, row) for number, row in enumerate(known[action["symbol"]], 1)]
+            yield {"e": "contractInfo", "E": action.time_ms, "s": action["symbol"], "cs": "TRADING", "bks": rows}
+
+
+def _bracket(number: int, row: tuple[str, ...]) -> Json:
+    return {"bs": number, "bnf": row[0], "bnc": row[1], "mmr": row[2], "cf": row[3], "mi": 1, "ma": int(row[4])}
 
 
 class _Venue:

@@ -13,7 +13,14 @@ Change = tuple[ast.AST, str]
 
 BOUNDARIES = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 DIRECTIONS = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
-OPPOSITES = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
+OPPOSITES = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
 ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 CALLS = {
     "min": "max",
@@ -208,7 +215,9 @@ def merged_mappings(node: ast.AST) -> Iterator[Change]:
 def defaults(node: ast.AST) -> Iterator[Change]:
     """A field whose type lists its values begins with another of them."""
     match node:
-        case ast.AnnAssign(annotation=ast.Subscript(value=ast.Name(id="Literal")), value=ast.Constant(value=str(default))):
+        case ast.AnnAssign(
+            annotation=ast.Subscript(value=ast.Name(id="Literal")), value=ast.Constant(value=str(default))
+        ):
             assert isinstance(node.annotation, ast.Subscript)
             choices = [each.value for each in ast.walk(node.annotation.slice) if isinstance(each, ast.Constant)]
             assert node.value is not None

@@ -63,6 +63,8 @@ CATALOGUE: tuple[Assumption, ...] = (
         "liquidationPrice of a hedged account with two finite ends",
     ),
     Assumption("warning-threshold", "0.8", (), "several MARGIN_CALL events with the account's state"),
+    Assumption("bracket-date", "first-seen", (), "an announcement that dates the table"),
+    Assumption("bracket-rows", "completed-by-recurrence", (), "the whole table, printed by the venue"),
     Assumption("package-version-date", "first-of-month", (), "the date inside the table"),
 )
 

@@ -37,8 +37,6 @@ QUOTIENT_UNIT = Decimal("1e-30")
 ROOT_UNIT = Decimal("1e-24")
 """A root this close to a price of the grid is that price: quotients leave less than this behind."""
 
-ROOT_LIMIT = Decimal("1e24")
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -57,51 +55,56 @@ def exact(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def _to(value: Decimal, unit: Decimal, rounding: str) -> Decimal:
+    """`value` as a multiple of `unit`. A value too large to hold the unit within 50 digits stays as it is."""
+    if value.adjusted() - unit.adjusted() >= PRECISION:
+        return value
+    return value.quantize(unit, rounding, CONTEXT)
+
+
 def booked(amount: Decimal) -> Decimal:
     """An amount as the venue books it: truncated to 8 decimals (Binance API samples)."""
-    return amount.quantize(AMOUNT_UNIT, ROUND_DOWN, CONTEXT)
+    return _to(amount, AMOUNT_UNIT, ROUND_DOWN)
 
 
 def amount_up(amount: Decimal) -> Decimal:
     """The smallest bookable amount that is at least `amount`."""
-    return amount.quantize(AMOUNT_UNIT, ROUND_CEILING, CONTEXT)
+    return _to(amount, AMOUNT_UNIT, ROUND_CEILING)
 
 
 def quotient(numerator: Decimal, denominator: Decimal) -> Decimal:
     """`numerator / denominator` to 1e-30, half even; exact sums follow from it."""
-    return CONTEXT.divide(numerator, denominator).quantize(QUOTIENT_UNIT, ROUND_HALF_EVEN, CONTEXT)
+    return _to(CONTEXT.divide(numerator, denominator), QUOTIENT_UNIT, ROUND_HALF_EVEN)
 
 
 def root_nearest(price: Decimal) -> Decimal:
     """A root of the surplus, freed from what quotients of 50 digits leave behind; then it is rounded inwards."""
-    if abs(price) >= ROOT_LIMIT:
-        return price
-    return price.quantize(ROOT_UNIT, ROUND_HALF_EVEN, CONTEXT)
+    return _to(price, ROOT_UNIT, ROUND_HALF_EVEN)
 
 
 def price_up(price: Decimal) -> Price:
     """Lower end of a survival interval: rounded up, so that the end as shown still survives."""
-    return Price(price.quantize(PRICE_UNIT, ROUND_CEILING, CONTEXT))
+    return Price(_to(price, PRICE_UNIT, ROUND_CEILING))
 
 
 def price_down(price: Decimal) -> Price:
     """Upper end of a survival interval: rounded down, so that the end as shown still survives."""
-    return Price(price.quantize(PRICE_UNIT, ROUND_FLOOR, CONTEXT))
+    return Price(_to(price, PRICE_UNIT, ROUND_FLOOR))
 
 
 def price_nearest(price: Decimal) -> Price:
     """A derived price that favours nobody (bankruptcy, break-even): half even."""
-    return Price(price.quantize(PRICE_UNIT, ROUND_HALF_EVEN, CONTEXT))
+    return Price(_to(price, PRICE_UNIT, ROUND_HALF_EVEN))
 
 
 def ratio_nearest(ratio: Decimal) -> Decimal:
     """A ratio for display; no decision uses it."""
-    return ratio.quantize(PRICE_UNIT, ROUND_HALF_EVEN, CONTEXT)
+    return _to(ratio, PRICE_UNIT, ROUND_HALF_EVEN)
 
 
 def displayed_price(price: Decimal) -> Price:
     """A liquidation price as the API prints it: truncated to 8 decimals."""
-    return Price(price.quantize(AMOUNT_UNIT, ROUND_DOWN, CONTEXT))
+    return Price(_to(price, AMOUNT_UNIT, ROUND_DOWN))
 
 
 def printed_entry(price: Decimal, places: int) -> Price:

@@ -158,7 +158,8 @@ def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening) -> list[Co
     found = []
     key = (fill.symbol, fill.side)
     blur = opening.blurred.get(key, ZERO) * terms.closed
-    pairs: list[tuple[str, Decimal | None, Decimal | None, Decimal]] = [("fee", fill.fee, terms.fee, AMOUNT_UNIT)]
+    charged = ZERO if fill.close == "adl" else terms.fee  # no trading fee for the deleveraged (FAQ 360033525471)
+    pairs: list[tuple[str, Decimal | None, Decimal | None, Decimal]] = [("fee", fill.fee, charged, AMOUNT_UNIT)]
     if key not in opening.unknown_entries:
         pairs.insert(0, ("realized", fill.realized, terms.realized, AMOUNT_UNIT + blur))
     for field, printed, derived, tolerance in pairs:

@@ -186,7 +186,8 @@ def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
         average_fill=money.average,
         break_even=moment.prices.break_even,
     )
-    return _with_implied(prices, moment, limit)
+    # The limit of a deleveraging is the bankruptcy price of somebody else.
+    return prices if incident.kind == "adl" else _with_implied(prices, moment, limit)
 
 
 def _with_implied(prices: Prices, moment: Moment, limit: Decimal | None) -> Prices:
@@ -230,6 +231,7 @@ def _assumptions(moment: Moment, findings: Sequence[Finding]) -> tuple[str, ...]
     for finding in findings:
         used |= {name for name in finding.assumptions if ":" not in name and " " not in name}
     if moment.pool is not None:
+        used |= set(moment.assumed)
         used.add("displayed-liquidation-price")
         if len(moment.pool.positions) > 1:
             used.add("bankruptcy-split")

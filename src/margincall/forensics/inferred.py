@@ -111,7 +111,11 @@ def _taken_over(statement: Statement, account: Account, before: Fill | None, rul
     found: list[AnyEvent] = []
     for position in gone:
         contract = rules.contract(position.symbol)
-        realized = _wallet_change(statement, account, contract) if len(gone) == 1 else None
+        change = _wallet_change(statement, account, contract) if len(gone) == 1 else None
+        realized = _profit(statement, position)
+        if realized is None:
+            realized = change
+        fee = ZERO if change is None or realized is None else realized - change
         price = price_at_profit(contract, position.quantity, position.cost, realized or ZERO)
         if price is None:
             continue
@@ -125,7 +129,7 @@ def _taken_over(statement: Statement, account: Account, before: Fill | None, rul
                 quantity=-position.quantity,
                 price=price,
                 trade_id=TAKEN_OVER,
-                fee=ZERO,
+                fee=fee,
                 realized=realized,
                 close="liquidation",
             )
@@ -136,6 +140,14 @@ def _taken_over(statement: Statement, account: Account, before: Fill | None, rul
 def _vanished(printed: PositionPrint, account: Account) -> Position | None:
     position = account.position((printed.symbol, printed.side))
     return position if printed.quantity == 0 and position.quantity else None
+
+
+def _profit(statement: Statement, position: Position) -> Decimal | None:
+    """What the printed accumulated PnL says that closing the position booked. The rest of the wallet's change is a fee."""
+    for printed in statement.positions:
+        if (printed.symbol, printed.side) == position.key and printed.realized is not None:
+            return printed.realized - position.realized
+    return None
 
 
 def _wallet_change(statement: Statement, account: Account, contract: Contract) -> Decimal | None:

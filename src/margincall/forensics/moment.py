@@ -46,6 +46,7 @@ class Moment(Struct, frozen=True):
     missing: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     tables: Mapping[str, str] = {}
+    assumed: tuple[str, ...] = ()
     verdicts: Mapping[str, bool] = {}
     later: tuple[BracketAlternative, ...] = ()
 
@@ -77,8 +78,10 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     members = pool_members(account, held, rules)
     marks, missing = _fresh_marks(history, incident, members)
     mark = _mark_point(history, incident, incident.symbol)
-    certainty = {symbol: history.book.used(symbol, incident.time_ms).certainty for symbol in members}
-    moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty)
+    used = {symbol: history.book.used(symbol, incident.time_ms) for symbol in members}
+    certainty = {symbol: each.certainty for symbol, each in used.items()}
+    assumed = tuple(sorted({name for each in used.values() for name in each.assumed}))
+    moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty, assumed=assumed)
     lacks = _unfounded(history, account, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
         return structs.replace(moment, lacks=lacks)

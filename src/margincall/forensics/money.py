@@ -45,8 +45,9 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
     fee = -sum(taken, ZERO) if taken else None
     base = _base(incident, fills, rules)
     rate = ratio_nearest(fee / base) if fee is not None and base else None
+    after = history.timeline.after(incident.last)
     unknown_wallets = history.opening.unknown_wallets
-    steps, left = _steps(_Booked(incident, moment.account, rules, booked, unknown_wallets), fills, flows)
+    steps, left = _steps(_Booked(incident, moment.account, after, rules, booked, unknown_wallets), fills, flows)
     return Money(
         realized=realized,
         quantity=_quantity(incident, fills),
@@ -104,11 +105,12 @@ def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> De
 
 
 class _Booked(Struct, frozen=True):
-    """An incident, the account before it, the profit that each of its fills (by place) booked, and the assets whose
-    opening wallet no file prints."""
+    """An incident, the account before and after it, the profit that each of its fills (by place) booked, and the assets
+    whose opening wallet no file prints."""
 
     incident: Incident
     account: Account
+    after: Account
     rules: VenueRules
     profits: dict[int, Decimal]
     unknown_wallets: tuple[str, ...]
@@ -152,8 +154,10 @@ def _steps(
             steps.append(Step(name, amount, each, to))
     if not founded:
         return tuple(steps), {}
-    left: dict[str, Decimal] = {}
-    for step in steps:
-        left[step.asset] = left.get(step.asset, ZERO) + step.amount
-    steps.append(Step("left", left[asset], asset, "you, in the cross wallet" if isolated else "you"))
-    return tuple(steps), {each: amount for each, amount in left.items() if each == asset}
+    left = sum((step.amount for step in steps if step.asset == asset), ZERO)
+    if not isolated:
+        between = cross_wallet(booked.after, asset, booked.rules) - left
+        steps += [Step("in between", between, asset, "other events of the account")] if between else []
+        left += between
+    steps.append(Step("left", left, asset, "you, in the cross wallet" if isolated else "you"))
+    return tuple(steps), {asset: left}

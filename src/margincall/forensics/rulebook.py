@@ -21,11 +21,13 @@ def day_of(time_ms: int) -> str:
 
 
 class UsedTable(Struct, frozen=True):
-    """The table used for a symbol, whether a table was in force that day, and the next later one."""
+    """The table used for a symbol, whether a table was in force that day, the next later one, and the ids of what is
+    assumed about the table."""
 
     table: BracketTable | None
     later: BracketTable | None
     certainty: str
+    assumed: tuple[str, ...] = ()
 
 
 class Rulebook:
@@ -67,4 +69,4 @@ class Rulebook:
         """Which table serves `symbol` at a time, and how sure that is ("dated", "only_later", "none")."""
         selection = self.book.select(symbol, day_of(time_ms))
         table = selection.table if selection.table is not None else selection.later
-        return UsedTable(table, selection.later, selection.certainty)
+        return UsedTable(table, selection.later, selection.certainty, selection.assumed)

@@ -30,7 +30,7 @@ def explain_support(statement: Statement) -> Explanation:
         ratio = ratio_nearest(maintenance / balance) if balance > 0 else None
     verdict = Verdict(
         pool="account",
-        asset="USD",
+        asset="",
         liquidated=liquidated,
         wallet_balance=totals.wallet,
         unrealized_pnl=totals.unrealized,

@@ -31,6 +31,7 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "prices.bankruptcy": ("account", "fills", "marks"),
     "prices.order_limit": ("order",),
     "prices.average_fill": ("order",),
+    "prices.break_even": ("fills",),
     "bracket.table": ("brackets",),
     "bracket.as_of": ("brackets",),
     "bracket.notional": ("fills", "marks"),

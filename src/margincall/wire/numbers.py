@@ -8,6 +8,10 @@ from margincall.wire.problems import excerpt
 DIGITS_MAX = 40
 """Digits of a number written without exponent; more is refused, so that 50-digit arithmetic stays exact."""
 
+AMOUNT_DIGITS = 20
+"""Digits before or after the point of an amount, price or quantity in an event. Products of two then fit into the 50
+digits of exact arithmetic; a venue prints at most 8 decimals, a careless program 17 digits."""
+
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -35,6 +39,13 @@ def decimal_of(value: str | int | Decimal) -> Decimal:
     if (match[2] or len(text) > DIGITS_MAX) and _length(number) > DIGITS_MAX:
         raise BadNumber(text, f"longer than {DIGITS_MAX} digits")
     return number
+
+
+def is_plausible(number: Decimal) -> bool:
+    """Whether a number can stand in an event (see `AMOUNT_DIGITS`)."""
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int), "NaN and Infinity are no numbers here"
+    return len(digits) + exponent <= AMOUNT_DIGITS and -exponent <= AMOUNT_DIGITS and len(digits) <= AMOUNT_DIGITS
 
 
 def _length(number: Decimal) -> int:

@@ -20,7 +20,7 @@ from margincall.core.rules import MissingContract
 from margincall.core.units import ZERO
 from margincall.venues.registry import contract_of
 from margincall.wire.kinds import Kind, Unmodelled, unmodelled
-from margincall.wire.numbers import BadNumber, decimal_of
+from margincall.wire.numbers import AMOUNT_DIGITS, BadNumber, decimal_of, is_plausible
 from margincall.wire.problems import Problem, excerpt
 
 T = TypeVar("T")
@@ -137,9 +137,12 @@ class Row:
         """A number, exactly as printed."""
         value = self.value(name)
         try:
-            return decimal_of(cast(str, value))
+            number = decimal_of(cast(str, value))
         except BadNumber as error:
             raise self.bad(name, str(error)) from None
+        if not is_plausible(number):
+            raise self.bad(name, f"{excerpt(str(value))!r} has more than {AMOUNT_DIGITS} digits: no amount of a venue")
+        return number
 
     def decimal_or_none(self, name: str) -> Decimal | None:
         """A number, none if not printed."""
