@@ -76,8 +76,8 @@ UNREADABLE = {
     "unknown key": (with_message(trade(t=99, zz="1")), "zz"),
     "unknown income type": (
         with_message(
-            {"symbol": "", "incomeType": "MYSTERY", "income": "1", "asset": "USDT", "info": "", "time": START, "tranId": 1, "tradeId": ""}
-        ),
+            {"symbol": "", "incomeType": "MYSTERY", "income": "1", "asset": "USDT", "info": "", "time": START,
+            "tranId": 1, "tradeId": ""} ),
         "MYSTERY",
     ),
     "wrong type": (with_message(trade(t=99, l=True)), "'True' is not a number"),
@@ -204,8 +204,8 @@ def test_no_mark_price(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ({"e": "GRID_UPDATE", "T": START, "E": START, "gu": {"si": 1, "st": "GRID", "ss": "WORKING", "s": SYMBOL}}, "grid"),
-        (
+        ({"e": "GRID_UPDATE", "T": START, "E": START, "gu": {"si": 1, "st": "GRID", "ss": "WORKING", "s": SYMBOL}},
+        "grid"), (
             {"symbol": "", "incomeType": "WELCOME_BONUS", "income": "10", "asset": "USDT", "info": "", "time": START,
              "tranId": 1, "tradeId": ""},
             "bonus",

@@ -44,7 +44,8 @@ class Shown:
 
 @dataclass(frozen=True)
 class Told:
-    """A line, and what there is to print after it: wallets (whole and cross) by asset, positions, the profit of a fill."""
+    """A line, and what there is to print after it: wallets (whole and cross) by asset, positions, the profit
+    of a fill."""
 
     action: Action
     wallets: dict[str, tuple[str, str]]

@@ -84,7 +84,8 @@ class Action:
 
 @dataclass(frozen=True)
 class Table:
-    """The bracket rows (floor, cap, rate, cum, leverage) of a symbol from a day on; `embedded` if the package has it."""
+    """The bracket rows (floor, cap, rate, cum, leverage) of a symbol from a day on; `embedded` if the package
+    has it."""
 
     symbol: str
     as_of: str

@@ -23,8 +23,8 @@ def answer(*arguments: str) -> dict[str, object]:
             "25119.9744576",
         ),
         (
-            ("BTCUSDT", "--long", "1@60000", "--wallet", "10000", "--other", "ETHUSDT:-10@3000@3300", "--as-of", "2026-09-01"),
-            "53345.38152610",
+            ("BTCUSDT", "--long", "1@60000", "--wallet", "10000", "--other", "ETHUSDT:-10@3000@3300", "--as-of",
+            "2026-09-01"), "53345.38152610",
         ),
     ],
 )  # fmt: skip

@@ -355,7 +355,7 @@ def random_state(rng):
         state["marks"][symbol] = exact_text(random_mark(rng, price, round_marks))
     state["positions"] = random_positions(rng, state, list(state["contracts"]), count)
     if multi:
-        indices = random_indices(rng, prices, {margin_asset for _, _, margin_asset in symbols})
+        indices = random_indices(rng, prices, sorted({margin_asset for _, _, margin_asset in symbols}))
         state["indices"] = {
             asset: {"index": exact_text(index), "bid": exact_text(bid), "ask": exact_text(ask)}
             for asset, (index, bid, ask) in indices.items()

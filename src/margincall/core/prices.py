@@ -4,6 +4,7 @@ break-even.
 Definitions and sources: `docs/spec/liquidation_price.md`, `docs/spec/bankruptcy_price.md`.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -64,10 +65,10 @@ def prices(terms: Terms, marks: Marks, rules: VenueRules) -> tuple[PositionPrice
     """
     found = []
     for pool in terms.pools:
-        solved: dict[str, tuple[Interval, Price | None, Interval | None]] = {}
+        by_symbol = _legs_by_symbol(pool)
+        exactly = _exactly(pool.positions)
+        solved = {symbol: _solve(pool, legs, rules.assumptions, exactly) for symbol, legs in by_symbol.items()}
         for position in pool.positions:
-            if position.symbol not in solved:
-                solved[position.symbol] = _solve(pool, position, marks, rules.assumptions)
             interval, displayed, moving = solved[position.symbol]
             found.append(
                 PositionPrices(
@@ -81,6 +82,19 @@ def prices(terms: Terms, marks: Marks, rules: VenueRules) -> tuple[PositionPrice
                 )
             )
     return tuple(found)
+
+
+@exact
+def intervals(terms: Terms, rules: VenueRules) -> dict[tuple[str, str], Interval]:
+    """The survival interval of each symbol in each pool that holds it, and nothing else: by pool name and symbol."""
+    found = {}
+    for pool in terms.pools:
+        exactly = _exactly(pool.positions)
+        for symbol, legs in _legs_by_symbol(pool).items():
+            curve = surplus_curve(pool, legs, rules.assumptions, exactly=exactly)
+            roots = _roots(curve, _coordinate(legs[0]), inverse=legs[0].contract.is_inverse)
+            found[pool.name, symbol] = _interval(roots)
+    return found
 
 
 @exact
@@ -149,9 +163,15 @@ def break_even(position: PositionTerms) -> Price | None:
 
 
 def surplus_curve(
-    pool: PoolTerms, legs: list[PositionTerms], assumptions: Assumptions, *, moving: bool = False
+    pool: PoolTerms,
+    legs: list[PositionTerms],
+    assumptions: Assumptions,
+    *,
+    exactly: Decimal | None = None,
+    moving: bool = False,
 ) -> Curve:
-    """The pool's surplus as a function of the mark of the legs' symbol (inverse: of its reciprocal)."""
+    """The pool's surplus as a function of the mark of the legs' symbol (inverse: of its reciprocal). `exactly` is what
+    all inverse positions of the pool add to it, if the caller has it already."""
     contract = legs[0].contract
     sign = -1 if contract.is_inverse else 1
     slope = start = needed = ZERO
@@ -163,7 +183,8 @@ def surplus_curve(
     weight = requirement_rate(own.index, assumptions)
     bends: list[Leg | Equity] = [Leg(abs(leg.quantity) * contract.contract_size, leg.table, weight) for leg in legs]
     if contract.is_inverse:
-        return Curve(own.wallet + start + _others_exactly(pool, legs), slope, tuple(bends))
+        exactly = _exactly(pool.positions) if exactly is None else exactly
+        return Curve(own.wallet + start + exactly - _exactly(legs), slope, tuple(bends))
     present = sum((leg.unrealized for leg in legs), ZERO)
     rest = pool.surplus - own.value + needed * weight
     scaled = _moving_value(pool, contract.base, assumptions) if moving and contract.base != own.asset else ZERO
@@ -181,12 +202,12 @@ def surplus_curve(
     return Curve(rest - scaled, drift, tuple(bends))
 
 
-def _others_exactly(pool: PoolTerms, legs: list[PositionTerms]) -> Decimal:
-    """What the other inverse positions add to the surplus, without the rounding of reported quotients: far roots of an
-    inverse contract magnify it."""
+def _exactly(positions: Iterable[PositionTerms]) -> Decimal:
+    """What inverse positions add to the surplus, without the rounding of reported quotients: far roots of an inverse
+    contract magnify it. 0 for linear ones, whose terms are exact."""
     total = ZERO
-    for terms in pool.positions:
-        if terms not in legs:
+    for terms in positions:
+        if terms.contract.is_inverse:
             size = terms.quantity * terms.contract.contract_size / terms.mark
             total += terms.position.cost - size - (abs(size) * terms.bracket.rate - terms.bracket.cum)
     return total
@@ -200,26 +221,45 @@ def _moving_value(pool: PoolTerms, base: str, assumptions: Assumptions) -> Decim
     return ZERO
 
 
+def _legs_by_symbol(pool: PoolTerms) -> dict[str, list[PositionTerms]]:
+    """The pool's positions per symbol: one, or the two legs of a hedge."""
+    legs: dict[str, list[PositionTerms]] = {}
+    for terms in pool.positions:
+        legs.setdefault(terms.symbol, []).append(terms)
+    return legs
+
+
 def _solve(
-    pool: PoolTerms, position: PositionTerms, marks: Marks, assumptions: Assumptions
+    pool: PoolTerms, legs: list[PositionTerms], assumptions: Assumptions, exactly: Decimal
 ) -> tuple[Interval, Price | None, Interval | None]:
-    legs = [terms for terms in pool.positions if terms.symbol == position.symbol]
-    curve = surplus_curve(pool, legs, assumptions)
-    inverse = position.contract.is_inverse
-    near = _coordinate(position)
+    curve = surplus_curve(pool, legs, assumptions, exactly=exactly)
+    inverse = legs[0].contract.is_inverse
+    near = _coordinate(legs[0])
     roots = _roots(curve, near, inverse=inverse)
-    displayed = None if roots is None or _interval(roots).empty else _displayed(curve, roots, position)
+    interval = _interval(roots)
+    displayed = None if roots is None or interval.empty else _displayed(_slope(curve, legs), roots, inverse=inverse)
     moving = None
     if pool.kind == "multi":
         moving = _interval(_roots(surplus_curve(pool, legs, assumptions, moving=True), near, inverse=inverse))
-    return _interval(roots), displayed, moving
+    return interval, displayed, moving
 
 
-def _displayed(curve: Curve, roots: Roots, position: PositionTerms) -> Price | None:
-    """The end to which the surplus falls with the rows in force at the present mark (assumed: `displayed-liquidation-
-    price`)."""
-    inverse = position.contract.is_inverse
-    slope = curve.left(_coordinate(position))[1]
+def _slope(curve: Curve, legs: list[PositionTerms]) -> Decimal:
+    """The derivative of the surplus at the present mark (inverse: at its reciprocal), with what is in force there: the
+    rows of the legs, and for an equity its rate (bid at exactly 0)."""
+    slope = curve.slope
+    near = _coordinate(legs[0])
+    for bend in curve.bends:
+        if isinstance(bend, Equity):
+            slope += bend.slope * (bend.ask if bend.start + bend.slope * near < 0 else bend.bid)
+    for leg, bend in zip(legs, curve.bends, strict=False):
+        assert isinstance(bend, Leg), "the legs' bends come first"
+        slope -= bend.weight * leg.bracket.rate * bend.size
+    return slope
+
+
+def _displayed(slope: Decimal, roots: Roots, *, inverse: bool) -> Price | None:
+    """The end to which the surplus falls at the present mark (assumed: `displayed-liquidation-price`)."""
     if inverse:
         slope = -slope
     end = roots[0] if slope > 0 else roots[1] if slope < 0 else None

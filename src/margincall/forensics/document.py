@@ -71,7 +71,8 @@ class Trouble(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True):
-    """`margincall.explain/1`. `example`: what an embedded example assumes; `refused`: why an account is not modelled."""
+    """`margincall.explain/1`. `example`: what an embedded example assumes; `refused`: why an account is not
+    modelled."""
 
     schema: str
     example: tuple[str, ...]

@@ -143,7 +143,8 @@ def _vanished(printed: PositionPrint, account: Account) -> Position | None:
 
 
 def _profit(statement: Statement, position: Position) -> Decimal | None:
-    """What the printed accumulated PnL says that closing the position booked. The rest of the wallet's change is a fee."""
+    """What the printed accumulated PnL says that closing the position booked. The rest of the wallet's change
+    is a fee."""
     for printed in statement.positions:
         if (printed.symbol, printed.side) == position.key and printed.realized is not None:
             return printed.realized - position.realized
