@@ -61,21 +61,21 @@ def liquidation() -> list[dict[str, Any]]:
         {"e": "ACCOUNT_CONFIG_UPDATE", "E": START + 5, "T": START + 5, "ac": {"s": SYMBOL, "l": 20}},
         order(1000, 1, side="BUY", execution="NEW", status="NEW"),
         update(1000, "ORDER", "2975", cross="500", position=position("1", "50000", "0", "2475")),
-        order(1000, 1, side="BUY", execution="TRADE", status="FILLED", l="1", z="1", L="50000", ap="50000", n="25",
-        t=11), order(2000, 2, side="SELL", execution="NEW", status="NEW", o="LIMIT", ot="LIMIT", p="52000", q="1"),
+        order(1000, 1, side="BUY", execution="TRADE", status="FILLED", l="1", z="1", L="50000", ap="50000", n="25", t=11),
+        order(2000, 2, side="SELL", execution="NEW", status="NEW", o="LIMIT", ot="LIMIT", p="52000", q="1"),
         mark(59_000, "49000"),
         mark(60_000, "47660"),
         order(60_400, 2, side="SELL", execution="EXPIRED", status="EXPIRED", o="LIMIT", ot="LIMIT", p="52000", er="5"),
         order(
             60_500, 3, client="autoclose-1780000060500000001", side="SELL", execution="NEW", status="NEW",
             o="LIQUIDATION", ot="LIQUIDATION", f="IOC", p="47525",
-        ),  # fmt: skip
+        ),
         update(60_520, "ORDER", "575", cross="575", position=position("0", "0", "-2400", "0")),
         order(
             60_520, 3, client="autoclose-1780000060500000001", side="SELL", execution="TRADE", status="FILLED",
             o="LIQUIDATION", ot="LIQUIDATION", f="IOC", p="47525", l="1", z="1", L="47600", ap="47600", n="0", t=12,
             rp="-2400",
-        ),  # fmt: skip
+        ),
         update(60_540, "INSURANCE_CLEAR", "500", "-75", cross="500"),
     ]  # fmt: skip
 

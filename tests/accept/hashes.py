@@ -37,6 +37,15 @@ def oracle_hash(root: Path = ROOT) -> str:
     return hash_of([*core_files(root), *(root / "tests/oracle").glob("*.py")], root)
 
 
+def mutation_hash(root: Path = ROOT) -> str:
+    """The rules, the mistakes planted in them, and the tests that must find those."""
+    tests = root / "tests"
+    killers = [*(tests / "cases").glob("*.py"), *(tests / "cases").glob("*.case"), *(tests / "oracle").glob("*.py")]
+    real = tests / "forensics/test_real_stream.py"
+    own = [*(tests / "mutation").glob("*.py"), *([real] if real.exists() else [])]
+    return hash_of([*core_files(root), *killers, *own], root)
+
+
 def core_files(root: Path = ROOT) -> list[Path]:
     """The files of the rules, in order of path."""
     return sorted((root / "src/margincall/core").glob("*.py"))

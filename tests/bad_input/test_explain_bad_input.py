@@ -135,7 +135,7 @@ def test_an_unknown_asset_is_carried_not_dropped(tmp_path: Path) -> None:
     """An asset that nobody knows still has a wallet."""
     message = liquidation()[0]
     message["a"]["B"][0] = {"a": "NEWCOIN", "wb": "5", "cw": "5", "bc": "5"}
-    called, answer = explained(tmp_path, with_message(message)(tmp_path))
+    _, answer = explained(tmp_path, with_message(message)(tmp_path))
     assert answer["liquidations"][0]["verdict"]["liquidated"] is True
     assert not [problem for problem in answer["problems"] if problem["kind"] == "unreadable"]
 

@@ -60,13 +60,22 @@ class Mutation(NamedTuple):
 
 
 def mutations(file: str, text: str) -> list[Mutation]:
-    """All mistakes that can be made in one file, in order of place."""
-    found: dict[tuple[int, int, str, str], Mutation] = {}
-    imported = names_of(ast.parse(text))
-    for node, mutated in changes(ast.parse(text), imported):
+    """All mistakes that can be made in one file, in order of place; of those that mean the same the first."""
+    tree = ast.parse(text)
+    seen = {ast.dump(tree)}
+    found = []
+    for node, mutated in sorted(changes(tree, names_of(tree)), key=_place):
         made = replaced(file, text, node, mutated)
-        found.setdefault((made.line, node.col_offset, made.original, made.mutated), made)
-    return [found[key] for key in sorted(found)]
+        meaning = ast.dump(ast.parse(made.text))
+        if meaning not in seen:
+            seen.add(meaning)
+            found.append(made)
+    return found
+
+
+def _place(change: Change) -> tuple[int, int, str]:
+    node, mutated = change
+    return node.lineno, node.col_offset, mutated
 
 
 def replaced(file: str, text: str, node: ast.AST, mutated: str) -> Mutation:
@@ -178,14 +187,20 @@ def conditions(node: ast.AST) -> Iterator[Change]:
     match node:
         case ast.If(test=test, body=[*_, ast.Return() | ast.Raise() | ast.Continue()], orelse=[]):
             yield test, "False"
-            yield test, f"not ({ast.unparse(test)})"
+            yield from denied(test)
         case ast.If(test=test) | ast.While(test=test):
-            yield test, f"not ({ast.unparse(test)})"
+            yield from denied(test)
         case ast.IfExp():
             yield node, ast.unparse(ast.IfExp(node.test, node.orelse, node.body))
         case ast.comprehension(ifs=[_, *_] as tests):
             for test in tests:
-                yield test, f"(not ({ast.unparse(test)}))"
+                yield from denied(test)
+
+
+def denied(test: ast.expr) -> Iterator[Change]:
+    """`not (…)`; comparisons and denials have changes of their own."""
+    if not isinstance(test, ast.Compare | ast.UnaryOp):
+        yield test, f"(not ({ast.unparse(test)}))"
 
 
 def dropped_statements(node: ast.AST) -> Iterator[Change]:
@@ -205,11 +220,18 @@ def indices(node: ast.AST) -> Iterator[Change]:
 
 
 def merged_mappings(node: ast.AST) -> Iterator[Change]:
-    """`{**a, k: v}` forgets what was in `a`."""
+    """`{**a, k: v}` forgets what was in `a`, `{**a, **b}` what is in `b`."""
     if isinstance(node, ast.Dict) and None in node.keys and len(node.keys) > 1:
-        kept = [(key, value) for key, value in zip(node.keys, node.values, strict=True) if key is not None]
-        if kept:
-            yield node, ast.unparse(ast.Dict(*(list(each) for each in zip(*kept, strict=True))))
+        pairs = list(zip(node.keys, node.values, strict=True))
+        kept = [(key, value) for key, value in pairs if key is not None] or pairs[:-1]
+        yield node, ast.unparse(ast.Dict(*(list(each) for each in zip(*kept, strict=True))))
+
+
+def copies(node: ast.AST) -> Iterator[Change]:
+    """`structs.replace(a, …)` is just `a`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="structs"), attr="replace"), args=[first]):
+            yield node, ast.unparse(first)
 
 
 def defaults(node: ast.AST) -> Iterator[Change]:
@@ -235,6 +257,7 @@ OPERATORS: tuple[Callable[[ast.AST], Iterator[Change]], ...] = (
     dropped_statements,
     indices,
     merged_mappings,
+    copies,
     defaults,
 )
 
@@ -242,7 +265,7 @@ OPERATORS: tuple[Callable[[ast.AST], Iterator[Change]], ...] = (
 def calls(node: ast.AST, names: set[str]) -> Iterator[Change]:
     """`min` and `max` change places, and what else comes in pairs, where the file knows both."""
     match node:
-        case ast.Call(func=ast.Name(id=name) as func) if CALLS.get(name) in names:
+        case ast.Call(func=ast.Name(id=name) as func) if name in CALLS and CALLS[name] in names:
             yield func, CALLS[name]
 
 
@@ -250,5 +273,6 @@ def neutral_returns(node: ast.AST, returns: str) -> Iterator[Change]:
     """A function gives back nothing: none where its type allows that, else zero, false or empty."""
     if isinstance(node, ast.Return) and node.value is not None:
         neutral = "None" if returns.endswith("None") else NEUTRAL.get(returns.partition("[")[0])
-        if neutral is not None and ast.unparse(node.value) != neutral:
+        already = isinstance(node.value, ast.Call) and [ast.unparse(each) for each in node.value.args] == [neutral]
+        if neutral is not None and ast.unparse(node.value) != neutral and not already:
             yield node.value, neutral

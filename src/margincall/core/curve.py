@@ -77,29 +77,43 @@ class Curve(Struct, frozen=True):
     slope: Decimal
     bends: tuple[Leg | Equity, ...]
 
+    @property
+    def start(self) -> Decimal:
+        """The value at zero: legs ask nothing there, since the first `cum` of a sound table is 0."""
+        equities = [bend.right(ZERO)[0] for bend in self.bends if isinstance(bend, Equity)]
+        return self.intercept + sum(equities) if equities else self.intercept
+
     def right(self, x: Decimal) -> Line:
         """Intercept and slope of the curve just right of `x ≥ 0`."""
-        return self._sum([bend.right(x) for bend in self.bends])
+        intercept, slope = self.intercept, self.slope
+        for bend in self.bends:
+            line = bend.right(x)
+            intercept += line[0]
+            slope += line[1]
+        return intercept, slope
 
     def left(self, x: Decimal) -> Line:
         """Intercept and slope of the curve just left of `x > 0`."""
-        return self._sum([bend.left(x) for bend in self.bends])
+        intercept, slope = self.intercept, self.slope
+        for bend in self.bends:
+            line = bend.left(x)
+            intercept += line[0]
+            slope += line[1]
+        return intercept, slope
 
     def far(self) -> Line:
         """Intercept and slope of the curve for large `x`."""
-        return self._sum([bend.far() for bend in self.bends])
+        intercept, slope = self.intercept, self.slope
+        for bend in self.bends:
+            line = bend.far()
+            intercept += line[0]
+            slope += line[1]
+        return intercept, slope
 
     def at(self, x: Decimal) -> Decimal:
         """The value of the curve at `x`."""
         intercept, slope = self.right(x)
         return intercept + slope * x
-
-    def _sum(self, lines: list[Line]) -> Line:
-        intercept, slope = self.intercept, self.slope
-        for line in lines:
-            intercept += line[0]
-            slope += line[1]
-        return intercept, slope
 
 
 class Survival(Struct, frozen=True):
@@ -116,9 +130,10 @@ EMPTY = Survival(empty=True)
 def survival(curve: Curve, near: Decimal) -> Survival:
     """`{x > 0 : curve(x) ≥ 0}`. `near` is any `x > 0`, best one close to the answer; it changes the speed only."""
     lower = upper = None
-    start = curve.right(ZERO)
-    if start[0] < 0:
-        lower = _from_left(curve, _tangent(curve.right(near), start))
+    if curve.start < 0:
+        tangent = curve.right(near)
+        # A rising tangent with a positive root bounds the lower end; else begin at zero.
+        lower = _from_left(curve, tangent if tangent[0] < 0 < tangent[1] else curve.right(ZERO))
         if lower is None:
             return EMPTY
     end = curve.far()
@@ -130,11 +145,6 @@ def survival(curve: Curve, near: Decimal) -> Survival:
     elif end[1] == 0 and end[0] < 0:
         return EMPTY
     return Survival(lower, upper)
-
-
-def _tangent(candidate: Line, fallback: Line) -> Line:
-    """A rising tangent with a positive root bounds the lower end; else begin at zero."""
-    return candidate if candidate[1] > 0 and candidate[0] < 0 else fallback
 
 
 def _from_left(curve: Curve, line: Line) -> Line | None:

@@ -41,7 +41,6 @@ class PositionTerms(Struct, frozen=True):
     contract: Contract
     table: brackets.BracketTable
     mark: Price
-    entry: Price | None
     notional: Notional
     unrealized: Collateral
     bracket: brackets.Bracket
@@ -61,6 +60,11 @@ class PositionTerms(Struct, frozen=True):
     def quantity(self) -> Quantity:
         """Signed quantity."""
         return self.position.quantity
+
+    @property
+    def entry(self) -> Price | None:
+        """The average entry as the venue prints it; none for a flat position."""
+        return entry_price(self.contract, self.position.quantity, self.position.cost)
 
 
 class AssetTerms(Struct, frozen=True):
@@ -165,7 +169,6 @@ def position_terms(position: Position, marks: Marks, rules: VenueRules) -> Posit
         contract=contract,
         table=table,
         mark=mark,
-        entry=entry_price(contract, position.quantity, position.cost),
         notional=size,
         unrealized=Collateral(profit(contract, position.quantity, position.cost, mark)),
         bracket=row,

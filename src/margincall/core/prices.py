@@ -12,7 +12,7 @@ from msgspec import Struct
 from margincall.core.account import Marks, PositionSide
 from margincall.core.assumptions import Assumptions
 from margincall.core.curve import Curve, Equity, Leg, Line, survival
-from margincall.core.margin import PoolTerms, PositionTerms, Terms, requirement_rate
+from margincall.core.margin import AssetTerms, PoolTerms, PositionTerms, Terms, requirement_rate
 from margincall.core.rounding import (
     PRICE_UNIT,
     displayed_price,
@@ -173,33 +173,39 @@ def surplus_curve(
     """The pool's surplus as a function of the mark of the legs' symbol (inverse: of its reciprocal). `exactly` is what
     all inverse positions of the pool add to it, if the caller has it already."""
     contract = legs[0].contract
-    sign = -1 if contract.is_inverse else 1
-    slope = start = needed = ZERO
-    for leg in legs:
-        slope += sign * leg.quantity * contract.contract_size
-        start -= sign * leg.position.cost
-        needed += leg.maintenance
     own = next(terms for terms in pool.assets if terms.asset == contract.margin_asset)
-    weight = requirement_rate(own.index, assumptions)
-    bends: list[Leg | Equity] = [Leg(abs(leg.quantity) * contract.contract_size, leg.table, weight) for leg in legs]
     if contract.is_inverse:
-        exactly = _exactly(pool.positions) if exactly is None else exactly
-        return Curve(own.wallet + start + exactly - _exactly(legs), slope, tuple(bends))
-    present = sum((leg.unrealized for leg in legs), ZERO)
-    rest = pool.surplus - own.value + needed * weight
-    scaled = _moving_value(pool, contract.base, assumptions) if moving and contract.base != own.asset else ZERO
-    drift = scaled / legs[0].mark
-    if own.index.bid == own.index.ask:
-        equity = own.wallet + own.unrealized - present + start
-        rate = own.index.bid
-        return Curve(rest - scaled + equity * rate, slope * rate + drift, tuple(bends))
-    if assumptions.equity_rate == "index-pnl":
-        unrealized = own.unrealized - present
-        constant = own.value - own.unrealized * own.index.index + (unrealized + start) * own.index.index
-        return Curve(rest - scaled + constant, slope * own.index.index + drift, tuple(bends))
-    equity = own.wallet + own.unrealized - present + start
-    bends.append(Equity(equity, slope, own.index.bid, own.index.ask))
-    return Curve(rest - scaled, drift, tuple(bends))
+        return _inverse_curve(own, legs, _exactly(pool.positions) if exactly is None else exactly)
+    weight = requirement_rate(own.index, assumptions)
+    quantity = needed = ZERO
+    for leg in legs:
+        quantity += leg.quantity
+        needed += leg.maintenance
+    bends = tuple([Leg(abs(leg.quantity), leg.table, weight) for leg in legs])
+    mark = legs[0].mark
+    rest = pool.surplus + needed * weight
+    drift = ZERO
+    if moving and contract.base != own.asset:
+        scaled = _moving_value(pool, contract.base, assumptions)
+        rest -= scaled
+        drift = scaled / mark
+    if assumptions.equity_rate == "net" and own.index.bid != own.index.ask:
+        equity = own.wallet + own.unrealized - quantity * mark
+        return Curve(rest - own.value, drift, (*bends, Equity(equity, quantity, own.index.bid, own.index.ask)))
+    # The value of profit is a straight line through what it is at the mark.
+    slope = quantity * (own.index.bid if assumptions.equity_rate == "net" else own.index.index)
+    return Curve(rest - slope * mark, slope + drift, bends)
+
+
+def _inverse_curve(own: AssetTerms, legs: list[PositionTerms], exactly: Decimal) -> Curve:
+    """The surplus as a function of the mark's reciprocal; all pools of inverse contracts have a single asset."""
+    contract = legs[0].contract
+    constant = own.wallet + exactly - _exactly(legs)
+    slope = ZERO
+    for leg in legs:
+        constant += leg.position.cost
+        slope -= leg.quantity * contract.contract_size
+    return Curve(constant, slope, tuple([Leg(abs(leg.quantity) * contract.contract_size, leg.table) for leg in legs]))
 
 
 def _exactly(positions: Iterable[PositionTerms]) -> Decimal:
@@ -297,13 +303,12 @@ def _root(line: Line, inverse: bool) -> Decimal:
 def _share(pool: PoolTerms, position: PositionTerms, assumptions: Assumptions) -> Decimal:
     if len(pool.positions) == 1 or assumptions.bankruptcy_split == "whole":
         return ONE
-    by_maintenance = assumptions.bankruptcy_split == "maintenance" and pool.maintenance > 0
-    own = total = ZERO
-    for terms in pool.positions:
-        weight = (terms.maintenance if by_maintenance else terms.notional) * _index_of(pool, terms)
-        total += weight
-        own = weight if terms is position else own
-    return own / total
+    index = _index_of(pool, position)
+    if assumptions.bankruptcy_split == "maintenance" and pool.maintenance > 0:
+        total = sum((terms.maintenance * terms.index.index for terms in pool.assets), ZERO)
+        return position.maintenance * index / total
+    total = sum((terms.notional * _index_of(pool, terms) for terms in pool.positions), ZERO)
+    return position.notional * index / total
 
 
 def _index_of(pool: PoolTerms, position: PositionTerms) -> Decimal:
