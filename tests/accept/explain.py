@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,8 +207,9 @@ BULLETS = (
 )
 
 
-def main() -> int:
-    """Show every bullet; print one line each and the total last."""
+def main(arguments: Sequence[str]) -> int:
+    """Show every bullet; print one line each and the total last. With `--status`, write docs/status.md as well."""
+    lines = []
     passed = 0
     for bullet in BULLETS:
         began = time.monotonic()
@@ -218,14 +219,33 @@ def main() -> int:
         except (Failed, OSError, KeyError, AssertionError, subprocess.TimeoutExpired) as error:
             figure, mark = f"{type(error).__name__}: {error}", "FAIL"
         print(f"{mark}  {bullet.name}: {figure}  [{time.monotonic() - began:.0f} s]", flush=True)
-    print(f"accept-explain: {passed} of {len(BULLETS)}")
+        lines.append(f"| {bullet.name} | {mark} | {figure.replace('|', '/')} |")
+    total = f"accept-explain: {passed} of {len(BULLETS)}"
+    if "--status" in arguments:
+        write_status(lines, total)
+    print(total)
     return 0 if passed == len(BULLETS) else 1
 
 
-def names() -> Iterator[str]:
-    """The bullets by name, for docs/status.md."""
-    return (bullet.name for bullet in BULLETS)
+def write_status(lines: Sequence[str], total: str) -> None:
+    """One line per bullet: what shows it, the figure, and the commit it was measured on."""
+    commit = run("git", "rev-parse", "--short", "HEAD").strip()
+    head = [
+        "# Status",
+        "",
+        "One line per bullet of each task, written by the command that shows it; the commit may be the parent of the one",
+        "that records it.",
+        "",
+        "## explain",
+        "",
+        f"Shown by `make accept-explain` at commit {commit}: **{total}**. The long runs behind it: `make oracle`,",
+        "`make mutation`, `make bench` (figures, seeds and hashes in `docs/accept`).",
+        "",
+        "| bullet | result | figure |",
+        "|---|---|---|",
+    ]
+    (ROOT / "docs" / "status.md").write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -28,13 +28,15 @@ DERIVED = ("entry", "realized", "fee")
 
 
 class Comparison(Struct, frozen=True):
-    """One printed value and what the fold gives. `counted` is false for openings and for values that imply an input."""
+    """One printed value and what the fold gives. `given`: an input of the fold was solved from it, so that it proves
+    nothing. `counted` leaves out those, and every first print of a value."""
 
     field: str
     about: str
     printed: Decimal
     folded: Decimal
     tolerance: Decimal
+    given: bool
     counted: bool
     place: int
     time_ms: int
@@ -115,9 +117,7 @@ def _statement(
         if folded is None:
             continue
         first = opening.first[known].place == place
-        symbol = known[1].partition(" ")[0]
-        implying = opening.leverage_from.get(symbol) == place and known[0] == "isolated_wallet"
-        implying = implying or (known[0] == "cross_wallet" and place in opening.leverage_from.values())
+        given = _is_given(known, place, opening)
         tolerance = AMOUNT_UNIT if known[0] == "entry" else ZERO
         if known[0] == "entry":
             tolerance = max(tolerance, opening.blurred.get(key_of(known[1]), ZERO), _entry_unit(known, rules))
@@ -128,13 +128,24 @@ def _statement(
                 printed=printed,
                 folded=folded,
                 tolerance=tolerance,
-                counted=not first and not implying,
+                given=given,
+                counted=not first and not given,
                 place=place,
                 time_ms=statement.time_ms,
                 source=statement.source,
             )
         )
     return found
+
+
+def _is_given(known: Known, place: int, opening: Opening) -> bool:
+    """Whether the opening, or a leverage that no event states, was solved from this print."""
+    rests = opening.given.get(known)
+    if rests is not None and rests.place == place:
+        return True
+    symbol = known[1].partition(" ")[0]
+    implying = opening.leverage_from.get(symbol) == place and known[0] == "isolated_wallet"
+    return implying or (known[0] == "cross_wallet" and place in opening.leverage_from.values())
 
 
 def folded_value(known: Known, account: Account, rules: VenueRules) -> Decimal | None:
@@ -171,6 +182,7 @@ def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening) -> list[Co
                     printed=printed,
                     folded=derived,
                     tolerance=tolerance,
+                    given=False,
                     counted=True,
                     place=place,
                     time_ms=fill.time_ms,

@@ -2,21 +2,27 @@
 
 A fill has several witnesses: its fee (rate × size × price), the wallet's change (profit − fee), the position's change,
 the entry after it, its profit. A wrong number contradicts some of them and not others; the pattern names it. Only a
-*change* of the gap between print and fold is news: a gap that persists was reported when it arose.
+new gap between print and fold is news: one that persists was reported when it arose, one that closes again was that of
+a single print, and what follows from the state printed before is right, wherever the fold has been led.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 
 from msgspec import Struct
 
+from margincall.core.account import Position, PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
-from margincall.core.contract import value
-from margincall.core.events import AnyEvent, Source, Statement
-from margincall.core.rounding import exact, ratio_nearest
+from margincall.core.contract import entry_price, value
+from margincall.core.events import AnyEvent, PositionPrint, Source, Statement
+from margincall.core.fold import fill_terms
+from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
+from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.forensics.compare import Compared, Comparison, FillCheck
 from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.opening import Known, key_of
 from margincall.forensics.ordering import belongs
 from margincall.forensics.rulebook import RulesAt
 
@@ -33,53 +39,112 @@ RULES = {
 }
 
 
-class Gaps(Struct, frozen=True):
-    """What a statement changed in the gap between print and fold, per (field, about)."""
+class News(Struct, frozen=True):
+    """A print whose gap to the fold is new, and by how much the gap changed."""
 
-    changed: Mapping[tuple[str, str], Comparison]
-    change: Mapping[tuple[str, str], Decimal]
+    comparison: Comparison
+    change: Decimal
+
+
+Told = Mapping[Known, News]
+"""The news of one statement, by what is printed."""
 
 
 @exact
 def diagnose(events: Sequence[AnyEvent], compared: Compared, rules_at: RulesAt) -> tuple[Finding, ...]:
     """A finding for each disagreement, and one for each difference of a single unit (which holds)."""
-    gaps = _gaps_by_place(compared.comparisons)
-    doubts = {place: _doubts(compared, place) for place in {check.place for check in compared.fills}}
+    news = _news(compared.comparisons, rules_at)
+    shown: dict[PositionKey, PositionPrint] = {}
     found: list[tuple[int, Finding]] = []
-    explained: set[tuple[int, tuple[str, str]]] = set()
-    for check in compared.fills:
-        if check.fill.trade_id == TAKEN_OVER:
-            continue
-        paired = _paired(events, check)
-        here = gaps.get(paired, Gaps({}, {})) if paired is not None else Gaps({}, {})
-        finding, used = _fill_finding(check, doubts[check.place], here, rules_at)
-        if finding is not None:
-            found.append((check.place, finding))
-            explained |= {(paired, known) for known in used if paired is not None}
-        else:
-            found += [(check.place, unit) for unit in _one_unit(doubts[check.place])]
-    for place, here in gaps.items():
-        for known, comparison in here.changed.items():
-            if (place, known) not in explained and not _follows(known, here):
-                found.append((place, _print_finding(comparison, here.change[known])))
+    for place, event in enumerate(events):
+        check = compared.checks.get(place)
+        if check is not None and check.fill.trade_id != TAKEN_OVER:
+            update = _update_of(events, check)
+            told = news.pop(place + 1, {}) if update is not None else {}
+            follows = _follows_prints(check, shown, update, rules_at(check.fill.time_ms))
+            told = {known: each for known, each in told.items() if known[0] not in follows}
+            doubts = _doubts(compared, place)
+            if "realized" in follows and _beyond(doubts.get("realized")):
+                del doubts["realized"]
+            finding, used = _fill_finding(check, doubts, told, rules_at)
+            found += [(place, finding)] if finding is not None else [(place, unit) for unit in _one_unit(doubts)]
+            news[place + 1] = {known: each for known, each in told.items() if known not in used}
+        if isinstance(event, Statement):
+            shown |= {(each.symbol, each.side): each for each in event.positions}
+    found += [(place, _print_finding(each)) for place, told in news.items() for each in told.values()]
     return tuple(finding for _, finding in sorted(found, key=_place))
 
 
-def _gaps_by_place(comparisons: Sequence[Comparison]) -> dict[int, Gaps]:
-    last: dict[tuple[str, str], Decimal] = {}
-    changed: dict[int, dict[tuple[str, str], Comparison]] = {}
-    change: dict[int, dict[tuple[str, str], Decimal]] = {}
-    for comparison in comparisons:
-        if comparison.field in ("realized", "fee"):
+def _news(comparisons: Iterable[Comparison], rules_at: RulesAt) -> dict[int, Told]:
+    """For each statement the prints whose gap to the fold is neither 0 nor one that was there before."""
+    now: dict[Known, Decimal] = {}
+    before: dict[Known, list[Decimal]] = {}
+    news: dict[int, Told] = {}
+    printed = (each for each in comparisons if each.field not in ("realized", "fee"))
+    for place, group in groupby(printed, key=_comparison_place):
+        together = list(group)
+        last = dict(now)
+        for each in together:
+            now[each.field, each.about] = ZERO if each.agrees else each.difference
+            if each.field == "position" and not each.printed:
+                now["isolated_wallet", each.about] = ZERO
+        told: dict[Known, News] = {}
+        for each in together:
+            known = (each.field, each.about)
+            gaps = before.setdefault(known, [ZERO])
+            is_old = any(abs(now[known] - gap) <= each.tolerance for gap in gaps)
+            gaps.append(now[known])
+            if not (is_old or each.given or _follows_wallet(known, now, rules_at(each.time_ms))):
+                told[known] = News(each, now[known] - last.get(known, ZERO))
+        if told:
+            news[place] = told
+    return news
+
+
+def _follows_wallet(known: Known, gaps: Mapping[Known, Decimal], rules: VenueRules) -> bool:
+    """A cross wallet that is off by as much as its wallet, less the isolated wallets, is no disagreement of its own."""
+    field, asset = known
+    if field != "cross_wallet" or ("wallet", asset) not in gaps:
+        return False
+    isolated = [
+        gap
+        for (name, position), gap in gaps.items()
+        if name == "isolated_wallet" and rules.contract(key_of(position)[0]).margin_asset == asset
+    ]
+    return gaps[known] == gaps["wallet", asset] - sum(isolated, ZERO)
+
+
+def _update_of(events: Sequence[AnyEvent], check: FillCheck) -> Statement | None:
+    """The account update that reports the fill."""
+    following = events[check.place + 1] if check.place + 1 < len(events) else None
+    return following if isinstance(following, Statement) and belongs(following, check.fill) else None
+
+
+def _follows_prints(
+    check: FillCheck, shown: Mapping[PositionKey, PositionPrint], update: Statement | None, rules: VenueRules
+) -> set[str]:
+    """Which of profit, position and entry follow from the position printed before the fill. If they differ from the
+    fold nevertheless, the fold was led astray earlier, and said so."""
+    fill = check.fill
+    before = shown.get((fill.symbol, fill.side))
+    if before is None or not before.quantity or not before.entry:
+        return set()
+    contract = rules.contract(fill.symbol)
+    quantity, entry = Quantity(before.quantity), Price(before.entry)
+    held = Position(fill.symbol, fill.side, quantity, value(contract, quantity, entry))
+    terms = fill_terms(held, fill, contract, rules.fees)
+    unit = Decimal(1).scaleb(-contract.entry_places)
+    found = set()
+    if fill.realized is not None:
+        blur = AMOUNT_UNIT + abs(terms.released) * unit / entry
+        found |= {"realized"} if abs(fill.realized - terms.realized) <= blur else set()
+    for after in update.positions if update is not None else ():
+        if (after.symbol, after.side) != held.key or after.quantity != quantity + fill.quantity:
             continue
-        known = (comparison.field, comparison.about)
-        gap = ZERO if comparison.agrees else comparison.difference
-        moved = gap - last.get(known, ZERO)
-        if moved and comparison.counted:
-            changed.setdefault(comparison.place, {})[known] = comparison
-            change.setdefault(comparison.place, {})[known] = moved
-        last[known] = gap
-    return {place: Gaps(changed[place], change[place]) for place in changed}
+        left = entry_price(contract, Quantity(after.quantity), terms.cost_left)
+        same = left is None or after.entry is None or abs(after.entry - left) <= 2 * unit
+        found |= {"position", "entry"} if same else {"position"}
+    return found
 
 
 def _doubts(compared: Compared, place: int) -> dict[str, Comparison]:
@@ -91,42 +156,30 @@ def _doubts(compared: Compared, place: int) -> dict[str, Comparison]:
     }
 
 
-def _paired(events: Sequence[AnyEvent], check: FillCheck) -> int | None:
-    following = check.place + 1
-    if following < len(events):
-        event = events[following]
-        if isinstance(event, Statement) and belongs(event, check.fill):
-            return following
-    return None
-
-
 def _fill_finding(
-    check: FillCheck, doubts: Mapping[str, Comparison], gaps: Gaps, rules_at: RulesAt
-) -> tuple[Finding | None, list[tuple[str, str]]]:
-    """The finding for one fill, and the gaps that it explains."""
+    check: FillCheck, doubts: Mapping[str, Comparison], told: Told, rules_at: RulesAt
+) -> tuple[Finding | None, set[Known]]:
+    """The finding for one fill, and the news that it explains."""
     fill = check.fill
     name = f"{fill.symbol} {fill.side}"
     about = f"{name} trade {fill.trade_id}"
-    rules = rules_at(fill.time_ms)
-    asset = rules.contract(fill.symbol).margin_asset
+    asset = rules_at(fill.time_ms).contract(fill.symbol).margin_asset
     fee, realized = _beyond(doubts.get("fee")), _beyond(doubts.get("realized"))
-    moved = gaps.change.get(("position", name), ZERO)
-    wallet = gaps.change.get(("wallet", asset), ZERO)
-    entry = gaps.change.get(("entry", name), ZERO)
+    moved = told.get(("position", name))
     if moved and fee:
-        quantity = fill.quantity + moved
-        return _wrong_fill(f"{about} quantity", fill.quantity, quantity, fill.source), list(gaps.changed)
-    if fee and (entry or realized):
-        derived = _price_from_fee(check, rules_at)
-        return _wrong_fill(f"{about} price", fill.price, derived, fill.source), list(gaps.changed)
+        derived = abs(fill.quantity + moved.change)
+        return _wrong_fill(f"{about} quantity", abs(fill.quantity), derived, fill.source), set(told)
+    if fee and (("entry", name) in told or realized):
+        return _wrong_fill(f"{about} price", fill.price, _price_from_fee(check, rules_at), fill.source), set(told)
     if fee and doubts["fee"].printed != ZERO:
         # A wallet that fell by the printed fee speaks for the fee: then it is the rate that is not the assumed one.
-        verdict: Verdict = FAILS if wallet else UNCLEAR
-        return _of(doubts["fee"], verdict), [known for known in gaps.changed if known[0] in ("wallet", "cross_wallet")]
+        verdict: Verdict = FAILS if ("wallet", asset) in told else UNCLEAR
+        fields: tuple[str, ...] = ("wallet", "cross_wallet", "isolated_wallet")
+        return _of(doubts["fee"], verdict), {known for known in told if known[0] in fields}
     if realized:
-        used = [known for known in gaps.changed if known[0] in ("wallet", "cross_wallet", "accumulated_pnl")]
-        return _of(doubts["realized"], FAILS), used if wallet else []
-    return None, []
+        fields = ("wallet", "cross_wallet", "accumulated_pnl") if ("wallet", asset) in told else ()
+        return _of(doubts["realized"], FAILS), {known for known in told if known[0] in fields}
+    return None, set()
 
 
 def _beyond(comparison: Comparison | None) -> bool:
@@ -150,11 +203,6 @@ def _one_unit(doubts: Mapping[str, Comparison]) -> list[Finding]:
     return [_of(comparison, HOLDS) for comparison in doubts.values() if comparison.agrees]
 
 
-def _follows(known: tuple[str, str], gaps: Gaps) -> bool:
-    """A cross wallet that moves exactly with its wallet is one disagreement, not two."""
-    return known[0] == "cross_wallet" and gaps.change.get(("wallet", known[1])) == gaps.change[known]
-
-
 def _of(comparison: Comparison, verdict: Verdict) -> Finding:
     return Finding(
         kind=comparison.field,
@@ -168,15 +216,16 @@ def _of(comparison: Comparison, verdict: Verdict) -> Finding:
     )
 
 
-def _print_finding(comparison: Comparison, change: Decimal) -> Finding:
+def _print_finding(news: News) -> Finding:
+    comparison = news.comparison
     return Finding(
         kind=comparison.field,
         verdict=FAILS,
         about=comparison.about,
         rule=RULES[comparison.field],
         printed=comparison.printed,
-        derived=comparison.printed - change,
-        amount=change,
+        derived=comparison.printed - news.change,
+        amount=news.change,
         source=str(comparison.source),
     )
 
@@ -196,3 +245,7 @@ def _wrong_fill(about: str, printed: Decimal, derived: Decimal | None, source: S
 
 def _place(pair: tuple[int, Finding]) -> int:
     return pair[0]
+
+
+def _comparison_place(comparison: Comparison) -> int:
+    return comparison.place

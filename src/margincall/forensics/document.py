@@ -107,8 +107,9 @@ def document(
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the answer."""
-    return msgspec.json.schema(Document)
+    """The JSON Schema of the answer: names and types, without the prose of the docstrings."""
+    found: dict[str, Any] = _without_prose(msgspec.json.schema(Document))
+    return found
 
 
 @exact
@@ -167,6 +168,12 @@ def _standing(pool: PoolTerms) -> StandingPool:
             for terms in pool.positions
         ),
     )
+
+
+def _without_prose(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _without_prose(value) for key, value in schema.items() if key != "description"}
+    return [_without_prose(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def _plain(value: Any) -> Any:

@@ -44,7 +44,7 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
         else:
             found.append(_undated(moment, source))
     if moment.pool is not None and moment.own is not None and incident.order is not None and incident.order.price:
-        found.append(limit_finding(moment, incident.order))
+        found += [limit_finding(moment, order) for order in _orders_by_limit(history, incident)]
     found += _fill_findings(history, incident)
     found.append(_orders_finding(history, incident, moment))
     if money.clearance.fee is not None and money.clearance.base is not None:
@@ -74,6 +74,16 @@ def _is_closed(history: Reconstruction, incident: Incident, moment: Moment) -> b
     if held.margin == "isolated":
         return not after.position(held.key).quantity
     return not after.multi_assets and not pool_members(after, held, moment.rules)
+
+
+def _orders_by_limit(history: Reconstruction, incident: Incident) -> list[Order]:
+    """The incident's order, once for each limit that its messages print: they should agree."""
+    found: dict[Decimal, Order] = {}
+    for event in history.events[incident.first : incident.last + 1]:
+        if isinstance(event, Order) and event.price and event.close == "liquidation":
+            if (event.symbol, event.order_id) == (incident.symbol, incident.order_id):
+                found[event.price] = event
+    return list(found.values())
 
 
 def limit_finding(moment: Moment, order: Order) -> Finding:

@@ -8,15 +8,16 @@ Each becomes an event of its own, so that the fold stays the only thing that cha
 way is listed in the report: the print it comes from proves nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
 
-from margincall.core.account import Account, Position
-from margincall.core.contract import Contract, price_at_profit
-from margincall.core.events import AnyEvent, Fill, MarginMove, PositionPrint, Setting, Statement
+from margincall.core.account import Account, Position, PositionKey
+from margincall.core.contract import price_at_profit
+from margincall.core.events import AnyEvent, Fill, MarginMove, Setting, Statement
 from margincall.core.fold import fold
+from margincall.core.margin import cross_wallet
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
@@ -42,6 +43,7 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
     stated = [event for event in events if isinstance(event, MarginMove)]
     out: list[AnyEvent] = []
     places: list[int] = []
+    shown: dict[PositionKey, Decimal] = {}
     account = earlier = opening
     for event in events:
         rules = rules_at(event.time_ms)
@@ -56,10 +58,12 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
                     places.append(len(out))
                 out.append(extra)
                 account = fold(account, extra, rules)
-            for extra in [*_moves(event, account, stated), *_taken_over(event, account, before, rules)]:
+            gone = _vanished(event, account, shown)
+            for extra in [*_moves(event, account, stated), *_taken_over(event, account, gone, before, rules)]:
                 places.append(len(out))
                 out.append(extra)
                 account = fold(account, extra, rules)
+            shown |= {(each.symbol, each.side): each.quantity for each in event.positions if each.quantity is not None}
         out.append(event)
         earlier, account = account, fold(account, event, rules)
     return Inferred(tuple(out), frozenset(places))
@@ -103,15 +107,16 @@ def _moves(statement: Statement, account: Account, stated: Sequence[MarginMove])
     return found
 
 
-def _taken_over(statement: Statement, account: Account, before: Fill | None, rules: VenueRules) -> list[AnyEvent]:
-    """A position printed as 0 that the fold still holds, where no fill of the trader's own explains it."""
+def _taken_over(
+    statement: Statement, account: Account, gone: Sequence[Position], before: Fill | None, rules: VenueRules
+) -> list[AnyEvent]:
+    """Fills that close what has vanished, where no fill of the trader's own explains it."""
     if before is not None and before.close != "liquidation":
         return []
-    gone = [position for printed in statement.positions if (position := _vanished(printed, account)) is not None]
     found: list[AnyEvent] = []
     for position in gone:
         contract = rules.contract(position.symbol)
-        change = _wallet_change(statement, account, contract) if len(gone) == 1 else None
+        change = _wallet_change(statement, account, position, rules) if len(gone) == 1 else None
         realized = _profit(statement, position)
         if realized is None:
             realized = change
@@ -137,9 +142,11 @@ def _taken_over(statement: Statement, account: Account, before: Fill | None, rul
     return found
 
 
-def _vanished(printed: PositionPrint, account: Account) -> Position | None:
-    position = account.position((printed.symbol, printed.side))
-    return position if printed.quantity == 0 and position.quantity else None
+def _vanished(statement: Statement, account: Account, shown: Mapping[PositionKey, Decimal]) -> list[Position]:
+    """Positions printed as 0 that the fold still holds. What a fill has left on the other side of the position that was
+    printed before did not vanish: that fill is wrong."""
+    printed = [account.position((each.symbol, each.side)) for each in statement.positions if each.quantity == 0]
+    return [each for each in printed if each.quantity and each.quantity * shown.get(each.key, each.quantity) > 0]
 
 
 def _profit(statement: Statement, position: Position) -> Decimal | None:
@@ -151,8 +158,14 @@ def _profit(statement: Statement, position: Position) -> Decimal | None:
     return None
 
 
-def _wallet_change(statement: Statement, account: Account, contract: Contract) -> Decimal | None:
+def _wallet_change(statement: Statement, account: Account, position: Position, rules: VenueRules) -> Decimal | None:
+    """What closing `position` changed in the printed wallet; none where the cross wallet printed beside it contradicts."""
+    asset = rules.contract(position.symbol).margin_asset
     for printed in statement.balances:
-        if printed.asset == contract.margin_asset and printed.wallet is not None:
-            return printed.wallet - account.wallets.get(printed.asset, ZERO)
+        if printed.asset == asset and printed.wallet is not None:
+            change = printed.wallet - account.wallets.get(asset, ZERO)
+            if printed.cross_wallet is None:
+                return change
+            crossed = printed.cross_wallet - cross_wallet(account, asset, rules)
+            return change if crossed - change == position.isolated_wallet else None
     return None

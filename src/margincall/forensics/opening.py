@@ -2,7 +2,8 @@
 
 Files rarely begin at an account's first day. Wallets are additive: the opening wallet is the first print less all that
 was applied until then. A position's quantity likewise. Its cost basis changes by a chain of affine steps, so it is
-solved from the first printed entry. A file's first print of a value is thereby its opening, and proves nothing.
+solved from the first printed entry. A print that the opening was solved from proves nothing. Where there was nothing to
+solve (a position that was flat), the first print is a witness like any other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from margincall.core.contract import value
 from margincall.core.events import AnyEvent, Fill, Flow, PositionPrint, Setting, Statement
 from margincall.core.fold import fill_terms, fold, open_account
 from margincall.core.margin import cross_wallet
-from margincall.core.rounding import exact
+from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Collateral, Price, Quantity
 from margincall.forensics.rulebook import RulesAt
@@ -34,14 +35,16 @@ class FirstPrint(Struct, frozen=True):
 class Opening(Struct, frozen=True):
     """The account before the first event, and what it rests on.
 
-    `first` maps each printed value to its first print. `leverage_from` names symbols whose leverage no event states:
-    it follows from the first isolated print at that place. `blurred` maps positions whose opening cost comes from a
+    `first` maps each printed value to its first print, `given` to the print that the opening was solved from.
+    `leverage_from` names symbols whose leverage no event states: it follows from the first isolated print at that
+    place. `blurred` maps positions whose opening cost comes from a
     printed entry to one unit of that entry; `unknown_entries` are open at the start without any printed entry.
     `unknown_wallets` are assets that move but are never printed: their opening is taken as 0.
     """
 
     account: Account
     first: Mapping[Known, FirstPrint]
+    given: Mapping[Known, FirstPrint]
     leverage_from: Mapping[str, int]
     blurred: Mapping[PositionKey, Decimal]
     unknown_entries: frozenset[PositionKey]
@@ -73,11 +76,14 @@ def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
         leverage={**stated, **{symbol: leverage for symbol, (leverage, _) in implied.items()}},
         margin_types=margins,
     )
-    account = _with_first_prints(relative, events, first, rules_at)
+    given = {known: printed for known, printed in first.items() if _is_needed(known, first, relative)}
+    given |= _steady_wallets(events, rules)
+    account = _with_first_prints(relative, events, given, rules_at)
     moved = _moved_assets(events, rules)
     return Opening(
         account=account,
         first=first,
+        given=given,
         leverage_from={symbol: place for symbol, (_, place) in implied.items()},
         blurred=blurred,
         unknown_entries=frozenset(unknown),
@@ -93,6 +99,36 @@ def first_prints(events: Sequence[AnyEvent]) -> dict[Known, FirstPrint]:
             for known, amount in printed_values(event):
                 first.setdefault(known, FirstPrint(place, amount))
     return first
+
+
+def _is_needed(known: Known, first: Mapping[Known, FirstPrint], relative: Account) -> bool:
+    """Whether the opening is solved from the first print of this value."""
+    field, name = known
+    if field == "cross_wallet":
+        return ("wallet", name) not in first
+    return field in ("wallet", "accumulated_pnl") or bool(relative.position(key_of(name)).quantity)
+
+
+def _steady_wallets(events: Sequence[AnyEvent], rules: VenueRules) -> dict[Known, FirstPrint]:
+    """For each asset the first printed wallet that is the sum of the cross and isolated wallets printed with it, if there
+    is one: a wallet that contradicts what is printed beside it is no opening."""
+    isolated: dict[PositionKey, Decimal] = {}
+    prints: dict[str, list[tuple[Decimal, FirstPrint]]] = {}
+    for place, event in enumerate(events):
+        if not isinstance(event, Statement):
+            continue
+        for position in event.positions:
+            is_held = position.margin == "isolated" and position.quantity
+            isolated[position.symbol, position.side] = (position.isolated_wallet or ZERO) if is_held else ZERO
+        for balance in event.balances:
+            if balance.wallet is not None and balance.cross_wallet is not None:
+                own = [held for key, held in isolated.items() if rules.contract(key[0]).margin_asset == balance.asset]
+                excess = balance.wallet - balance.cross_wallet - sum(own, ZERO)
+                prints.setdefault(balance.asset, []).append((excess, FirstPrint(place, balance.wallet)))
+    found: dict[Known, FirstPrint] = {}
+    for asset, told in prints.items():
+        found["wallet", asset] = next((printed for excess, printed in told if not excess), told[0][1])
+    return found
 
 
 def printed_values(statement: Statement) -> list[tuple[Known, Decimal]]:
@@ -133,13 +169,30 @@ def _opening_position(
     printed = first.get(("position", name))
     before = [fill for place, fill in fills if printed is None or place < printed.place]
     moved = sum((fill.quantity for fill in before), ZERO)
-    quantity = Quantity(printed.amount - moved if printed is not None else ZERO)
-    position = Position(key[0], key[1], quantity=quantity, margin=margin)
     entry = first.get(("entry", name))
+    quantity = Quantity(printed.amount - moved if printed is not None else ZERO)
+    if printed is not None and entry is not None and len(before) == 1 and _opened_by(before[0], printed, entry, rules):
+        quantity = Quantity(ZERO)
+    position = Position(key[0], key[1], quantity=quantity, margin=margin)
     if quantity and entry is not None:
         until = [fill for place, fill in fills if place < entry.place]
         position = structs.replace(position, cost=_opening_cost(position, until, Price(entry.amount), rules))
     return position
+
+
+def _opened_by(fill: Fill, position: FirstPrint, entry: FirstPrint, rules: VenueRules) -> bool:
+    """Whether `fill` opened the position although its quantity is another: the position after it has its price as entry,
+    and its fee is that of the whole position. Then it is the fill's quantity that is wrong."""
+    if fill.realized or fill.fee is None or position.place != entry.place:
+        return False
+    contract = rules.contract(fill.symbol)
+    rate = rules.fees.maker if fill.maker else rules.fees.taker
+    fees = [
+        booked(abs(value(contract, Quantity(quantity), Price(fill.price))) * rate)
+        for quantity in (position.amount, fill.quantity)
+    ]
+    fits = [abs(fee - fill.fee) <= AMOUNT_UNIT for fee in fees]
+    return fits == [True, False] and abs(entry.amount - fill.price) <= _unit(entry.amount)
 
 
 def _opening_cost(position: Position, fills: list[Fill], entry: Price, rules: VenueRules) -> Decimal:
@@ -162,11 +215,11 @@ def _run_cost(position: Position, cost: Decimal, fills: list[Fill], rules: Venue
 
 
 def _with_first_prints(
-    relative: Account, events: Sequence[AnyEvent], first: Mapping[Known, FirstPrint], rules_at: RulesAt
+    relative: Account, events: Sequence[AnyEvent], given: Mapping[Known, FirstPrint], rules_at: RulesAt
 ) -> Account:
-    """Fold from empty wallets until every first print is passed; what is missing there was there at the opening."""
+    """Fold from empty wallets until every given print is passed; what is missing there was there at the opening."""
     due: dict[int, list[Known]] = {}
-    for known, printed in first.items():
+    for known, printed in given.items():
         due.setdefault(printed.place, []).append(known)
     wallets: dict[str, Decimal] = {}
     positions = dict(relative.positions)
@@ -175,17 +228,17 @@ def _with_first_prints(
         rules = rules_at(event.time_ms)
         account = fold(account, event, rules)
         for field, name in due.get(place, ()):
-            missing = first[field, name].amount
+            missing = given[field, name].amount
             if field == "wallet":
                 wallets[name] = missing - account.wallets.get(name, ZERO)
-            elif field == "cross_wallet" and ("wallet", name) not in first:
+            elif field == "cross_wallet":
                 wallets[name] = missing - cross_wallet(account, name, rules)
             elif field in ("accumulated_pnl", "isolated_wallet"):
                 key = key_of(name)
                 now, opened = account.position(key), positions.get(key, relative.position(key))
                 if field == "accumulated_pnl":
                     opened = structs.replace(opened, realized=missing - now.realized)
-                elif relative.position(key).quantity:
+                else:
                     opened = structs.replace(opened, isolated_wallet=Collateral(missing - now.isolated_wallet))
                 positions[key] = opened
     opening = open_account(wallets, tuple(positions.values()), contracts=rules_at(0).contracts)
