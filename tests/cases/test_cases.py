@@ -162,7 +162,9 @@ def test_a_missing_term_and_a_wrong_digit_are_faults(tmp_path: Path) -> None:
     for told in ("1153.25 rounded", "1153.26 truncated", "1153.26 either"):
         assert runner.misprint(Decimal("1153.2564"), told) is not None
     assert runner.misprint(Decimal("33599.4186"), "33599.40 either to 0.1") is None
-    trap = Case(case.name, case.about, (*case.blocks, block_of("wrong", "row at entry", {"position BTCUSDT BOTH": "1 either"})))
+    trap = Case(
+        case.name, case.about, (*case.blocks, block_of("wrong", "row at entry", {"position BTCUSDT BOTH": "1 either"}))
+    )
     assert any("position BTCUSDT BOTH" in fault for fault in runner.wrong(trap, ours))
 
 

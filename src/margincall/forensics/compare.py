@@ -59,11 +59,12 @@ class Comparison(Struct, frozen=True):
 
 
 class FillCheck(Struct, frozen=True):
-    """A fill beside what the rules derive for it."""
+    """A fill beside what the rules derive for it; `leverage` is that of its symbol, as far as known."""
 
     place: int
     fill: Fill
     terms: FillTerms
+    leverage: int | None
 
 
 class Compared(Struct, frozen=True):
@@ -100,7 +101,7 @@ def compare(opening: Opening, timeline: Timeline, rules_at: RulesAt) -> Compared
             rules = rules_at(event.time_ms)
             position = before.position((event.symbol, event.side))
             terms = fill_terms(position, event, rules.contract(event.symbol), rules.fees)
-            checks[place] = FillCheck(place, event, terms)
+            checks[place] = FillCheck(place, event, terms, before.leverage.get(event.symbol))
             found += _fill(place, event, terms, opening)
     by_place: dict[int, list[Comparison]] = {}
     for comparison in found:

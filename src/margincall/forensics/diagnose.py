@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from margincall.core.account import Position, PositionKey
+from margincall.core.account import Account, Position, PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.contract import entry_price, value
 from margincall.core.events import AnyEvent, PositionPrint, Source, Statement
-from margincall.core.fold import fill_terms
+from margincall.core.fold import fill_terms, fold
 from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
 from margincall.core.rules import VenueRules
-from margincall.core.units import ZERO, Price, Quantity
+from margincall.core.units import ZERO, Collateral, Price, Quantity
 from margincall.forensics.compare import Compared, Comparison, FillCheck
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.opening import Known, key_of
@@ -70,7 +70,7 @@ def diagnose(events: Sequence[AnyEvent], compared: Compared, rules_at: RulesAt) 
             found += [(place, finding)] if finding is not None else [(place, unit) for unit in _one_unit(doubts)]
             news[place + 1] = {known: each for known, each in told.items() if known not in used}
         if isinstance(event, Statement):
-            shown |= {(each.symbol, each.side): each for each in event.positions}
+            shown |= {(each.symbol, each.side): _seen(each, shown) for each in event.positions}
     found += [(place, _print_finding(each)) for place, told in news.items() for each in told.values()]
     return tuple(finding for _, finding in sorted(found, key=_place))
 
@@ -102,16 +102,19 @@ def _news(comparisons: Iterable[Comparison], rules_at: RulesAt) -> dict[int, Tol
 
 
 def _follows_wallet(known: Known, gaps: Mapping[Known, Decimal], rules: VenueRules) -> bool:
-    """A cross wallet that is off by as much as its wallet, less the isolated wallets, is no disagreement of its own."""
+    """A cross wallet that is off by as much as its wallet, less the isolated wallets, is no disagreement of its own. Nor
+    can it be judged while the fold holds another position than is printed: its isolated wallet is not known."""
     field, asset = known
     if field != "cross_wallet" or ("wallet", asset) not in gaps:
         return False
-    isolated = [
-        gap
+    own = {
+        (name, position): gap
         for (name, position), gap in gaps.items()
-        if name == "isolated_wallet" and rules.contract(key_of(position)[0]).margin_asset == asset
-    ]
-    return gaps[known] == gaps["wallet", asset] - sum(isolated, ZERO)
+        if name in ("isolated_wallet", "position") and rules.contract(key_of(position)[0]).margin_asset == asset
+    }
+    if any(gap for (name, _), gap in own.items() if name == "position"):
+        return True
+    return gaps[known] == gaps["wallet", asset] - sum(own.values(), ZERO)
 
 
 def _update_of(events: Sequence[AnyEvent], check: FillCheck) -> Statement | None:
@@ -123,28 +126,47 @@ def _update_of(events: Sequence[AnyEvent], check: FillCheck) -> Statement | None
 def _follows_prints(
     check: FillCheck, shown: Mapping[PositionKey, PositionPrint], update: Statement | None, rules: VenueRules
 ) -> set[str]:
-    """Which of profit, position and entry follow from the position printed before the fill. If they differ from the
-    fold nevertheless, the fold was led astray earlier, and said so."""
+    """What of a fill's results follows from the position printed before it. Where it differs from the fold nevertheless,
+    the fold was led astray earlier, and said so."""
     fill = check.fill
     before = shown.get((fill.symbol, fill.side))
-    if before is None or not before.quantity or not before.entry:
+    held = _as_printed(before, rules) if before is not None else None
+    if held is None:
         return set()
     contract = rules.contract(fill.symbol)
-    quantity, entry = Quantity(before.quantity), Price(before.entry)
-    held = Position(fill.symbol, fill.side, quantity, value(contract, quantity, entry))
-    terms = fill_terms(held, fill, contract, rules.fees)
     unit = Decimal(1).scaleb(-contract.entry_places)
+    terms = fill_terms(held, fill, contract, rules.fees)
     found = set()
-    if fill.realized is not None:
-        blur = AMOUNT_UNIT + abs(terms.released) * unit / entry
+    if fill.realized is not None and terms.closed and before is not None and before.entry:
+        blur = AMOUNT_UNIT + abs(terms.released) * unit / before.entry
         found |= {"realized"} if abs(fill.realized - terms.realized) <= blur else set()
+    leverage = {fill.symbol: check.leverage} if check.leverage is not None else {}
+    left = fold(Account(positions={held.key: held}, leverage=leverage), fill, rules).position(held.key)
     for after in update.positions if update is not None else ():
-        if (after.symbol, after.side) != held.key or after.quantity != quantity + fill.quantity:
-            continue
-        left = entry_price(contract, Quantity(after.quantity), terms.cost_left)
-        same = left is None or after.entry is None or abs(after.entry - left) <= 2 * unit
-        found |= {"position", "entry"} if same else {"position"}
+        if (after.symbol, after.side) == held.key and after.quantity == left.quantity:
+            entry = entry_price(contract, left.quantity, left.cost)
+            same = entry is None or after.entry is None or abs(after.entry - entry) <= 2 * unit
+            found |= {"position", "entry"} if same else {"position"}
+            found |= {"isolated_wallet"} if after.isolated_wallet == left.isolated_wallet else set()
     return found
+
+
+def _as_printed(printed: PositionPrint, rules: VenueRules) -> Position | None:
+    """The position that was printed; none if its entry is not."""
+    if printed.quantity is None or (printed.quantity and not printed.entry):
+        return None
+    quantity, entry = Quantity(printed.quantity), Price(printed.entry or ZERO)
+    cost = value(rules.contract(printed.symbol), quantity, entry) if quantity else ZERO
+    wallet = Collateral(printed.isolated_wallet or ZERO)
+    return Position(printed.symbol, printed.side, quantity, cost, printed.margin or "cross", wallet)
+
+
+def _seen(printed: PositionPrint, shown: Mapping[PositionKey, PositionPrint]) -> PositionPrint:
+    """What is printed now, with the entry printed earlier where it is left out."""
+    earlier = shown.get((printed.symbol, printed.side))
+    if printed.entry is not None or earlier is None or earlier.quantity != printed.quantity:
+        return printed
+    return structs.replace(printed, entry=earlier.entry)
 
 
 def _doubts(compared: Compared, place: int) -> dict[str, Comparison]:
