@@ -244,25 +244,25 @@ def flat(found: dict[str, Any], whole: Whole, problems: Iterable[Problem]) -> An
 
 
 def _liquidation(each: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in each.items():
+    for name, said in each.items():
         if name == "time_ms":
-            yield "time", moment(value)
+            yield "time", moment(said)
         elif name == "waterfall":
-            yield from _listed(name, [f"{s['step']} | {s['amount']} {s['asset']} | {s['to']}" for s in value]).items()
+            yield from _listed(name, [f"{s['step']} | {s['amount']} {s['asset']} | {s['to']}" for s in said]).items()
         elif name == "cause":
-            yield from {f"cause {term['term']}": text(term["amount"]) for term in value}.items()
-        elif name in ("cause_since", "cause_detail"):
-            since = {key: part for key, part in (value or {}).items() if key != "terms"}
+            yield from {f"cause {term['term']}": text(term["amount"]) for term in said}.items()
+        elif name == "cause_since":
+            since = {key: part for key, part in (said or {}).items() if key != "terms"}
             since |= {"since_ms": moment(since["since_ms"])} if since else {}
-            yield from _leaves("cause_since", since or None)
+            yield from _leaves(name, since or None)
         elif name == "findings":
-            yield from _listed(name, map(_finding, value)).items()
+            yield from _listed(name, map(_finding, said)).items()
         elif name == "unknown":
-            yield name, ", ".join(entry["term"] for entry in value) or "nothing"
+            yield name, ", ".join(entry["term"] for entry in said) or "nothing"
         elif name == "assumptions":
-            yield name, ", ".join(value) or "none"
+            yield name, ", ".join(said) or "none"
         else:
-            yield from _leaves(name, value)
+            yield from _leaves(name, said)
 
 
 def _finding(each: dict[str, Any]) -> str:
@@ -291,26 +291,22 @@ def _leaves(path: str, value: Any) -> Iterable[tuple[str, str]]:
 
 def splits(case: Explained) -> dict[str, str]:
     """The bankruptcy price under each split; null where it is not known."""
-    moment = case.moment
-    known = moment is not None and moment.pool is not None and moment.own is not None and moment.own_mark_known
-    lines: dict[str, str] = {}
+    found: dict[str, str] = {}
     for each in SPLITS:
         price = None
-        if known:
-            assert moment is not None and moment.pool is not None and moment.own is not None
-            price = bankruptcy(moment.pool, moment.own, each)
-        lines[f"splits.{each.bankruptcy_split}"] = text(price)
-    return lines
+        here = case.moment
+        if here is not None and here.pool is not None and here.own is not None and here.own_mark_known:
+            price = bankruptcy(here.pool, here.own, each)
+        found[f"splits.{each.bankruptcy_split}"] = text(price)
+    return found
 
 
 def books(history: Reconstruction) -> dict[str, str]:
     """How much was compared, and how the account stands at the end."""
-    counted = [each for each in history.compared.comparisons if each.counted]
-    lines = {
-        f"{table} values that agree": f"{sum(each.agrees for each in part)} of {len(part)}"
-        for table in ("applied", "derived")
-        if (part := [each for each in counted if each.table == table]) or True
-    }
+    lines: dict[str, str] = {}
+    for table in ("applied", "derived"):
+        part = [each for each in history.compared.comparisons if each.counted and each.table == table]
+        lines[f"{table} values that agree"] = f"{sum(each.agrees for each in part)} of {len(part)}"
     account = history.timeline.last
     lines |= {f"wallet {asset}": text(amount) for asset, amount in sorted(account.wallets.items())}
     lines |= {f"remainder {asset}": text(amount) for asset, amount in sorted(account.remainder.items())}

@@ -1,4 +1,4 @@
-"""The example that comes with the package, made from `example.case`. `python -m tests.cases.example` writes its files."""
+"""The example that comes with the package, from `example.case`. `python -m tests.cases.example` writes its files."""
 
 from tests.cases.text import load
 from tests.cases.venue import rendered

@@ -13,7 +13,7 @@ from fractions import Fraction
 from tests.cases.text import Block, Case, block_of, cases, load, save
 from tests.cases.trader import Action, actions, tables
 from tests.oracle.fold import Account, Book
-from tests.oracle.oracle import ZERO, evaluate, exact_text, quotient, truncate
+from tests.oracle.oracle import ZERO, evaluate, exact_text, truncate
 
 Key = tuple[str, str]
 Answers = dict[str, dict[str, str]]

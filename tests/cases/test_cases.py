@@ -1,5 +1,6 @@
 """Every case says what we say, term for term; its oracle lines are the oracle's, its published digits are ours."""
 
+import ast
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.cases.answers import answers, explained, text
 from tests.cases.text import FOLDER, BadCase, Case, block_of, cases, load, parse, written
 from tests.cases.trader import actions, tables
 from tests.cases.venue import rendered
+from tests.sources import Source, python_sources
 
 CASES = cases()
 HISTORIES = [case for case in CASES if case.is_history]
@@ -91,6 +93,18 @@ def test_the_tables_that_a_case_names_are_the_ones_used(case: Case, tmp_path: Pa
                 used = history.book.used(table.symbol, event.time_ms).table
                 assert used is not None
                 assert used.as_of == table.as_of
+
+
+@pytest.mark.parametrize("name", ["text", "trader", "from_oracle"])
+def test_the_oracles_side_knows_nothing_of_the_package(name: str) -> None:
+    (source,) = python_sources(f"tests/cases/{name}.py")
+    assert "margincall" not in {module.split(".")[0] for module in imported(source)}
+
+
+def imported(source: Source) -> set[str]:
+    """Every module that a file imports."""
+    found = {alias.name for node in source.nodes if isinstance(node, ast.Import) for alias in node.names}
+    return found | {node.module or "" for node in source.nodes if isinstance(node, ast.ImportFrom)}
 
 
 def test_there_are_enough_cases() -> None:

@@ -28,7 +28,7 @@ from tests.cases.venue import messages
 Message = dict[str, Any]
 Spot = tuple[Message, str]
 """An object inside of a message, and the key of the number in it."""
-ONE_PERCENT = Decimal("1.01")
+UP, DOWN = Decimal("1.01"), Decimal("0.99")
 
 
 def wallets(told: list[Message]) -> Iterator[Spot]:
@@ -83,12 +83,12 @@ def explained(case: Case, told: list[Message], folder: Path) -> Explained:
     return explain(history.events, combine([book(case), book_of(history.tables)]))
 
 
-def disturbed(case: Case, spots: Spots, number: int) -> tuple[list[Message], Decimal, Message]:
-    """The messages with the number at one spot moved by 1 %, by how much, and the object that holds it."""
+def disturbed(case: Case, spots: Spots, number: int, factor: Decimal) -> tuple[list[Message], Decimal, Message]:
+    """The messages with the number at one spot moved, by how much, and the object that holds it."""
     told = deepcopy(messages(case))
     holder, key = list(spots(told))[number]
     before = Decimal(holder[key])
-    holder[key] = f"{before * ONE_PERCENT:f}"
+    holder[key] = f"{before * factor:f}"
     return told, Decimal(holder[key]) - before, holder
 
 
@@ -106,13 +106,14 @@ def precision(kind: str, holder: Message) -> Decimal:
 
 @pytest.mark.parametrize("name", FULL)
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("factor", [UP, DOWN])
 @exact
-def test_a_wrong_number_is_named_with_its_amount(name: str, kind: str, tmp_path: Path) -> None:
+def test_a_wrong_number_is_named_with_its_amount(name: str, kind: str, factor: Decimal, tmp_path: Path) -> None:
     """One finding, of that kind, about that trade, with that amount; nothing else in the files is blamed."""
     case = load(name)
     spots, field = KINDS[kind]
     for number in range(len(list(spots(messages(case))))):
-        told, change, holder = disturbed(case, spots, number)
+        told, change, holder = disturbed(case, spots, number, factor)
         found = failing(explained(case, told, tmp_path))
         assert [each.kind for each in found] == [field], (number, found)
         (finding,) = found
@@ -141,9 +142,9 @@ def test_a_wrong_limit_is_named_or_changes_the_implied_split(name: str, tmp_path
         limit = one.explanation.prices.order_limit
         assert limit is not None
         for order in limits(told, int(one.explanation.order_id)):
-            order["p"] = f"{limit * ONE_PERCENT:f}"
+            order["p"] = f"{limit * UP:f}"
         wrong = explained(case, told, tmp_path).cases[number]
-        change = limit * ONE_PERCENT - limit
+        change = limit * UP - limit
         (finding,) = [each for each in wrong.explanation.findings if each.kind == "limit_price"]
         assert one.moment is not None
         assert one.moment.pool is not None
@@ -154,7 +155,7 @@ def test_a_wrong_limit_is_named_or_changes_the_implied_split(name: str, tmp_path
             assert abs(finding.amount - change) <= one.moment.own.contract.tick
         else:
             share = wrong.explanation.prices.implied_share
-            assert share == share_of(one.moment, limit * ONE_PERCENT)
+            assert share == share_of(one.moment, limit * UP)
             assert share != one.explanation.prices.implied_share
             assert f"share {share:.4f}" in finding.about
             assert finding.verdict == UNCLEAR
@@ -178,7 +179,7 @@ def test_limits_that_differ_between_messages_are_both_judged(name: str, tmp_path
     told = deepcopy(messages(case))
     order_id = int(explained(case, told, tmp_path).cases[0].explanation.order_id)
     first = next(limits(told, order_id))
-    first["p"] = f"{Decimal(first['p']) * ONE_PERCENT:f}"
+    first["p"] = f"{Decimal(first['p']) * UP:f}"
     (one,) = explained(case, told, tmp_path).cases
     verdicts = {each.printed: each.verdict for each in one.explanation.findings if each.kind == "limit_price"}
     assert verdicts == {Decimal(first["p"]): FAILS, Decimal(list(limits(told, order_id))[-1]["p"]): HOLDS}

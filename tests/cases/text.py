@@ -112,7 +112,7 @@ def parse(name: str, text: str) -> Case:
 
 def written(case: Case) -> str:
     """The text of a case: what `parse` reads."""
-    out = [line for line in "\n".join(case.about).rstrip().splitlines()]
+    out = "\n".join(case.about).rstrip().splitlines()
     before: Block | None = None
     for block in case.blocks:
         listed = before is not None and before.kind == block.kind == "brackets" and not before.lines

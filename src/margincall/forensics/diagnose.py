@@ -83,7 +83,7 @@ def _news(comparisons: Iterable[Comparison], rules_at: RulesAt) -> dict[int, Tol
     printed = (each for each in comparisons if each.field not in ("realized", "fee"))
     for place, group in groupby(printed, key=_comparison_place):
         together = list(group)
-        last = dict(now)
+        last = {(each.field, each.about): now.get((each.field, each.about), ZERO) for each in together}
         for each in together:
             now[each.field, each.about] = ZERO if each.agrees else each.difference
             if each.field == "position" and not each.printed:
@@ -92,18 +92,19 @@ def _news(comparisons: Iterable[Comparison], rules_at: RulesAt) -> dict[int, Tol
         for each in together:
             known = (each.field, each.about)
             gaps = before.setdefault(known, [ZERO])
-            is_old = any(abs(now[known] - gap) <= each.tolerance for gap in gaps)
+            if any(abs(now[known] - gap) <= each.tolerance for gap in gaps):
+                continue
             gaps.append(now[known])
-            if not (is_old or each.given or _follows_wallet(known, now, rules_at(each.time_ms))):
-                told[known] = News(each, now[known] - last.get(known, ZERO))
+            if not (each.given or _follows_wallet(known, now, rules_at(each.time_ms))):
+                told[known] = News(each, now[known] - last[known])
         if told:
             news[place] = told
     return news
 
 
 def _follows_wallet(known: Known, gaps: Mapping[Known, Decimal], rules: VenueRules) -> bool:
-    """A cross wallet that is off by as much as its wallet, less the isolated wallets, is no disagreement of its own. Nor
-    can it be judged while the fold holds another position than is printed: its isolated wallet is not known."""
+    """A cross wallet that is off by as much as its wallet, less the isolated wallets, is no disagreement of its own.
+    Nor can it be judged while the fold holds another position than is printed: its isolated wallet is not known."""
     field, asset = known
     if field != "cross_wallet" or ("wallet", asset) not in gaps:
         return False
@@ -126,8 +127,8 @@ def _update_of(events: Sequence[AnyEvent], check: FillCheck) -> Statement | None
 def _follows_prints(
     check: FillCheck, shown: Mapping[PositionKey, PositionPrint], update: Statement | None, rules: VenueRules
 ) -> set[str]:
-    """What of a fill's results follows from the position printed before it. Where it differs from the fold nevertheless,
-    the fold was led astray earlier, and said so."""
+    """What of a fill's results follows from the position printed before it. Where it differs from the fold
+    nevertheless, the fold was led astray earlier, and said so."""
     fill = check.fill
     before = shown.get((fill.symbol, fill.side))
     held = _as_printed(before, rules) if before is not None else None

@@ -81,8 +81,8 @@ def _orders_by_limit(history: Reconstruction, incident: Incident) -> list[Order]
     found: dict[Decimal, Order] = {}
     for event in history.events[incident.first : incident.last + 1]:
         if isinstance(event, Order) and event.price and event.close == "liquidation":
-            if (event.symbol, event.order_id) == (incident.symbol, incident.order_id):
-                found[event.price] = event
+            is_own = (event.symbol, event.order_id) == (incident.symbol, incident.order_id)
+            found |= {event.price: event} if is_own else {}
     return list(found.values())
 
 

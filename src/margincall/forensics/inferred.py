@@ -121,6 +121,8 @@ def _taken_over(
         if realized is None:
             realized = change
         fee = ZERO if change is None or realized is None else realized - change
+        if before is not None and realized == fee == ZERO:
+            continue  # nothing was booked beyond the fill: it is the fill's quantity that is wrong
         price = price_at_profit(contract, position.quantity, position.cost, realized or ZERO)
         if price is None:
             continue
@@ -159,7 +161,7 @@ def _profit(statement: Statement, position: Position) -> Decimal | None:
 
 
 def _wallet_change(statement: Statement, account: Account, position: Position, rules: VenueRules) -> Decimal | None:
-    """What closing `position` changed in the printed wallet; none where the cross wallet printed beside it contradicts."""
+    """What closing `position` changed in the printed wallet; none where the cross wallet beside it contradicts."""
     asset = rules.contract(position.symbol).margin_asset
     for printed in statement.balances:
         if printed.asset == asset and printed.wallet is not None:

@@ -110,24 +110,29 @@ def _is_needed(known: Known, first: Mapping[Known, FirstPrint], relative: Accoun
 
 
 def _steady_wallets(events: Sequence[AnyEvent], rules: VenueRules) -> dict[Known, FirstPrint]:
-    """For each asset the first printed wallet that is the sum of the cross and isolated wallets printed with it, if there
-    is one: a wallet that contradicts what is printed beside it is no opening."""
+    """For each asset its first printed wallet; the second, if only that is the sum of the cross and isolated wallets
+    printed with it: a wallet that contradicts what is printed beside it is no opening."""
     isolated: dict[PositionKey, Decimal] = {}
-    prints: dict[str, list[tuple[Decimal, FirstPrint]]] = {}
+    sums: dict[str, Decimal] = {}
+    found: dict[Known, FirstPrint] = {}
+    settled: set[str] = set()
     for place, event in enumerate(events):
         if not isinstance(event, Statement):
             continue
         for position in event.positions:
+            key, asset = (position.symbol, position.side), rules.contract(position.symbol).margin_asset
             is_held = position.margin == "isolated" and position.quantity
-            isolated[position.symbol, position.side] = (position.isolated_wallet or ZERO) if is_held else ZERO
+            held = (position.isolated_wallet or ZERO) if is_held else ZERO
+            sums[asset] = sums.get(asset, ZERO) + held - isolated.get(key, ZERO)
+            isolated[key] = held
         for balance in event.balances:
-            if balance.wallet is not None and balance.cross_wallet is not None:
-                own = [held for key, held in isolated.items() if rules.contract(key[0]).margin_asset == balance.asset]
-                excess = balance.wallet - balance.cross_wallet - sum(own, ZERO)
-                prints.setdefault(balance.asset, []).append((excess, FirstPrint(place, balance.wallet)))
-    found: dict[Known, FirstPrint] = {}
-    for asset, told in prints.items():
-        found["wallet", asset] = next((printed for excess, printed in told if not excess), told[0][1])
+            if balance.asset in settled or balance.wallet is None:
+                continue
+            is_sum = balance.wallet - sums.get(balance.asset, ZERO) == balance.cross_wallet
+            is_second = ("wallet", balance.asset) in found
+            if is_sum or not is_second:
+                found["wallet", balance.asset] = FirstPrint(place, balance.wallet)
+            settled |= {balance.asset} if is_sum or is_second else set()
     return found
 
 
@@ -181,8 +186,8 @@ def _opening_position(
 
 
 def _opened_by(fill: Fill, position: FirstPrint, entry: FirstPrint, rules: VenueRules) -> bool:
-    """Whether `fill` opened the position although its quantity is another: the position after it has its price as entry,
-    and its fee is that of the whole position. Then it is the fill's quantity that is wrong."""
+    """Whether `fill` opened the position although its quantity is another: the position after it has its price as
+    entry, and its fee is that of the whole position. Then it is the fill's quantity that is wrong."""
     if fill.realized or fill.fee is None or position.place != entry.place:
         return False
     contract = rules.contract(fill.symbol)
