@@ -61,7 +61,7 @@ def liquidation() -> list[dict[str, Any]]:
         {"e": "ACCOUNT_CONFIG_UPDATE", "E": START + 5, "T": START + 5, "ac": {"s": SYMBOL, "l": 20}},
         order(1000, 1, side="BUY", execution="NEW", status="NEW"),
         update(1000, "ORDER", "2975", cross="500", position=position("1", "50000", "0", "2475")),
-        order(1000, 1, side="BUY", execution="TRADE", status="FILLED", l="1", z="1", L="50000", ap="50000", n="25", t=11),
+        order(1000, 1, side="BUY", execution="TRADE", status="FILLED", l="1", z="1", L="50000", n="25", t=11),
         order(2000, 2, side="SELL", execution="NEW", status="NEW", o="LIMIT", ot="LIMIT", p="52000", q="1"),
         mark(59_000, "49000"),
         mark(60_000, "47660"),

@@ -50,7 +50,7 @@ def fill_terms(position: Position, fill: Fill, contract: Contract, fees: FeeRate
         closing_worth = released - earned if contract.is_inverse else released + earned
     sign = 1 if fill.quantity > 0 else -1
     added = value(contract, Quantity(sign * opened), Price(fill.price))
-    rate = None if fill.maker is None else fees.maker if fill.maker else fees.taker
+    rate = _fee_rate(fill, fees)
     traded = abs(value(contract, Quantity(fill.quantity), Price(fill.price)))
     return FillTerms(
         closed=closed,
@@ -62,6 +62,13 @@ def fill_terms(position: Position, fill: Fill, contract: Contract, fees: FeeRate
         worth=added - closing_worth,
         cost_left=position.cost - released + added,
     )
+
+
+def _fee_rate(fill: Fill, fees: FeeRates) -> Decimal | None:
+    """The commission rate of a fill; a deleveraged position pays none (FAQ 360033525471)."""
+    if fill.close == "adl":
+        return ZERO
+    return None if fill.maker is None else fees.maker if fill.maker else fees.taker
 
 
 @exact

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from msgspec import structs
+
 from margincall.core import checks
 from margincall.core.assumptions import Assumptions
-from margincall.core.checks import HOLDS, UNCLEAR, Finding
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import AnyEvent, Fill, Order
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
@@ -25,6 +27,9 @@ SPLITS: tuple[Assumptions, ...] = (
 FEE_KNOWN_SINCE = "2026-01-01"
 """The liquidation fee rate is known from 2026 on (exchangeInfo of 2026-09-15); it was lower before, at unknown
 dates."""
+CLOSE_BEFORE_MS = 1000
+CLOSE_AFTER_MS = 3000
+"""The venue publishes marks every 1 or 3 seconds (stream `<symbol>@markPrice`)."""
 ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINISHED", "TRIGGERED")
 
 
@@ -40,7 +45,8 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
     if moment.pool is not None and moment.own_mark_known:
         verdicts = dict(moment.verdicts)
         if moment.brackets_known:
-            found.append(checks.trigger(moment.pool, verdicts, moment.rules.assumptions, source=source))
+            trigger = checks.trigger(moment.pool, verdicts, moment.rules.assumptions, source=source)
+            found.append(_cautious(trigger, history, incident, moment))
         else:
             found.append(_undated(moment, source))
     if moment.pool is not None and moment.own is not None and incident.order is not None and incident.order.price:
@@ -84,6 +90,30 @@ def _orders_by_limit(history: Reconstruction, incident: Incident) -> list[Order]
             is_own = (event.symbol, event.order_id) == (incident.symbol, incident.order_id)
             found |= {event.price: event} if is_own else {}
     return list(found.values())
+
+
+def _cautious(trigger: Finding, history: Reconstruction, incident: Incident, moment: Moment) -> Finding:
+    """An accusation needs evidence that leaves no other way: files that do not contradict themselves, and marks that
+    enclose the trigger closely and are both survived. Else nobody can tell."""
+    if trigger.verdict != FAILS:
+        return trigger
+    if any(finding.verdict == FAILS for finding in history.findings):
+        why = "not reached by these files, but they contradict themselves (see what they say about themselves)"
+    elif not _enclosed(history, incident, moment):
+        why = "not reached at the last known mark, but the mark may have moved since: no mark encloses the trigger"
+    else:
+        return trigger
+    return structs.replace(trigger, verdict=UNCLEAR, rule=why)
+
+
+def _enclosed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
+    """Whether a mark within a second before and one within three seconds after the trigger are both survived."""
+    after = history.marks.following(incident.symbol, incident.first)
+    if moment.mark is None or moment.prices is None or after is None:
+        return False
+    close = incident.time_ms - moment.mark.time_ms <= CLOSE_BEFORE_MS
+    close = close and 0 <= after.time_ms - incident.time_ms <= CLOSE_AFTER_MS
+    return close and moment.prices.liquidation.contains(after.price)
 
 
 def limit_finding(moment: Moment, order: Order) -> Finding:
