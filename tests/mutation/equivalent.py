@@ -15,4 +15,19 @@ class Equivalent(NamedTuple):
     why: str
 
 
-EQUIVALENT: tuple[Equivalent, ...] = ()
+STEP = "a number that says by its exponent to how many decimals another is rounded; its digit is not looked at"
+VERSION = "the version of the form in which an event is stored; no rule reads it"
+
+EQUIVALENT: tuple[Equivalent, ...] = (
+    Equivalent("rounding.py", "1", "2", STEP),
+    Equivalent("rounding.py", "1", "(0)", STEP),
+    Equivalent(
+        "rounding.py",
+        "context.prec == PRECISION and context.rounding == ROUND_HALF_EVEN",
+        "False",
+        "saves entering the context where it is in force already",
+    ),
+    Equivalent("remedy.py", "missing <= 0", "missing < 0", "where nothing is missing, what follows gives 0 as well"),
+    Equivalent("events.py", "1", "2", VERSION),
+    Equivalent("events.py", "1", "(0)", VERSION),
+)

@@ -521,7 +521,11 @@ def quantity_to_close(pool, position, target, taker):
     terms.append(
         [(rate * row_rate * per_unit, -rate * (row_rate * per_unit * held - cum)) for row_rate, cum in position.rows]
     )
-    lots = first_survivor(Concave(terms, position.lot), int(held / position.lot))
+    f, last = Concave(terms, position.lot), int(held / position.lot)
+    lots = first_survivor(f, last)
+    if lots == 0:
+        # Exact terms meet the target, reported ones do not: if f(0) >= 0 > f(1), a concave f falls from there on.
+        lots = 1 if last >= 1 and f.at(1) >= 0 else None
     return None if lots is None else exact_text(lots * position.lot)
 
 

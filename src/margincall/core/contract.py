@@ -49,7 +49,11 @@ def notional(contract: Contract, quantity: Quantity, mark: Price) -> Notional:
 
 def profit(contract: Contract, quantity: Quantity, cost: Decimal, price: Price) -> Decimal:
     """Profit of a position of signed `quantity` and signed `cost` at `price`; unrealised PnL at the mark."""
-    worth = value(contract, quantity, price)
+    return gain(contract, cost, value(contract, quantity, price))
+
+
+def gain(contract: Contract, cost: Decimal, worth: Decimal) -> Decimal:
+    """Profit of a position of signed `cost` that is now worth `worth`."""
     return cost - worth if contract.is_inverse else worth - cost
 
 

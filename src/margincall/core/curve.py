@@ -77,12 +77,6 @@ class Curve(Struct, frozen=True):
     slope: Decimal
     bends: tuple[Leg | Equity, ...]
 
-    @property
-    def start(self) -> Decimal:
-        """The value at zero: legs ask nothing there, since the first `cum` of a sound table is 0."""
-        equities = [bend.right(ZERO)[0] for bend in self.bends if isinstance(bend, Equity)]
-        return self.intercept + sum(equities) if equities else self.intercept
-
     def right(self, x: Decimal) -> Line:
         """Intercept and slope of the curve just right of `x ≥ 0`."""
         intercept, slope = self.intercept, self.slope
@@ -128,21 +122,23 @@ EMPTY = Survival(empty=True)
 
 
 def survival(curve: Curve, near: Decimal) -> Survival:
-    """`{x > 0 : curve(x) ≥ 0}`. `near` is any `x > 0`, best one close to the answer; it changes the speed only."""
+    """`{x > 0 : curve(x) ≥ 0}`. `near` is any `x > 0`, best one close to the answer; it changes the speed only.
+
+    The tangent at `near` lies above the curve: where it has a root, the walk to the end on that side begins with it.
+    """
     lower = upper = None
-    if curve.start < 0:
-        tangent = curve.right(near)
-        # A rising tangent with a positive root bounds the lower end; else begin at zero.
-        lower = _from_left(curve, tangent if tangent[0] < 0 < tangent[1] else curve.right(ZERO))
+    tangent = curve.right(near)
+    first = tangent if tangent[0] < 0 < tangent[1] else curve.right(ZERO)
+    if first[0] < 0:
+        lower = _from_left(curve, first)
         if lower is None:
             return EMPTY
-    end = curve.far()
-    if end[1] < 0:
-        tangent = curve.left(near)
-        upper = _from_right(curve, tangent if tangent[1] < 0 else end)
+    last = tangent if tangent[1] < 0 else curve.far()
+    if last[1] < 0:
+        upper = _from_right(curve, last)
         if upper is None:
             return EMPTY
-    elif end[1] == 0 and end[0] < 0:
+    elif last[1] == 0 and last[0] < 0:
         return EMPTY
     return Survival(lower, upper)
 

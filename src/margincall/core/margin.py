@@ -14,7 +14,7 @@ from msgspec import Struct
 from margincall.core import brackets
 from margincall.core.account import Account, AssetIndex, Marks, Position, PositionSide
 from margincall.core.assumptions import Assumptions
-from margincall.core.contract import Contract, entry_price, notional, profit
+from margincall.core.contract import Contract, entry_price, gain, value
 from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.rules import VenueRules
 from margincall.core.units import ONE, ZERO, Collateral, Notional, Price, Quantity
@@ -62,6 +62,7 @@ class PositionTerms(Struct, frozen=True):
         return self.position.quantity
 
     @property
+    @exact
     def entry(self) -> Price | None:
         """The average entry as the venue prints it; none for a flat position."""
         return entry_price(self.contract, self.position.quantity, self.position.cost)
@@ -162,7 +163,8 @@ def position_terms(position: Position, marks: Marks, rules: VenueRules) -> Posit
         raise MissingMark(position.symbol)
     contract = rules.contract(position.symbol)
     table = rules.brackets(position.symbol)
-    size = notional(contract, position.quantity, mark)
+    worth = value(contract, position.quantity, mark)
+    size = Notional(abs(worth))
     row = brackets.in_force(table, size)
     return PositionTerms(
         position=position,
@@ -170,7 +172,7 @@ def position_terms(position: Position, marks: Marks, rules: VenueRules) -> Posit
         table=table,
         mark=mark,
         notional=size,
-        unrealized=Collateral(profit(contract, position.quantity, position.cost, mark)),
+        unrealized=Collateral(gain(contract, position.cost, worth)),
         bracket=row,
         maintenance=brackets.line(row, size),
     )
@@ -255,11 +257,11 @@ def _asset(
             unrealized += terms.unrealized
             maintenance += terms.maintenance
     if assumptions.equity_rate == "index-pnl":
-        value = wallet * _rate(index, wallet) + unrealized * index.index
+        worth = wallet * _rate(index, wallet) + unrealized * index.index
     else:
         equity = wallet + unrealized
-        value = equity * _rate(index, equity)
-    return AssetTerms(asset, wallet, Collateral(unrealized), Collateral(maintenance), index, Collateral(value))
+        worth = equity * _rate(index, equity)
+    return AssetTerms(asset, wallet, Collateral(unrealized), Collateral(maintenance), index, Collateral(worth))
 
 
 def _rate(index: AssetIndex, amount: Decimal) -> Decimal:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from margincall.core.account import Marks, PositionSide
 from margincall.core.assumptions import Assumptions
-from margincall.core.curve import Curve, Equity, Leg, Line, survival
+from margincall.core.curve import Curve, Equity, Leg, Line, Survival, survival
 from margincall.core.margin import AssetTerms, PoolTerms, PositionTerms, Terms, requirement_rate
 from margincall.core.rounding import (
     PRICE_UNIT,
@@ -68,7 +68,7 @@ def prices(terms: Terms, marks: Marks, rules: VenueRules) -> tuple[PositionPrice
         by_symbol = _legs_by_symbol(pool)
         exactly = _exactly(pool.positions)
         solved = {symbol: _solve(pool, legs, rules.assumptions, exactly) for symbol, legs in by_symbol.items()}
-        for position in pool.positions:
+        for position, share in zip(pool.positions, _shares(pool, rules.assumptions), strict=True):
             interval, displayed, moving = solved[position.symbol]
             found.append(
                 PositionPrices(
@@ -76,7 +76,7 @@ def prices(terms: Terms, marks: Marks, rules: VenueRules) -> tuple[PositionPrice
                     side=position.side,
                     liquidation=interval,
                     displayed=displayed,
-                    bankruptcy=bankruptcy(pool, position, rules.assumptions),
+                    bankruptcy=_bankruptcy(pool, position, share),
                     break_even=break_even(position),
                     moving=moving,
                 )
@@ -92,8 +92,7 @@ def intervals(terms: Terms, rules: VenueRules) -> dict[tuple[str, str], Interval
         exactly = _exactly(pool.positions)
         for symbol, legs in _legs_by_symbol(pool).items():
             curve = surplus_curve(pool, legs, rules.assumptions, exactly=exactly)
-            roots = _roots(curve, _coordinate(legs[0]), inverse=legs[0].contract.is_inverse)
-            found[pool.name, symbol] = _interval(roots)
+            found[pool.name, symbol] = _interval(_roots(curve, legs[0]))
     return found
 
 
@@ -107,8 +106,7 @@ def survival_interval(pool: PoolTerms, symbol: str, assumptions: Assumptions, *,
     legs = [terms for terms in pool.positions if terms.symbol == symbol]
     if not legs:
         return Interval(empty=pool.surplus < 0)
-    curve = surplus_curve(pool, legs, assumptions, moving=moving)
-    return _interval(_roots(curve, _coordinate(legs[0]), inverse=legs[0].contract.is_inverse))
+    return _interval(_roots(surplus_curve(pool, legs, assumptions, moving=moving), legs[0]))
 
 
 @exact
@@ -120,7 +118,7 @@ def collateral_interval(pool: PoolTerms, asset: str, assumptions: Assumptions) -
             needed = terms.maintenance * requirement_rate(terms.index, assumptions)
             rest = pool.surplus - terms.value + needed
             curve = Curve(rest, (terms.value - needed) / index, ())
-            return _interval(_roots(curve, index, inverse=False))
+            return _interval(_ends(survival(curve, index), inverse=False))
     return Interval(empty=pool.surplus < 0)
 
 
@@ -128,14 +126,7 @@ def collateral_interval(pool: PoolTerms, asset: str, assumptions: Assumptions) -
 def bankruptcy(pool: PoolTerms, position: PositionTerms, assumptions: Assumptions) -> Price | None:
     """Where the collateral that the position may lose is gone, before fees (assumed: `bankruptcy-split`); none if
     nowhere."""
-    loss = _share(pool, position, assumptions) * pool.balance / _index_of(pool, position)
-    direction = position.position.direction
-    size = abs(position.quantity) * position.contract.contract_size
-    if position.contract.is_inverse:
-        reciprocal = ONE / position.mark + direction * loss / size
-        return price_nearest(ONE / reciprocal) if reciprocal > 0 else None
-    price = position.mark - direction * loss / size
-    return price_nearest(price) if price > 0 else None
+    return _bankruptcy(pool, position, _shares(pool, assumptions)[pool.positions.index(position)])
 
 
 @exact
@@ -173,15 +164,18 @@ def surplus_curve(
     """The pool's surplus as a function of the mark of the legs' symbol (inverse: of its reciprocal). `exactly` is what
     all inverse positions of the pool add to it, if the caller has it already."""
     contract = legs[0].contract
-    own = next(terms for terms in pool.assets if terms.asset == contract.margin_asset)
+    own = _asset(pool, contract.margin_asset)
+    assert own is not None, "a pool holds the margin assets of its positions"
     if contract.is_inverse:
         return _inverse_curve(own, legs, _exactly(pool.positions) if exactly is None else exactly)
     weight = requirement_rate(own.index, assumptions)
     quantity = needed = ZERO
+    bends: tuple[Leg | Equity, ...] = ()
     for leg in legs:
-        quantity += leg.quantity
+        size = leg.position.quantity
+        quantity += size
         needed += leg.maintenance
-    bends = tuple([Leg(abs(leg.quantity), leg.table, weight) for leg in legs])
+        bends += (Leg(abs(size), leg.table, weight),)
     mark = legs[0].mark
     rest = pool.surplus + needed * weight
     drift = ZERO
@@ -221,17 +215,22 @@ def _exactly(positions: Iterable[PositionTerms]) -> Decimal:
 
 def _moving_value(pool: PoolTerms, base: str, assumptions: Assumptions) -> Decimal:
     """What of the surplus is priced in the base asset, in USD: it scales with the mark."""
+    terms = _asset(pool, base)
+    return terms.value - terms.maintenance * requirement_rate(terms.index, assumptions) if terms is not None else ZERO
+
+
+def _asset(pool: PoolTerms, asset: str) -> AssetTerms | None:
     for terms in pool.assets:
-        if terms.asset == base:
-            return terms.value - terms.maintenance * requirement_rate(terms.index, assumptions)
-    return ZERO
+        if terms.asset == asset:
+            return terms
+    return None
 
 
 def _legs_by_symbol(pool: PoolTerms) -> dict[str, list[PositionTerms]]:
     """The pool's positions per symbol: one, or the two legs of a hedge."""
     legs: dict[str, list[PositionTerms]] = {}
     for terms in pool.positions:
-        legs.setdefault(terms.symbol, []).append(terms)
+        legs.setdefault(terms.position.symbol, []).append(terms)
     return legs
 
 
@@ -239,14 +238,12 @@ def _solve(
     pool: PoolTerms, legs: list[PositionTerms], assumptions: Assumptions, exactly: Decimal
 ) -> tuple[Interval, Price | None, Interval | None]:
     curve = surplus_curve(pool, legs, assumptions, exactly=exactly)
-    inverse = legs[0].contract.is_inverse
-    near = _coordinate(legs[0])
-    roots = _roots(curve, near, inverse=inverse)
+    roots = _roots(curve, legs[0])
     interval = _interval(roots)
-    displayed = None if roots is None or interval.empty else _displayed(_slope(curve, legs), roots, inverse=inverse)
+    displayed = None if roots is None or interval.empty else _displayed(curve, roots, legs)
     moving = None
     if pool.kind == "multi":
-        moving = _interval(_roots(surplus_curve(pool, legs, assumptions, moving=True), near, inverse=inverse))
+        moving = _interval(_roots(surplus_curve(pool, legs, assumptions, moving=True), legs[0]))
     return interval, displayed, moving
 
 
@@ -264,9 +261,10 @@ def _slope(curve: Curve, legs: list[PositionTerms]) -> Decimal:
     return slope
 
 
-def _displayed(slope: Decimal, roots: Roots, *, inverse: bool) -> Price | None:
+def _displayed(curve: Curve, roots: Roots, legs: list[PositionTerms]) -> Price | None:
     """The end to which the surplus falls at the present mark (assumed: `displayed-liquidation-price`)."""
-    if inverse:
+    slope = _slope(curve, legs)
+    if legs[0].contract.is_inverse:
         slope = -slope
     end = roots[0] if slope > 0 else roots[1] if slope < 0 else None
     return displayed_price(end) if end is not None else None
@@ -276,9 +274,13 @@ def _coordinate(position: PositionTerms) -> Decimal:
     return ONE / position.mark if position.contract.is_inverse else position.mark
 
 
-def _roots(curve: Curve, near: Decimal, *, inverse: bool) -> Roots | None:
+def _roots(curve: Curve, leg: PositionTerms) -> Roots | None:
     """The prices where the curve is zero, below and above the surviving ones; none if none survives."""
-    found = survival(curve, near)
+    inverse = leg.contract.is_inverse
+    return _ends(survival(curve, ONE / leg.mark if inverse else leg.mark), inverse=inverse)
+
+
+def _ends(found: Survival, *, inverse: bool) -> Roots | None:
     if found.empty:
         return None
     low, high = (found.upper, found.lower) if inverse else (found.lower, found.upper)
@@ -300,15 +302,27 @@ def _root(line: Line, inverse: bool) -> Decimal:
     return root_nearest(line[1] / -line[0] if inverse else -line[0] / line[1])
 
 
-def _share(pool: PoolTerms, position: PositionTerms, assumptions: Assumptions) -> Decimal:
+def _bankruptcy(pool: PoolTerms, position: PositionTerms, share: Decimal) -> Price | None:
+    loss = share * pool.balance / _index_of(pool, position)
+    direction = position.position.direction
+    size = abs(position.quantity) * position.contract.contract_size
+    if position.contract.is_inverse:
+        reciprocal = ONE / position.mark + direction * loss / size
+        return price_nearest(ONE / reciprocal) if reciprocal > 0 else None
+    price = position.mark - direction * loss / size
+    return price_nearest(price) if price > 0 else None
+
+
+def _shares(pool: PoolTerms, assumptions: Assumptions) -> list[Decimal]:
+    """The part of the pool's balance that each position may lose, in their order (assumed: `bankruptcy-split`)."""
     if len(pool.positions) == 1 or assumptions.bankruptcy_split == "whole":
-        return ONE
-    index = _index_of(pool, position)
-    if assumptions.bankruptcy_split == "maintenance" and pool.maintenance > 0:
-        total = sum((terms.maintenance * terms.index.index for terms in pool.assets), ZERO)
-        return position.maintenance * index / total
-    total = sum((terms.notional * _index_of(pool, terms) for terms in pool.positions), ZERO)
-    return position.notional * index / total
+        return [ONE] * len(pool.positions)
+    by_maintenance = assumptions.bankruptcy_split == "maintenance" and pool.maintenance > 0
+    weights = [
+        (terms.maintenance if by_maintenance else terms.notional) * _index_of(pool, terms) for terms in pool.positions
+    ]
+    total = sum(weights, ZERO)
+    return [weight / total for weight in weights]
 
 
 def _index_of(pool: PoolTerms, position: PositionTerms) -> Decimal:

@@ -140,7 +140,7 @@ def _smallest_close(curve: Curve, size: Decimal, lot: Decimal) -> Quantity | Non
         left = -found.upper[0] / found.upper[1]
     elif not found.empty:
         return None  # only a larger position would meet the target
-    closed = to_step_up(size - left, lot)
-    if not 0 < closed <= size or curve.at(size - closed) < 0:
+    closed = max(to_step_up(size - left, lot), lot)
+    if closed > size or curve.at(size - closed) < 0:
         return None
     return Quantity(closed)
