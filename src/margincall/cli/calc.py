@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -22,12 +24,13 @@ from margincall.venues.registry import contract_of, rules_of, venue_of
 from margincall.wire.numbers import BadNumber, decimal_of
 
 MAX_LEVERAGE = 1000
+GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 def _decimal(_: click.Context, parameter: click.Parameter, text: str | None) -> Decimal | None:
     """A flag's number, exactly as typed."""
     try:
-        return None if text is None else decimal_of(text.replace(",", ""))
+        return None if text is None else _grouped(text)
     except BadNumber as error:
         raise click.BadParameter(str(error), param=parameter) from None
 
@@ -83,11 +86,14 @@ def calc(symbol: str, **flags: Any) -> int:
 @exact
 def run(symbol: str, flags: dict[str, Any]) -> int:
     """Compute and print; 1 if the position is liquidated at the mark."""
+    _check(flags)
     held = _positions(symbol, flags)
     marks = _marks(symbol, held, flags)
     rules = _rules([position.symbol for position in held], flags)
     account = _account(held, rules.contract(symbol), flags)
     terms = margin(account, Marks(marks), rules)
+    if any(each.maintenance < 0 for pool in terms.pools for each in pool.positions):
+        raise UsageError("--cum is larger than rate × notional: that row is not the one of this size")
     found = prices(terms, Marks(marks), rules)
     target = flags["target"]
     if not 0 < target <= 1:
@@ -100,6 +106,22 @@ def run(symbol: str, flags: dict[str, Any]) -> int:
             _print(pool, found, way)
         click.echo(f"brackets: {', '.join(_named(table) for table in rules.tables.values())}")
     return DIFFERENCES if any(pool.liquidated for pool in terms.pools) else FINE
+
+
+def _check(flags: dict[str, Any]) -> None:
+    """Refuse flags that do not go together."""
+    if flags["isolated"] and flags["others"]:
+        raise UsageError("--isolated and --other: an isolated position shares its wallet with no other; leave one out")
+    if flags["rate"] is not None and flags["others"]:
+        raise UsageError("--rate is the rate of one symbol; with --other the bracket tables are used")
+    if flags["rate"] is None and flags["cum"]:
+        raise UsageError("--cum belongs to --rate: give both")
+    if flags["leverage"] and not flags["isolated"]:
+        raise UsageError("--leverage sets an isolated wallet and changes no cross liquidation price: leave it out")
+    try:
+        date.fromisoformat(flags["day"] or "2000-01-01")
+    except ValueError:
+        raise UsageError(f"--as-of {flags['day']!r} is not a day; write it as 2024-10-24") from None
 
 
 def _positions(symbol: str, flags: dict[str, Any]) -> list[Position]:
@@ -140,9 +162,15 @@ def _position(symbol: str, side: PositionSide, text: str, sign: int, margin_type
 
 def _number(text: str, whole: str) -> Decimal:
     try:
-        return decimal_of(text.replace(",", ""))
+        return _grouped(text)
     except BadNumber:
-        raise UsageError(f"{whole!r}: {text!r} is not a number") from None
+        hint = " (a comma groups three digits: 60,000; write 0.5 with a point)" if "," in text else ""
+        raise UsageError(f"{whole!r}: {text!r} is not a number{hint}") from None
+
+
+def _grouped(text: str) -> Decimal:
+    """A number that may group its thousands by commas; a decimal comma is refused. Raises `BadNumber`."""
+    return decimal_of(text.replace(",", "") if GROUPED.fullmatch(text.strip()) else text)
 
 
 def _contract(symbol: str) -> Contract:
@@ -237,7 +265,7 @@ def _print(pool: PoolTerms, found: tuple[PositionPrices, ...], way: Remedy) -> N
             ("survives from", "no price" if interval.empty else _text(interval.lower, "any lower price")),
             ("survives to", "no price" if interval.empty else _text(interval.upper, "any higher price")),
             ("displayed liquidation price", _text(price.displayed, "--")),
-            ("bankruptcy price", _text(price.bankruptcy)),
+            (_bankruptcy_label(pool), _text(price.bankruptcy)),
             ("bracket", f"{_text(terms.bracket.rate * 100)} %, cum {_text(terms.bracket.cum)}"),
         ):
             click.echo(f"    {name:<30}{text:>24}")
@@ -246,9 +274,15 @@ def _print(pool: PoolTerms, found: tuple[PositionPrices, ...], way: Remedy) -> N
         return
     adding = " or ".join(f"{_text(amount)} {asset}" for asset, amount in way.add.items())
     click.echo(f"  to reach a ratio of {plain(way.target * 100):f} %: add {adding}")
+    click.echo("    closing is priced at the mark with the regular taker fee, which the quantity includes:")
     for each in way.close:
         closing = "cannot be reached by closing" if each.quantity is None else f"close {_text(each.quantity)} of"
         click.echo(f"    or {closing} {each.symbol} {each.side} at {_text(each.price)}")
+
+
+def _bankruptcy_label(pool: PoolTerms) -> str:
+    """With several positions the split of the wallet is assumed, at the present mark."""
+    return "bankruptcy price" if len(pool.positions) == 1 else "bankruptcy (split assumed)"
 
 
 def _document(terms: Terms, found: tuple[PositionPrices, ...], ways: list[Remedy], rules: VenueRules) -> dict[str, Any]:

@@ -64,6 +64,7 @@ CATALOGUE: tuple[Assumption, ...] = (
     ),
     Assumption("warning-threshold", "0.8", (), "several MARGIN_CALL events with the account's state"),
     Assumption("bracket-date", "first-seen", (), "an announcement that dates the table"),
+    Assumption("bracket-unchanged", "still-in-force", (), "a bracket table dated after the event"),
     Assumption("bracket-rows", "completed-by-recurrence", (), "the whole table, printed by the venue"),
     Assumption("package-version-date", "first-of-month", (), "the date inside the table"),
 )

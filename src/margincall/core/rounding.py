@@ -93,13 +93,13 @@ def price_down(price: Decimal) -> Price:
 
 
 def price_nearest(price: Decimal) -> Price:
-    """A derived price that favours nobody (bankruptcy, break-even): half even."""
-    return Price(_to(price, PRICE_UNIT, ROUND_HALF_EVEN))
+    """A derived price that favours nobody (bankruptcy, break-even): half even, a tie judged at 1e-24."""
+    return Price(_to(root_nearest(price), PRICE_UNIT, ROUND_HALF_EVEN))
 
 
 def ratio_nearest(ratio: Decimal) -> Decimal:
     """A ratio for display; no decision uses it."""
-    return _to(ratio, PRICE_UNIT, ROUND_HALF_EVEN)
+    return _to(root_nearest(ratio), PRICE_UNIT, ROUND_HALF_EVEN)
 
 
 def displayed_price(price: Decimal) -> Price:

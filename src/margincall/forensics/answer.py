@@ -6,10 +6,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from margincall.core.rules import MissingContract
+from margincall.errors import UsageError
 from margincall.forensics.document import differs
-from margincall.forensics.explain import Explained, explain
+from margincall.forensics.explain import Explained, explain, symbols_in
 from margincall.history.read import History, read
 from margincall.venues.book import BracketBook, book_of, combine
+from margincall.venues.registry import venue_of
 from margincall.wire.problems import Problem
 
 HARMLESS = frozenset({"ignored", "note", "repeat", "undated"})
@@ -48,7 +51,22 @@ def example(book: BracketBook) -> Answer:
     return _answered(history, book, said)
 
 
+def _one_account(history: History) -> None:
+    """USDⓈ-M and COIN-M are separate accounts with separate wallets. Raises `UsageError` naming a file of each."""
+    seen: dict[str, str] = {}
+    for event in history.events:
+        for symbol in symbols_in(event):
+            try:
+                seen.setdefault(venue_of(symbol), event.source.file)
+            except MissingContract:
+                continue
+    if len(seen) > 1:
+        files = " and ".join(f"{file} ({venue})" for venue, file in sorted(seen.items()))
+        raise UsageError(f"these files are of two accounts with separate wallets: {files}. Explain each alone.")
+
+
 def _answered(history: History, book: BracketBook, example: tuple[str, ...] = ()) -> Answer:
+    _one_account(history)
     known = combine([book, book_of(history.tables)]) if history.tables else book
     refused = tuple(dict.fromkeys(mark.reason for mark in history.unmodelled))
     explained = explain(history.events, known, refused=refused)

@@ -14,7 +14,7 @@ from margincall.core.checks import Finding
 from margincall.core.contract import entry_price
 from margincall.core.events import AnyEvent, Statement
 from margincall.core.margin import PoolTerms
-from margincall.core.prices import implied_share
+from margincall.core.prices import Interval, collateral_interval, implied_share
 from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.units import Price
 from margincall.forensics.cause import Cause, find_cause
@@ -111,14 +111,15 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
 
 def symbols_of(events: Sequence[AnyEvent]) -> set[str]:
     """Every symbol that the events name."""
-    return {symbol for event in events for symbol in _symbols(event) if symbol}
+    return {symbol for event in events for symbol in symbols_in(event)}
 
 
-def _symbols(event: AnyEvent) -> Iterator[str]:
+def symbols_in(event: AnyEvent) -> Iterator[str]:
+    """The symbols that one event names."""
     if isinstance(event, Statement):
         yield from (position.symbol for position in event.positions)
-    else:
-        yield getattr(event, "symbol", "")
+    elif symbol := getattr(event, "symbol", ""):
+        yield symbol
 
 
 def _without_unknown(event: AnyEvent, unknown: Sequence[str]) -> AnyEvent:
@@ -185,9 +186,24 @@ def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
         order_limit=limit,
         average_fill=money.average,
         break_even=moment.prices.break_even,
+        moving=_liquidation(moment.prices.moving) if has_rows and moment.prices.moving is not None else None,
+        collateral=_collateral(moment) if has_rows else {},
     )
     # The limit of a deleveraging is the bankruptcy price of somebody else.
     return prices if incident.kind == "adl" else _with_implied(prices, moment, limit)
+
+
+def _liquidation(interval: Interval) -> Liquidation:
+    return Liquidation(interval.lower, interval.upper, None, interval.empty)
+
+
+def _collateral(moment: Moment) -> dict[str, Liquidation]:
+    """The interval of each collateral's index that the pool survives (multi-assets mode)."""
+    pool = moment.pool
+    if pool is None or pool.kind != "multi" or not moment.own_mark_known:
+        return {}
+    assumptions = moment.rules.assumptions
+    return {terms.asset: _liquidation(collateral_interval(pool, terms.asset, assumptions)) for terms in pool.assets}
 
 
 def _with_implied(prices: Prices, moment: Moment, limit: Decimal | None) -> Prices:

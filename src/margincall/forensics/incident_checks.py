@@ -6,9 +6,10 @@ from decimal import Decimal
 from msgspec import structs
 
 from margincall.core import checks
-from margincall.core.assumptions import Assumptions
+from margincall.core.assumptions import VERDICT_ALTERNATIVES, Assumptions
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import AnyEvent, Fill, Order
+from margincall.core.margin import margin
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
 from margincall.core.units import ZERO, Price
@@ -27,6 +28,7 @@ SPLITS: tuple[Assumptions, ...] = (
 FEE_KNOWN_SINCE = "2026-01-01"
 """The liquidation fee rate is known from 2026 on (exchangeInfo of 2026-09-15); it was lower before, at unknown
 dates."""
+MULTI_ASSUMED = ("multi-asset-equity-rate", "multi-asset-requirement-rate")
 CLOSE_BEFORE_MS = 1000
 CLOSE_AFTER_MS = 3000
 """The venue publishes marks every 1 or 3 seconds (stream `<symbol>@markPrice`)."""
@@ -52,7 +54,8 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
     if moment.pool is not None and moment.own is not None and incident.order is not None and incident.order.price:
         found += [limit_finding(moment, order) for order in _orders_by_limit(history, incident)]
     found += _fill_findings(history, incident)
-    found.append(_orders_finding(history, incident, moment))
+    if incident.symbol:
+        found.append(_orders_finding(history, incident, moment))
     if money.clearance.fee is not None and money.clearance.base is not None:
         known = day_of(incident.time_ms) >= FEE_KNOWN_SINCE
         found.append(
@@ -124,7 +127,7 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
     tolerance = max(moment.own.contract.tick, _last_digit(limit))
     if len(moment.pool.positions) == 1:
         derived = bankruptcy(moment.pool, moment.own, moment.rules.assumptions)
-        return checks.agrees(
+        found = checks.agrees(
             "limit_price",
             f"{moment.own.symbol} {moment.own.side}",
             printed=limit,
@@ -133,6 +136,12 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
             rule="the limit of a liquidation order is the bankruptcy price (docs/spec/bankruptcy_price.md)",
             source=str(order.source),
         )
+        if found.verdict == FAILS and moment.pool.kind == "multi":
+            # The balance rests on assumed rates in multi-assets mode: irregular only if irregular under each of them.
+            others = [price for price in _under_other_rates(moment) if price is not None]
+            fits = any(abs(price - limit) <= tolerance for price in others)
+            return structs.replace(found, verdict=UNCLEAR if fits else FAILS, assumptions=MULTI_ASSUMED)
+        return found
     share = implied_share(moment.pool, moment.own, limit) if moment.own_mark_known else None
     name, derived_limit = closest_split(moment, limit)
     fits = share is not None and derived_limit is not None and abs(derived_limit - limit) <= tolerance
@@ -147,6 +156,21 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
         source=str(order.source),
         assumptions=("bankruptcy-split",),
     )
+
+
+def _under_other_rates(moment: Moment) -> list[Price | None]:
+    """The bankruptcy price of the position under the other assumptions about a multi-assets balance."""
+    assert moment.pool is not None
+    assert moment.own is not None
+    key = moment.own.position.key
+    found = []
+    for name, _, assumptions in VERDICT_ALTERNATIVES:
+        if name in MULTI_ASSUMED:
+            pool = margin(moment.account, moment.marks, moment.rules.assuming(assumptions)).pool_of(*key)
+            assert pool is not None, "the position is open, so a pool holds it"
+            own = next(terms for terms in pool.positions if terms.position.key == key)
+            found.append(bankruptcy(pool, own, assumptions))
+    return found
 
 
 def closest_split(moment: Moment, limit: Price) -> tuple[str, Price | None]:

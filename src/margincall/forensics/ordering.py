@@ -2,7 +2,8 @@
 
 The venue sends an account update before the fill that caused it, with the same time; several of both may share one
 millisecond. An update about an order therefore prints the state *after* the next fill, if no other such update comes
-between. This module puts each update behind its fill, so that "fold, then compare" holds for every event.
+between. (The order within one millisecond is not documented: where a moment begins with a fill, the update follows.)
+This module puts each update behind its fill, so that "fold, then compare" holds for every event.
 """
 
 from collections.abc import Sequence
@@ -19,20 +20,30 @@ def statements_after_fills(events: Sequence[AnyEvent]) -> tuple[list[AnyEvent], 
     ordered: list[AnyEvent] = []
     alone: set[int] = set()
     waiting: Statement | None = None
+    moment, fills_first, unstated = None, False, -1
     for event in events:
+        is_update = isinstance(event, Statement) and is_order_update(event)
+        if (is_update or isinstance(event, Fill)) and event.time_ms != moment:
+            moment, fills_first, unstated = event.time_ms, isinstance(event, Fill), -1
         if waiting is not None and isinstance(event, Fill) and belongs(waiting, event):
             ordered += [event, waiting]
             waiting = None
             continue
-        following = isinstance(event, Statement) and is_order_update(event)
-        if waiting is not None and (following or event.time_ms - waiting.time_ms > SAME_MOMENT_MS):
+        if waiting is not None and (is_update or event.time_ms - waiting.time_ms > SAME_MOMENT_MS):
             _settle(waiting, ordered, alone)
             waiting = None
-        if following:
-            assert isinstance(event, Statement)
-            waiting = event
-        else:
-            ordered.append(event)
+        if isinstance(event, Statement) and is_update:
+            stated = ordered[unstated] if fills_first and unstated >= 0 else None
+            if isinstance(stated, Fill) and belongs(event, stated):
+                # A source that sends the fill first: the update reports the last fill of its moment.
+                ordered.insert(unstated + 1, event)
+                unstated = -1
+            else:
+                waiting = event
+            continue
+        if isinstance(event, Fill):
+            unstated = len(ordered)
+        ordered.append(event)
     if waiting is not None:
         _settle(waiting, ordered, alone)
     return ordered, alone

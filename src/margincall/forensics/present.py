@@ -13,7 +13,7 @@ from margincall.core.assumptions import BY_ID
 from margincall.core.checks import FAILS, HOLDS, Finding
 from margincall.core.rounding import plain
 from margincall.forensics.cause import Cause
-from margincall.forensics.sheet import Explanation
+from margincall.forensics.sheet import Explanation, Liquidation
 
 MARKS = {HOLDS: "✓", FAILS: "✗"}
 
@@ -53,6 +53,11 @@ def judgement(each: Explanation) -> str:
     relation = "≤" if verdict.margin_balance <= verdict.maintenance_margin else ">"
     balance, needed = amount(verdict.margin_balance), amount(verdict.maintenance_margin)
     numbers = f"margin balance {balance} {relation} maintenance margin {needed}"
+    if each.kind == "support":
+        if verdict.liquidated is None:
+            return f"{numbers}, but the reply contradicts itself: cannot tell."
+        answer = "its trigger follows" if verdict.liquidated else "its trigger does not follow"
+        return f"{numbers}: by the venue's own figures {answer}. They are not checked against anything else."
     trigger = next((finding for finding in each.findings if finding.kind == "trigger"), None)
     if trigger is not None and trigger.verdict not in (HOLDS, FAILS):
         return f"{numbers}: cannot tell ({', '.join(trigger.assumptions) or trigger.rule})."
@@ -131,6 +136,11 @@ def _prices(each: Explanation) -> Section:
         low, high = amount(interval.lower), amount(interval.upper)
         rows.append(("survives from", low if interval.lower is not None else "any lower price"))
         rows.append(("survives to", high if interval.upper is not None else "any higher price"))
+    if prices.moving is not None and prices.moving != interval:
+        rows.append(("survives, collateral moving along", _span(prices.moving)))
+    for asset, span in prices.collateral.items():
+        if span.lower is not None or span.upper is not None:
+            rows.append((f"survives an index of {asset}", _span(span)))
     rows.append(("liquidation price as displayed", amount(interval.displayed)))
     rows.append(("bankruptcy price", amount(prices.bankruptcy)))
     rows.append(("limit of the venue's order", amount(prices.order_limit)))
@@ -139,6 +149,14 @@ def _prices(each: Explanation) -> Section:
         text = f"{percent(prices.implied_share)} of the balance, closest to “{prices.implied_split}”"
         rows.append(("the limit implies", text))
     return Section("Prices", ("price", each.symbol or "price"), tuple(rows), right=(1,))
+
+
+def _span(span: Liquidation) -> str:
+    """An interval in words."""
+    if span.empty:
+        return "at no price"
+    low = "any lower" if span.lower is None else amount(span.lower)
+    return f"{low} to {'any higher' if span.upper is None else amount(span.upper)}"
 
 
 def _waterfall(each: Explanation) -> Section:

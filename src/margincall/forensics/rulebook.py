@@ -1,7 +1,7 @@
 """The rules in force at a moment: contracts of the symbols at hand, fee rates of the day, bracket tables of the day."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from msgspec import Struct, structs
 
@@ -18,6 +18,15 @@ RulesAt = Callable[[int], VenueRules]
 def day_of(time_ms: int) -> str:
     """The UTC day of a time, as ISO text."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
+
+
+STALE_DAYS = 31
+"""A latest table older than this is assumed to be still in force, and said so."""
+
+
+def age_days(table: BracketTable, time_ms: int) -> int:
+    """Days from a table's date to a time."""
+    return (date.fromisoformat(day_of(time_ms)) - date.fromisoformat(table.as_of)).days
 
 
 class UsedTable(Struct, frozen=True):
@@ -69,4 +78,7 @@ class Rulebook:
         """Which table serves `symbol` at a time, and how sure that is ("dated", "only_later", "none")."""
         selection = self.book.select(symbol, day_of(time_ms))
         table = selection.table if selection.table is not None else selection.later
-        return UsedTable(table, selection.later, selection.certainty, selection.assumed)
+        assumed = selection.assumed
+        if selection.table is not None and selection.later is None and age_days(selection.table, time_ms) > STALE_DAYS:
+            assumed = (*assumed, "bracket-unchanged")
+        return UsedTable(table, selection.later, selection.certainty, assumed)

@@ -36,7 +36,9 @@ class Liquidation(Struct, frozen=True):
 
 class Prices(Struct, frozen=True):
     """Prices of the liquidated position. `mark_source` says how the mark is known, `implied_share` which share of the
-    pool's balance the order's limit gives to the position, `implied_split` the assumption closest to it."""
+    pool's balance the order's limit gives to the position, `implied_split` the assumption closest to it.
+    In multi-assets mode `moving` is the interval with the collateral's index
+    moving along, and `collateral` the interval of each asset's index."""
 
     entry: Decimal | None = None
     mark_at_trigger: Decimal | None = None
@@ -46,6 +48,8 @@ class Prices(Struct, frozen=True):
     order_limit: Decimal | None = None
     average_fill: Decimal | None = None
     break_even: Decimal | None = None
+    moving: Liquidation | None = None
+    collateral: dict[str, Liquidation] = {}
     implied_share: Decimal | None = None
     implied_split: str | None = None
 

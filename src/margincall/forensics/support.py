@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from margincall.core.assumptions import Assumptions
-from margincall.core.checks import Finding, agrees
+from margincall.core.checks import FAILS, Finding, agrees
 from margincall.core.events import Statement, TotalsPrint
 from margincall.core.margin import is_liquidated
 from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
@@ -28,6 +28,9 @@ def explain_support(statement: Statement) -> Explanation:
     if balance is not None and maintenance is not None:
         liquidated = is_liquidated(balance, maintenance, Assumptions())
         ratio = ratio_nearest(maintenance / balance) if balance > 0 else None
+    findings = tuple(_adds_up(totals, statement))
+    if any(finding.verdict == FAILS for finding in findings):
+        liquidated = None  # the reply contradicts itself: nobody can tell which of its figures is meant
     verdict = Verdict(
         pool="account",
         asset="",
@@ -55,7 +58,7 @@ def explain_support(statement: Statement) -> Explanation:
         waterfall=(),
         left={},
         cause=(),
-        findings=tuple(_adds_up(totals, statement)),
+        findings=findings,
         unknown=tuple(Unknown(term, settled_by(kinds)) for term, kinds in RESTS_ON.items() if term not in known),
         assumptions=("trigger-comparison",),
     )

@@ -79,7 +79,7 @@ def _statement(sums: Mapping[str, Decimal], time_ms: int, notes: Notes) -> list[
 
 def _amount(text: str) -> Decimal:
     """An amount with an optional asset behind it and commas between thousands."""
-    found = AMOUNT.fullmatch(text)
+    found = AMOUNT.fullmatch(text.rpartition("=")[2].strip())
     if found is None:
         raise BadNumber(text, "not an amount")
     return decimal_of(found[1].replace(",", "").replace("−", "-").replace(" ", ""))
