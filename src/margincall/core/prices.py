@@ -21,12 +21,15 @@ from margincall.core.rounding import (
     price_nearest,
     price_up,
     root_nearest,
+    wide,
 )
 from margincall.core.rules import VenueRules
 from margincall.core.units import ONE, ZERO, Price
 
 Roots = tuple[Decimal | None, Decimal | None]
 """Exact lower and upper ends of a survival set, before they are rounded inwards."""
+Share = tuple[Decimal, Decimal]
+"""Numerator and denominator of what a position may lose per unit of its pool's balance."""
 
 
 class Interval(Struct, frozen=True):
@@ -302,27 +305,29 @@ def _root(line: Line, inverse: bool) -> Decimal:
     return root_nearest(line[1] / -line[0] if inverse else -line[0] / line[1])
 
 
-def _bankruptcy(pool: PoolTerms, position: PositionTerms, share: Decimal) -> Price | None:
-    loss = share * pool.balance / _index_of(pool, position)
-    direction = position.position.direction
-    size = abs(position.quantity) * position.contract.contract_size
+@wide
+def _bankruptcy(pool: PoolTerms, position: PositionTerms, share: Share) -> Price | None:
+    """One division, last: a price that lies exactly between two of the grid is then seen to."""
+    weight, total = share
+    loss = position.position.direction * weight * pool.balance
+    scale = abs(position.quantity) * position.contract.contract_size * total
     if position.contract.is_inverse:
-        reciprocal = ONE / position.mark + direction * loss / size
-        return price_nearest(ONE / reciprocal) if reciprocal > 0 else None
-    price = position.mark - direction * loss / size
+        divisor = scale + loss * position.mark
+        return price_nearest(position.mark * scale / divisor) if divisor > 0 else None
+    price = (position.mark * scale - loss) / scale
     return price_nearest(price) if price > 0 else None
 
 
-def _shares(pool: PoolTerms, assumptions: Assumptions) -> list[Decimal]:
-    """The part of the pool's balance that each position may lose, in their order (assumed: `bankruptcy-split`)."""
+def _shares(pool: PoolTerms, assumptions: Assumptions) -> list[Share]:
+    """What each position may lose of the pool's balance, in its margin asset and in their order (assumed:
+    `bankruptcy-split`). The index of a position's own asset cancels out of a share by weight."""
     if len(pool.positions) == 1 or assumptions.bankruptcy_split == "whole":
-        return [ONE] * len(pool.positions)
+        return [(ONE, _index_of(pool, terms)) for terms in pool.positions]
     by_maintenance = assumptions.bankruptcy_split == "maintenance" and pool.maintenance > 0
-    weights = [
-        (terms.maintenance if by_maintenance else terms.notional) * _index_of(pool, terms) for terms in pool.positions
-    ]
-    total = sum(weights, ZERO)
-    return [weight / total for weight in weights]
+    weights = [terms.maintenance if by_maintenance else terms.notional for terms in pool.positions]
+    pairs = zip(weights, pool.positions, strict=True)
+    total = sum((weight * _index_of(pool, terms) for weight, terms in pairs), ZERO)
+    return [(weight, total) for weight in weights]
 
 
 def _index_of(pool: PoolTerms, position: PositionTerms) -> Decimal:

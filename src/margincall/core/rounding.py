@@ -26,6 +26,7 @@ from margincall.core.units import Price
 
 PRECISION = 50
 CONTEXT = Context(prec=PRECISION, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+WIDE = Context(prec=150, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 AMOUNT_UNIT = Decimal("1e-8")
 """Smallest amount that the venue books."""
@@ -50,6 +51,17 @@ def exact(function: Callable[P, R]) -> Callable[P, R]:
         if context.prec == PRECISION and context.rounding == ROUND_HALF_EVEN:
             return function(*args, **kwargs)
         with localcontext(CONTEXT):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def wide(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` with 150 digits, enough for the product of four amounts before one division."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with localcontext(WIDE):
             return function(*args, **kwargs)
 
     return call
@@ -93,13 +105,13 @@ def price_down(price: Decimal) -> Price:
 
 
 def price_nearest(price: Decimal) -> Price:
-    """A derived price that favours nobody (bankruptcy, break-even): half even, a tie judged at 1e-24."""
-    return Price(_to(root_nearest(price), PRICE_UNIT, ROUND_HALF_EVEN))
+    """A derived price that favours nobody (bankruptcy, break-even): half even."""
+    return Price(_to(price, PRICE_UNIT, ROUND_HALF_EVEN))
 
 
 def ratio_nearest(ratio: Decimal) -> Decimal:
     """A ratio for display; no decision uses it."""
-    return _to(root_nearest(ratio), PRICE_UNIT, ROUND_HALF_EVEN)
+    return _to(ratio, PRICE_UNIT, ROUND_HALF_EVEN)
 
 
 def displayed_price(price: Decimal) -> Price:
