@@ -1,51 +1,79 @@
-"""Accounts to measure with: cross positions of many symbols, long and short in turn, over several bracket rows.
+"""One account for both sides of the comparison: cross positions, long and short, of different symbols and sizes.
 
-Everything follows from the seed and the symbols, so that two runs measure the same accounts.
+Deterministic, plain numbers; each side makes its own values of it. The brackets are the ones that the peer ships.
 """
 
-import random
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any, NamedTuple
 
 from margincall.core.account import Account, Marks, Position
-from margincall.core.brackets import BracketTable, maintenance
-from margincall.core.contract import Contract
-from margincall.core.rules import FeeRates, VenueRules
+from margincall.core.brackets import Bracket, BracketTable, problems
+from margincall.core.rules import VenueRules
+from margincall.core.units import Collateral, Price, Quantity
+from margincall.venues.binance_usdm import rules
 
-SEED = 20261125
-ROWS_USED = 4
-"""Positions lie in the first rows of their tables, where most accounts are."""
-CUSHION = 3
-"""The balance is so many times the maintenance margin: an account that lives, with ends that lie on other rows."""
-FEES = FeeRates(Decimal("0.0002"), Decimal("0.0005"))
-CENT, LOT, TICK = Decimal("0.01"), Decimal("0.001"), Decimal("0.0001")
+LEVERAGE = 10
 
 
-def cross_account(tables: Mapping[str, BracketTable], symbols: Sequence[str]) -> tuple[Account, Marks, VenueRules]:
-    """One cross account in USDT with a position in each of the symbols."""
-    rng = random.Random(f"{SEED} {len(symbols)}")
-    prices = {symbol: Decimal(rng.randint(10_000, 999_999)).scaleb(rng.randint(-4, -1)) for symbol in symbols}
-    positions, needed = [], Decimal(0)
-    for number, symbol in enumerate(symbols):
-        position = _position(rng, tables[symbol], prices[symbol], direction=-1 if number % 2 else 1)
-        notional = abs(position.quantity) * prices[symbol]
-        needed += CUSHION * maintenance(tables[symbol], notional) - (position.quantity * prices[symbol] - position.cost)
-        positions.append(position)
+class Held(NamedTuple):
+    """A position: signed quantity, entry and mark, as text that both sides read."""
+
+    pair: str
+    symbol: str
+    quantity: str
+    entry: str
+    mark: str
+
+
+def held(tiers: dict[str, Any], count: int) -> list[Held]:
+    """`count` positions in the symbols of the tiers, notionals of 2,000 to 62,000, every third one short."""
+    pairs = sorted(pair for pair in tiers if pair.endswith("/USDT:USDT") and is_sound(tiers[pair]))[:count]
+    found = []
+    for number, pair in enumerate(pairs):
+        entry = Decimal(100 + 7 * number % 900)
+        notional = Decimal(2000) * (1 + number * number % 31)
+        quantity = (notional / entry).quantize(Decimal("0.001"))
+        sign = -1 if number % 3 == 2 else 1
+        mark = entry * (Decimal("0.99") if number % 2 else Decimal("1.01"))
+        found.append(Held(pair, pair.split("/")[0] + "USDT", str(sign * quantity), str(entry), str(mark)))
+    return found
+
+
+def wallet_of(positions: list[Held]) -> Decimal:
+    """A wallet of a tenth of all notionals: alive, and near enough to a liquidation price in most symbols."""
+    return sum((abs(Decimal(each.quantity)) * Decimal(each.entry) for each in positions), Decimal(0)) / LEVERAGE
+
+
+def ours(tiers: dict[str, Any], positions: list[Held]) -> tuple[Account, Marks, VenueRules]:
+    """The account in our values."""
+    tables = {each.symbol: BracketTable(each.symbol, rows_of(tiers[each.pair]), "", "peer") for each in positions}
     account = Account(
-        wallets={"USDT": needed.quantize(CENT)}, positions={position.key: position for position in positions}
+        wallets={"USDT": Collateral(wallet_of(positions))},
+        positions={
+            (each.symbol, "BOTH"): Position(
+                each.symbol, "BOTH", Quantity(Decimal(each.quantity)), Decimal(each.quantity) * Decimal(each.entry)
+            )
+            for each in positions
+        },
     )
-    contracts = {symbol: _contract(symbol) for symbol in symbols}
-    return account, Marks(prices), VenueRules("binance-usdm", contracts, tables, FEES, Decimal("0.0125"))
+    marks = Marks({each.symbol: Price(Decimal(each.mark)) for each in positions})
+    return account, marks, rules([each.symbol for each in positions], tables, day="2026-09-01")
 
 
-def _position(rng: random.Random, table: BracketTable, mark: Decimal, *, direction: int) -> Position:
-    """A position somewhere in one of the first rows, opened at most 3 % from the mark."""
-    row = rng.choice(table.rows[:ROWS_USED])
-    size = row.floor + (row.cap - row.floor) * rng.randint(10, 90) / 100
-    quantity = direction * max((size / mark).quantize(LOT), LOT)
-    entry = (mark * rng.randint(970, 1030) / 1000).quantize(TICK)
-    return Position(table.symbol, quantity=quantity, cost=quantity * entry)
+def rows_of(tiers: list[dict[str, Any]]) -> tuple[Bracket, ...]:
+    """The peer's tiers as bracket rows."""
+    return tuple(
+        Bracket(
+            number,
+            Decimal(str(row["info"]["notionalFloor"])),
+            Decimal(str(row["info"]["notionalCap"])),
+            Decimal(str(row["info"]["maintMarginRatio"])),
+            Decimal(str(row["info"]["cum"])),
+        )
+        for number, row in enumerate(tiers, 1)
+    )
 
 
-def _contract(symbol: str) -> Contract:
-    return Contract(symbol, "linear", symbol.removesuffix("USDT"), "USDT", "USDT", tick=TICK, lot=LOT)
+def is_sound(tiers: list[dict[str, Any]]) -> bool:
+    """Whether the rows satisfy the recurrence."""
+    return not problems(rows_of(tiers))

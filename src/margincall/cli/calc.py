@@ -79,6 +79,9 @@ def calc(symbol: str, **flags: Any) -> int:
     margincall calc BTCUSDT --long 0.1@60000 --wallet 500 --mark 58000
     margincall calc BTCUSDT --long 1@60000 --short 0.6@62000 --wallet 8000     (hedge mode)
     margincall calc BTCUSD_PERP --long 2@37643.1 --isolated --wallet 0.00268058
+
+    Exit code 1 if the position is liquidated at the mark. Isolated legs of a hedge have wallets of their own: calculate
+    each alone.
     """
     return run(symbol, flags)
 
@@ -87,6 +90,7 @@ def calc(symbol: str, **flags: Any) -> int:
 def run(symbol: str, flags: dict[str, Any]) -> int:
     """Compute and print; 1 if the position is liquidated at the mark."""
     _check(flags)
+    symbol = symbol.upper()
     held = _positions(symbol, flags)
     marks = _marks(symbol, held, flags)
     rules = _rules([position.symbol for position in held], flags)

@@ -114,7 +114,8 @@ def _verdict(each: Explanation) -> Section:
         ("margin ratio", percent(verdict.margin_ratio)),
     ]
     if each.bracket.rate is not None:
-        rate = f"{percent(each.bracket.rate)}, cum {amount(each.bracket.cum)}, table of {each.bracket.as_of}"
+        later = "; no later one is known" if "bracket-unchanged" in each.assumptions else ""
+        rate = f"{percent(each.bracket.rate)}, cum {amount(each.bracket.cum)}, table of {each.bracket.as_of}{later}"
         rows.append(("bracket in force", f"{amount(each.bracket.notional)} at {rate}"))
     for other in each.bracket.alternatives:
         text = (

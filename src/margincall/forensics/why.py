@@ -242,6 +242,12 @@ ALIASES = {
     "liquidation.upper": "liquidation",
     "liquidation.displayed": "liquidation",
     "fee": "clearance",
+    "clearance_fee": "clearance",
+    "bankruptcy_price": "bankruptcy",
+    "liquidation_price": "liquidation",
+    "survives_from": "liquidation",
+    "survives_to": "liquidation",
+    "bracket": "maintenance_margin",
     "clearance.fee": "clearance",
 }
 
