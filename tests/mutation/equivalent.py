@@ -18,6 +18,10 @@ class Equivalent(NamedTuple):
 STEP = "a number that says by its exponent to how many decimals another is rounded; its digit is not looked at"
 VERSION = "the version of the form in which an event is stored; no rule reads it"
 
+DIGITS = (
+    "digits beyond those of a product of four amounts; one more or less changes no quotient that is rounded to 1e-12"
+)
+
 EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent("rounding.py", "1", "2", STEP),
     Equivalent("rounding.py", "1", "(0)", STEP),
@@ -27,6 +31,8 @@ EQUIVALENT: tuple[Equivalent, ...] = (
         "False",
         "saves entering the context where it is in force already",
     ),
+    Equivalent("rounding.py", "150", "(149)", DIGITS),
+    Equivalent("rounding.py", "150", "151", DIGITS),
     Equivalent("remedy.py", "missing <= 0", "missing < 0", "where nothing is missing, what follows gives 0 as well"),
     Equivalent("events.py", "1", "2", VERSION),
     Equivalent("events.py", "1", "(0)", VERSION),

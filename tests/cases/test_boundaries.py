@@ -1,0 +1,182 @@
+"""Golden numbers at the very edge of a rule: equal is inside, one unit further is not."""
+
+from decimal import Decimal as D
+
+import pytest
+from msgspec import structs
+
+from margincall.core import checks
+from margincall.core.account import Account, Marks, Position
+from margincall.core.assumptions import Assumptions
+from margincall.core.brackets import Bracket, BracketTable, problems
+from margincall.core.events import Source
+from margincall.core.margin import MissingIndex, MissingMark, is_liquidated, margin
+from margincall.core.prices import Interval
+from margincall.core.rounding import amount_up, booked, plain, printed_entry, to_step_down, to_step_up
+from margincall.core.rules import MissingBrackets, MissingContract
+from margincall.venues.binance_usdm import rules
+
+RULE = {"about": "x", "source": "file:1"}
+UNIT = D("1e-8")
+
+
+@pytest.mark.parametrize(("off", "verdict"), [("0.1", "holds"), ("-0.1", "holds"), ("0.11", "does not hold")])
+def test_printed_agrees_up_to_the_tolerance(off: str, verdict: str) -> None:
+    """The tolerance itself still agrees; the amount is printed − derived."""
+    found = checks.agrees("k", "x", printed=100 + D(off), derived=D(100), tolerance=D("0.1"), rule="r", source="s")
+    assert (found.verdict, found.amount, found.kind, found.source) == (verdict, D(off), "k", "s")
+
+
+@pytest.mark.parametrize(
+    ("buy", "price", "verdict"),
+    [
+        (False, "100", "holds"),
+        (False, "99.9", "does not hold"),
+        (False, "100.1", "holds"),
+        (True, "100", "holds"),
+        (True, "100.1", "does not hold"),
+        (True, "99.9", "holds"),
+    ],
+)
+def test_a_fill_at_its_limit_is_within_it(buy: bool, price: str, verdict: str) -> None:
+    """A sale fills at the limit or higher, a purchase at the limit or lower."""
+    found = checks.fill_within_limit(buy=buy, price=D(price), limit=D(100), **RULE)
+    assert (found.verdict, found.amount) == (verdict, D(price) - 100)
+
+
+@pytest.mark.parametrize(
+    ("fee", "left", "verdict", "expected"),
+    [
+        ("12.5", "100", "holds", "12.5"),
+        ("12.50000001", "100", "holds", "12.5"),
+        ("12.50000002", "100", "does not hold", "12.5"),
+        ("12.49999999", "100", "holds", "12.5"),
+        ("7", "7", "holds", "7"),
+        ("12.5", "7", "does not hold", "7"),
+        ("0", "-3", "holds", "0"),
+    ],
+)
+def test_the_clearance_fee_is_capped_by_what_is_left(fee: str, left: str, verdict: str, expected: str) -> None:
+    """1.25 % of 1,000, at most the collateral left, within one unit."""
+    found = checks.clearance_fee(fee=D(fee), base=D(1000), rate=D("0.0125"), left=D(left), **RULE)
+    assert (found.verdict, found.derived, found.amount) == (verdict, D(expected), D(fee) - D(expected))
+
+
+@pytest.mark.parametrize(("rate", "left"), [(None, D(1)), (D("0.01"), None)])
+def test_an_unknown_rate_or_rest_cannot_tell(rate: D | None, left: D | None) -> None:
+    """Either is enough."""
+    assert checks.clearance_fee(fee=D(1), base=D(1), rate=rate, left=left, **RULE).verdict == "cannot tell"
+
+
+@pytest.mark.parametrize(
+    ("wallet", "verdict", "amount"), [("0", "holds", "0"), ("-1", "does not hold", "-1"), ("5", "holds", "0")]
+)
+def test_a_wallet_of_zero_is_not_negative(wallet: str, verdict: str, amount: str) -> None:
+    """The fund brings a bankrupt account back to exactly 0."""
+    found = checks.not_negative(wallet=D(wallet), **RULE)
+    assert (found.verdict, found.amount) == (verdict, D(amount))
+
+
+@pytest.mark.parametrize(("fee", "verdict"), [("0", "holds"), ("0.01", "does not hold"), ("-0.01", "does not hold")])
+def test_a_deleveraged_position_pays_nothing(fee: str, verdict: str) -> None:
+    """Nothing at all."""
+    assert checks.deleveraging_fee(fee=D(fee), **RULE).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("still", "evidence", "verdict"), [(0, True, "holds"), (1, True, "does not hold"), (0, False, "cannot tell")]
+)
+def test_orders_that_are_still_open_were_not_cancelled(still: int, evidence: bool, verdict: str) -> None:
+    """2 cancelled; what is still open counts against it."""
+    found = checks.orders_cancelled_first(cancelled=2, still_open=still, evidence=evidence, **RULE)
+    assert (found.verdict, found.printed, found.derived, found.amount) == (verdict, 2, 2 + still, -still)
+
+
+@pytest.mark.parametrize(
+    ("balance", "reached", "below"), [("10", True, False), ("10.00000001", False, False), ("9.99999999", True, True)]
+)
+def test_the_trigger_at_exactly_the_maintenance_margin(balance: str, reached: bool, below: bool) -> None:
+    """Reached counts by default; under the alternative only below does; without a position nothing does."""
+    assert is_liquidated(D(balance), D(10), Assumptions()) is reached
+    assert is_liquidated(D(balance), D(10), Assumptions(trigger="below")) is below
+    assert not is_liquidated(D(-1), D(0), Assumptions())
+    assert not is_liquidated(D(-1), D(0), Assumptions(trigger="below"))
+
+
+@pytest.mark.parametrize(
+    ("interval", "inside", "outside"),
+    [
+        (Interval(D(10), D(20)), ("10", "15", "20"), ("9.9", "20.1")),
+        (Interval(D(10), None), ("10", "1000"), ("9.9",)),
+        (Interval(None, D(20)), ("0.1", "20"), ("20.1",)),
+        (Interval(None, None), ("0.1", "1000"), ()),
+        (Interval(None, None, empty=True), (), ("0.1", "15")),
+    ],
+)
+def test_the_ends_of_an_interval_survive(interval: Interval, inside: tuple[str, ...], outside: tuple[str, ...]) -> None:
+    """Ends are inside; a missing end is no end; an empty interval holds nothing."""
+    assert all(interval.contains(D(price)) for price in inside)
+    assert not any(interval.contains(D(price)) for price in outside)
+
+
+def test_a_source_names_line_or_byte() -> None:
+    """As reports print it."""
+    assert [str(each) for each in (Source("a", 3), Source("a", byte=7), Source("a"), Source("a", 3, 7))] == [
+        "a:3",
+        "a:byte 7",
+        "a",
+        "a:3",
+    ]
+
+
+def test_rounding_has_a_direction() -> None:
+    """Booked toward zero, added up, entry half up, steps down and up."""
+    assert [booked(D("1.234567899")), booked(D("-1.234567899"))] == [D("1.23456789"), D("-1.23456789")]
+    assert [amount_up(D("1.234567891")), amount_up(D("-1.234567899"))] == [D("1.23456790"), D("-1.23456789")]
+    assert [printed_entry(D("1.000005"), 5), printed_entry(D("1.0000049"), 5)] == [D("1.00001"), D("1.00000")]
+    assert [to_step_down(D("1.29"), D("0.1")), to_step_up(D("1.21"), D("0.1"))] == [D("1.2"), D("1.3")]
+    assert [str(plain(D("1.500"))), str(plain(D("1E+3"))), str(plain(D("0.00")))] == ["1.5", "1000", "0"]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (Bracket(2, D(100), D(200), D("0.02"), D("1")), None),
+        (Bracket(2, D(100), D(200), D("0.02"), D("1.01")), "recurrence"),
+        (Bracket(2, D(99), D(200), D("0.02"), D("0.99")), "cap"),
+        (Bracket(2, D(100), D(100), D("0.02"), D("1")), "not above floor"),
+        (Bracket(2, D(100), D(200), D("0.01"), D("0")), "does not rise"),
+        (Bracket(2, D(100), D(200), D("1"), D("99")), None),
+        (Bracket(2, D(100), D(200), D("1.01"), D("100")), "not in (0, 1]"),
+    ],
+)
+def test_a_broken_row_is_named(row: Bracket, problem: str | None) -> None:
+    """The second row of a table; the sentence names the row and what is wrong."""
+    found = problems((Bracket(1, D(0), D(100), D("0.01"), D(0)), row))
+    assert (problem is None and not found) or any(problem in each and "row 2" in each for each in found if problem)
+
+
+def test_a_table_begins_at_zero() -> None:
+    """No rows, a first floor above 0, a first cum above 0, a rate of 0."""
+    assert problems(()) == ["the table has no rows"]
+    assert "first floor" in problems((Bracket(1, D(1), D(2), D("0.1"), D(0)),))[0]
+    assert "first cum" in problems((Bracket(1, D(0), D(2), D("0.1"), D(1)),))[0]
+    assert "rate 0" in problems((Bracket(1, D(0), D(2), D(0), D(0)),))[0]
+
+
+def test_what_is_not_known_is_named() -> None:
+    """A mark, an index, a bracket table or a contract that is missing: the error names the symbol or asset."""
+    position = Position("BTCUSDT", "BOTH", D(1), D(100))
+    account = Account({"USDT": D(50)}, {position.key: position})
+    table = BracketTable("BTCUSDT", (Bracket(1, D(0), D(1000), D("0.1"), D(0)),), "", "")
+    whole = rules(["BTCUSDT"], {"BTCUSDT": table}, day="2026-01-01")
+    marks = Marks({"BTCUSDT": D(90)})
+    assert margin(account, marks, whole).pools[0].liquidated is False
+    with pytest.raises(MissingMark, match="BTCUSDT"):
+        margin(account, Marks({}), whole)
+    with pytest.raises(MissingBrackets, match="BTCUSDT"):
+        margin(account, marks, rules(["BTCUSDT"], {}, day="2026-01-01"))
+    with pytest.raises(MissingContract, match="BTCUSDT"):
+        margin(account, marks, rules([], {"BTCUSDT": table}, day="2026-01-01"))
+    with pytest.raises(MissingIndex, match="USDT"):
+        margin(structs.replace(account, multi_assets=True), marks, whole)
