@@ -17,9 +17,7 @@ def freeze(environment: Path) -> list[str]:
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", f"{ROOT}[dev]"], check=True)
-    frozen = subprocess.run(
-        [*pip, "freeze", "--exclude", "margincall"], check=True, capture_output=True, text=True
-    )
+    frozen = subprocess.run([*pip, "freeze", "--exclude", "margincall"], check=True, capture_output=True, text=True)
     return sorted(frozen.stdout.split("\n"), key=str.casefold)
 
 
