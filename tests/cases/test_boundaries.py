@@ -11,7 +11,7 @@ from margincall.core.assumptions import Assumptions
 from margincall.core.brackets import Bracket, BracketTable, problems
 from margincall.core.events import Source
 from margincall.core.margin import MissingIndex, MissingMark, is_liquidated, margin
-from margincall.core.prices import Interval
+from margincall.core.prices import Interval, prices
 from margincall.core.rounding import amount_up, booked, plain, printed_entry, to_step_down, to_step_up
 from margincall.core.rules import MissingBrackets, MissingContract
 from margincall.venues.binance_usdm import rules
@@ -180,3 +180,28 @@ def test_what_is_not_known_is_named() -> None:
         margin(account, marks, rules([], {"BTCUSDT": table}, day="2026-01-01"))
     with pytest.raises(MissingIndex, match="USDT"):
         margin(structs.replace(account, multi_assets=True), marks, whole)
+
+
+def test_other_tables_replace_and_the_rest_stays() -> None:
+    """Tables given later count; symbols without one keep theirs; assumptions change nothing else."""
+    old = BracketTable("A", (Bracket(1, D(0), D(10), D("0.1"), D(0)),), "2026-01-01", "")
+    new = BracketTable("A", (Bracket(1, D(0), D(10), D("0.2"), D(0)),), "2026-02-01", "")
+    other = BracketTable("B", (Bracket(1, D(0), D(10), D("0.3"), D(0)),), "2026-01-01", "")
+    base = rules([], {"A": old, "B": other}, day="2026-01-01")
+    changed = base.with_tables({"A": new})
+    assert [changed.brackets("A").rows[0].rate, changed.brackets("B").rows[0].rate] == [D("0.2"), D("0.3")]
+    assert base.brackets("A") is old
+    assert base.assuming(Assumptions(trigger="below")).tables == base.tables
+    assert base.assuming(Assumptions(trigger="below")).assumptions.trigger == "below"
+
+
+def test_a_very_small_position_still_dies() -> None:
+    """Slopes far below 1: 0.0001 coin at 50, 10x; the lower end is where 0.0001·(m − 50) + 0.0005 = 0.0001·m·0.01."""
+    table = BracketTable("XUSDT", (Bracket(1, D(0), D(10000), D("0.01"), D(0)),), "", "")
+    venue = rules(["XUSDT"], {"XUSDT": table}, day="2026-01-01")
+    for quantity, lower, upper in (("0.0001", "45.454545454546", None), ("-0.0001", None, "54.455445544554")):
+        held = Position("XUSDT", "BOTH", D(quantity), D(quantity) * 50)
+        account = Account({"USDT": D("0.0005")}, {held.key: held})
+        terms = margin(account, Marks({"XUSDT": D(50)}), venue)
+        found = prices(terms, Marks({"XUSDT": D(50)}), venue)[0].liquidation
+        assert found == Interval(None if lower is None else D(lower), None if upper is None else D(upper))
