@@ -135,7 +135,7 @@ def test_rounding_has_a_direction() -> None:
     assert [amount_up(D("1.234567891")), amount_up(D("-1.234567899"))] == [D("1.23456790"), D("-1.23456789")]
     assert [printed_entry(D("1.000005"), 5), printed_entry(D("1.0000049"), 5)] == [D("1.00001"), D("1.00000")]
     assert [to_step_down(D("1.29"), D("0.1")), to_step_up(D("1.21"), D("0.1"))] == [D("1.2"), D("1.3")]
-    assert [str(plain(D("1.500"))), str(plain(D("1E+3"))), str(plain(D("0.00")))] == ["1.5", "1000", "0"]
+    assert [str(plain(D(each))) for each in ("1.500", "1E+3", "10", "0.00")] == ["1.5", "1000", "10", "0"]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +161,9 @@ def test_a_table_begins_at_zero() -> None:
     assert problems(()) == ["the table has no rows"]
     assert "first floor" in problems((Bracket(1, D(1), D(2), D("0.1"), D(0)),))[0]
     assert "first cum" in problems((Bracket(1, D(0), D(2), D("0.1"), D(1)),))[0]
+    second = Bracket(2, D(2), D(4), D("0.2"), D("0.2"))
+    assert "row 1: the first floor" in problems((Bracket(1, D(1), D(2), D("0.1"), D(0)), second))[0]
+    assert "row 1: the first cum" in problems((Bracket(1, D(0), D(2), D("0.1"), D(1)), second))[0]
     assert "rate 0" in problems((Bracket(1, D(0), D(2), D(0), D(0)),))[0]
 
 
