@@ -35,9 +35,7 @@ EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent("rounding.py", "150", "151", DIGITS),
     Equivalent("remedy.py", "missing <= 0", "missing < 0", "where nothing is missing, what follows gives 0 as well"),
     Equivalent("fold.py", "fill.quantity > 0", "fill.quantity >= 0", "a fill of nothing is refused by the readers"),
-    Equivalent(
-        "events.py", "0", "1", "a place that no reader has numbered; only the order counts"
-    ),
+    Equivalent("events.py", "0", "1", "a place that no reader has numbered; only the order counts"),
     Equivalent("events.py", "1", "2", VERSION),
     Equivalent("events.py", "1", "(0)", VERSION),
 )
