@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.calling import call
-from tests.stories import liquidation, mark, written
+from tests.stories import liquidation, mark, order, update, written
 
 
 def explained(messages: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
@@ -77,3 +77,72 @@ def test_calc_refuses_what_it_once_misread(arguments: tuple[str, ...], text: str
     called = call("calc", "BTCUSDT", *arguments)
     assert called.code == 3
     assert text in called.err
+
+
+def other_fill(at: int, **more: Any) -> dict[str, Any]:
+    """A trader's fill in another symbol, without any mark of it."""
+    said = {"s": "ETHUSDT", "l": "1", "z": "1", "L": "2000", "n": "1", "t": 900, "q": "1", **more}
+    return order(at, 9, side="BUY", execution="TRADE", status="FILLED", **said)
+
+
+def test_a_position_of_another_pool_without_a_mark_stops_nothing(tmp_path: Path) -> None:
+    """BTC is isolated: what ETH is worth plays no part, neither in the verdict nor in the cause."""
+    messages = liquidation()
+    messages.insert(7, other_fill(59_500))
+    each = explained(messages, tmp_path)["liquidations"][0]
+    assert each["verdict"]["liquidated"] is True
+    assert {term["term"] for term in each["cause"]} == {"mark BTCUSDT"}
+
+
+def test_orders_of_another_pool_may_stay(tmp_path: Path) -> None:
+    """An order in ETHUSDC holds no margin of an isolated BTCUSDT position."""
+    messages = liquidation()
+    resting = order(3000, 77, side="BUY", execution="NEW", status="NEW", s="ETHUSDC", o="LIMIT", ot="LIMIT", p="1000")
+    messages.insert(6, resting)
+    findings = {each["kind"]: each["verdict"] for each in explained(messages, tmp_path)["liquidations"][0]["findings"]}
+    assert findings["orders_cancelled"] == "holds"
+
+
+def test_amounts_of_different_assets_are_never_added(tmp_path: Path) -> None:
+    """A clearance fee that also takes BNB: the fee in USDT is 75, and holds."""
+    messages = liquidation()
+    messages[-1]["a"]["B"].append({"a": "BNB", "wb": "0.9", "cw": "0.9", "bc": "-0.1"})
+    each = explained(messages, tmp_path)["liquidations"][0]
+    assert each["clearance"]["fee"] == "75"
+    assert {"clearance fee": "-75"}.items() <= {
+        step["step"]: step["amount"] for step in each["waterfall"] if step["asset"] == "USDT"
+    }.items()
+    assert [finding["verdict"] for finding in each["findings"] if finding["kind"] == "clearance_fee"] == ["holds"]
+
+
+def test_a_gap_that_closes_is_no_incident(tmp_path: Path) -> None:
+    """Deposits whose printed wallets lag 100, then 50 behind: one drop, not two."""
+    messages = [
+        update(0, "DEPOSIT", "1000", "1000", cross="1000"),
+        update(100_000, "DEPOSIT", "1000", "100", cross="1000"),
+        update(200_000, "DEPOSIT", "1150", "100", cross="1150"),
+    ]
+    assert [each["kind"] for each in explained(messages, tmp_path)["liquidations"]] == ["indirect"]
+
+
+def test_a_refused_account_gets_no_derived_check_and_no_standing(tmp_path: Path) -> None:
+    """Not modelled means not computed: only what was applied is listed."""
+    kind = tmp_path / "kind.json"
+    kind.write_text(
+        json.dumps(
+            [
+                {
+                    "uniMMR": "5.1",
+                    "accountEquity": "100",
+                    "actualEquity": "100",
+                    "accountInitialMargin": "1",
+                    "accountMaintMargin": "1",
+                    "accountStatus": "NORMAL",
+                }
+            ]
+        )
+    )
+    story = written(liquidation()[:9], tmp_path / "story.jsonl")
+    answer = json.loads(call("explain", "--json", str(story), str(kind)).out)
+    assert answer["standing"] is None
+    assert all(each["findings"] == [] for each in answer["liquidations"])

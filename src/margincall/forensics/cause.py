@@ -15,10 +15,11 @@ from margincall.core import brackets
 from margincall.core.account import Account, Marks, PositionKey
 from margincall.core.events import AnyEvent, Category, Fill, Flow, MarginMove, Setting, Statement
 from margincall.core.fold import fold
-from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, PositionTerms, margin
+from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms, requirement_rate
 from margincall.core.rounding import exact
-from margincall.core.rules import MissingBrackets, VenueRules
+from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
+from margincall.forensics.pools import is_known, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 
 BRACKET_CHANGE = "bracket change"
@@ -61,9 +62,14 @@ def find_cause(history: Reconstruction, trigger: int, pool: str, at_trigger: Mar
         return None
     walk = _Walk(history, safe + 1, pool)
     start = walk.start()
-    for place in range(safe + 1, trigger):
-        walk.take(place)
-    walk.arrive(trigger, at_trigger)
+    try:
+        for place in range(safe + 1, trigger):
+            walk.take(place)
+            if not walk.is_known():
+                return None  # a position came to the pool whose price no file holds yet
+        walk.arrive(trigger, at_trigger)
+    except MissingIndex:
+        return None
     event = history.events[safe]
     return Cause(
         since_ms=event.time_ms,
@@ -114,10 +120,15 @@ class _Walk:
         self.rows: dict[PositionKey, brackets.Bracket] = {}
 
     def known_surplus(self) -> Decimal | None:
+        """The surplus, if every price and table of the pool is known here."""
         try:
-            return self.surplus()
-        except (MissingMark, MissingIndex, MissingBrackets):
+            return self.surplus() if self.is_known() else None
+        except MissingIndex:
             return None
+
+    def is_known(self) -> bool:
+        """Whether no placeholder counts in the pool (other pools play no part)."""
+        return is_known(self.account, self.marks, self.rules, self.pool)
 
     def start(self) -> Decimal:
         """The surplus where the walk begins; the bracket rows in force there are the ones that prices may leave."""
@@ -142,8 +153,7 @@ class _Walk:
         self._move_marks(marks)
 
     def _pool(self) -> PoolTerms | None:
-        terms = margin(self.account, self.marks, self.rules)
-        return next((pool for pool in terms.pools if pool.name == self.pool), None)
+        return pool_named(terms_of(self.account, self.marks, self.rules), self.pool)
 
     def _move_marks(self, marks: Marks) -> None:
         for symbol, price in sorted(marks.prices.items()):
@@ -218,12 +228,13 @@ class _Walk:
         for terms in pool.positions:
             row = self.rows.get(terms.position.key)
             if row is not None:
-                total += (terms.maintenance - brackets.line(row, terms.notional)) * _weight(pool, terms)
+                total += (terms.maintenance - brackets.line(row, terms.notional)) * self._weight(pool, terms)
         return total
 
-
-def _weight(pool: PoolTerms, terms: PositionTerms) -> Decimal:
-    return next(each.index.index for each in pool.assets if each.asset == terms.contract.margin_asset)
+    def _weight(self, pool: PoolTerms, terms: PositionTerms) -> Decimal:
+        """What a unit of maintenance counts in the pool's currency."""
+        own = next(each for each in pool.assets if each.asset == terms.contract.margin_asset)
+        return requirement_rate(own.index, self.rules.assumptions)
 
 
 def total(terms: Iterable[CauseTerm]) -> Decimal:

@@ -96,7 +96,7 @@ def document(
             example=tuple(example),
             refused=tuple(refused),
             liquidations=tuple(case.explanation for case in explained.cases),
-            standing=standing(explained),
+            standing=None if refused else standing(explained),
             findings=explained.findings,
             unknown_symbols=explained.unknown_symbols,
             problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems),

@@ -77,11 +77,11 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         assert isinstance(statement, Statement)
         return Case(incident, None, None, explain_support(statement))
     moment = moment_of(history, incident)
-    money = money_of(history, incident, moment)
     if refused:
         moment = structs.replace(moment, pool=None, own=None, prices=None)
+    money = money_of(history, incident, moment)
     cause = _cause(history, incident, moment)
-    findings = [*incident_findings(history, incident, moment, money)]
+    findings = [] if refused else incident_findings(history, incident, moment, money)
     explanation = Explanation(
         kind=incident.kind,
         symbol=incident.symbol,

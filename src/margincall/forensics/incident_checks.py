@@ -212,19 +212,36 @@ def _fill_findings(history: Reconstruction, incident: Incident) -> Iterator[Find
 
 
 def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding:
-    own = None if moment.own is None or moment.own.position.margin == "cross" else incident.symbol
-    before = [event for event in history.events[: incident.first] if _is_of_traders_order(event, own)]
+    """Orders of the pool's symbols: those of other pools may stay."""
+    symbols = _pool_symbols(history, incident, moment)
+    before = [event for event in history.events[: incident.first] if _is_of_traders_order(event, symbols)]
     return checks.orders_cancelled_first(
         cancelled=len(incident.cancelled),
         still_open=_still_open(before),
-        about=own or "all symbols of the account",
-        evidence=any(isinstance(event, Order) for event in before),
+        about=moment.pool.name if moment.pool is not None else incident.symbol,
+        evidence=moment.pool is not None and any(isinstance(event, Order) for event in before),
         source=str(history.events[incident.first].source),
     )
 
 
-def _is_of_traders_order(event: AnyEvent, symbol: str | None) -> bool:
-    return isinstance(event, Order | Fill) and event.close == "" and symbol in (None, event.symbol)
+def _pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -> set[str]:
+    """The symbols whose orders hold margin of the pool: all in multi-assets mode, the position's own if isolated, else
+    those that are margined in the same asset and not isolated."""
+    contracts = history.book.contracts
+    if moment.pool is None or moment.pool.kind == "isolated":
+        return {incident.symbol}
+    if moment.pool.kind == "multi":
+        return set(contracts)
+    asset = contracts[incident.symbol].margin_asset
+    return {
+        symbol
+        for symbol, contract in contracts.items()
+        if contract.margin_asset == asset and moment.account.margin_types.get(symbol, "cross") == "cross"
+    }
+
+
+def _is_of_traders_order(event: AnyEvent, symbols: set[str]) -> bool:
+    return isinstance(event, Order | Fill) and event.close == "" and event.symbol in symbols
 
 
 def _still_open(events: Sequence[AnyEvent]) -> int:

@@ -6,12 +6,14 @@ that vanishes; a wallet that drops. The last three are indirect: they say that s
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
 
 from margincall.core.account import PositionSide
 from margincall.core.events import AnyEvent, CloseKind, Fill, Flow, Order, Statement
+from margincall.core.units import ZERO
 from margincall.forensics.compare import Comparison
 from margincall.forensics.inferred import TAKEN_OVER
 
@@ -107,6 +109,7 @@ def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Inciden
         for incident in found
         if incident.kind == "liquidation"
         and event.symbol in ("", incident.symbol)
+        and event.side in (None, incident.side)
         and incident.first < place
         and event.time_ms - incident.time_ms <= AFTERMATH_MS
     ]
@@ -150,10 +153,10 @@ def _indirect(
         elif isinstance(event, Flow) and event.category == "insurance_clear":
             closing = _closing_fills(events, place, event)
             found.append(_cleared(place, event, closing, events))
-    for comparison in _wallet_drops(comparisons):
+    for comparison, fallen in _wallet_drops(comparisons):
         when = comparison.time_ms
         if not any(abs(other.time_ms - when) <= AFTERMATH_MS for other in [*known, *found]):
-            text = f"the {comparison.about} wallet is printed {comparison.difference} away from its events"
+            text = f"the {comparison.about} wallet is printed {-fallen} lower than its events say"
             found.append(Incident("indirect", "", "BOTH", when, comparison.place, comparison.place, traces=(text,)))
     return _joined(found)
 
@@ -219,15 +222,17 @@ def _joined(found: list[Incident]) -> list[Incident]:
     return joined
 
 
-def _wallet_drops(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Prints of a wallet that lie under the fold, where the gap was not there before."""
-    gap: dict[str, object] = {}
+def _wallet_drops(comparisons: Sequence[Comparison]) -> list[tuple[Comparison, Decimal]]:
+    """Prints of a wallet that fall behind the fold, further than the print before, with by how much. A gap that only
+    closes again is none."""
+    gaps: dict[str, Decimal] = {}
     drops = []
     for comparison in comparisons:
         if comparison.field == "wallet" and comparison.counted:
-            if comparison.difference < 0 and gap.get(comparison.about) != comparison.difference:
-                drops.append(comparison)
-            gap[comparison.about] = comparison.difference
+            fallen = comparison.difference - min(gaps.get(comparison.about, ZERO), ZERO)
+            if fallen < 0:
+                drops.append((comparison, fallen))
+            gaps[comparison.about] = comparison.difference
     return drops
 
 

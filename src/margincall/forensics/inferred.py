@@ -120,7 +120,8 @@ def _taken_over(
         realized = _profit(statement, position)
         if realized is None:
             realized = change
-        fee = ZERO if change is None or realized is None else realized - change
+        # A fee is paid, never earned: a change that is smaller than the loss was told by another event already.
+        fee = ZERO if change is None or realized is None else max(realized - change, ZERO)
         if before is not None and realized == fee == ZERO:
             continue  # nothing was booked beyond the fill: it is the fill's quantity that is wrong
         price = price_at_profit(contract, position.quantity, position.cost, realized or ZERO)

@@ -5,21 +5,21 @@ is still known, because it does not depend on that mark; then `own_mark_known` i
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 from msgspec import Struct, structs
 
 from margincall.core.account import Account, Marks, Position, PositionKey
 from margincall.core.assumptions import VERDICT_ALTERNATIVES
-from margincall.core.brackets import Bracket, BracketTable, in_force
+from margincall.core.brackets import BracketTable, in_force
 from margincall.core.contract import entry_price
-from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms, margin
+from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms
 from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
-from margincall.core.units import ONE, ZERO, Price
+from margincall.core.units import ONE, Price
 from margincall.forensics.incidents import Incident
 from margincall.forensics.markline import FRESH_MS, MarkPoint
+from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import BracketAlternative
 
@@ -91,14 +91,23 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     placeholders = {symbol: NO_BRACKETS for symbol in members if symbol not in rules.tables}
     rules = rules.with_tables(placeholders)
     try:
-        terms = margin(account, _with_others(marks, account), rules.with_tables(_for_all(account, rules)))
+        terms = terms_of(account, marks, rules)
     except MissingIndex as error:
         return structs.replace(moment, missing=(*missing, str(error)))
     pool = terms.pool_of(*key)
     assert pool is not None, "the position is open, so a pool holds it"
     own = next(each for each in pool.positions if each.position.key == key)
     found = next(each for each in prices(terms, marks, rules) if (each.symbol, each.side) == key)
-    later = _later_tables(history, incident, pool) if mark is not None else ()
+    later: tuple[BracketAlternative, ...] = ()
+    verdicts = _under_assumptions(account, marks, rules, pool)
+    if mark is not None:
+        tables = _later_tables(history, incident, pool)
+        later = tuple(_under_table(account, marks, rules, pool.name, table) for table in tables)
+        verdicts |= {f"bracket table of {each.symbol} of {each.as_of}": bool(each.liquidated) for each in later}
+        if len(tables) > 1:
+            together = rules.with_tables({table.symbol: table for table in tables})
+            other = pool_named(terms_of(account, marks, together), pool.name)
+            verdicts["all later bracket tables"] = other is not None and other.liquidated
     return structs.replace(
         moment,
         rules=rules,
@@ -107,7 +116,7 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
         own=own,
         prices=found,
         missing=tuple(each for each in missing if each != incident.symbol),
-        verdicts={**_under_assumptions(account, marks, rules, pool), **_under_tables(pool, later)},
+        verdicts=verdicts,
         later=later,
     )
 
@@ -116,13 +125,7 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
 def pool_at(moment: Moment, account: Account) -> PoolTerms | None:
     """The pool of `moment` as it stands in another account, at the prices of the trigger; none if it is gone."""
     assert moment.pool is not None
-    rules = moment.rules.with_tables(_for_all(account, moment.rules))
-    terms = margin(account, _with_others(moment.marks, account), rules)
-    return next((pool for pool in terms.pools if pool.name == moment.pool.name), None)
-
-
-NO_BRACKETS = BracketTable("", (Bracket(1, ZERO, Decimal("Infinity"), ZERO, ZERO),), "", "")
-"""Stands in where no table is known: asks no margin, so that what does not depend on brackets can still be said."""
+    return pool_named(terms_of(account, moment.marks, moment.rules), moment.pool.name)
 
 
 def pool_members(account: Account, held: Position, rules: VenueRules) -> list[str]:
@@ -155,17 +158,6 @@ def _unfounded(history: Reconstruction, account: Account, held: Position, member
     return tuple(lacks)
 
 
-def _with_others(marks: Marks, account: Account) -> Marks:
-    """Positions of other pools play no part; any price lets the formula run over them."""
-    others = {position.symbol: Price(ONE) for position in account.open_positions()}
-    return Marks({**others, **marks.prices}, marks.indices)
-
-
-def _for_all(account: Account, rules: VenueRules) -> dict[str, BracketTable]:
-    symbols = {position.symbol for position in account.open_positions()}
-    return {symbol: NO_BRACKETS for symbol in sorted(symbols) if symbol not in rules.tables}
-
-
 def _fresh_marks(history: Reconstruction, incident: Incident, members: list[str]) -> tuple[Marks, tuple[str, ...]]:
     found = {symbol: _mark_point(history, incident, symbol) for symbol in members}
     indices = history.marks.at((), incident.first).indices
@@ -185,29 +177,32 @@ def _mark_point(history: Reconstruction, incident: Incident, symbol: str) -> Mar
 
 def _under_assumptions(account: Account, marks: Marks, rules: VenueRules, pool: PoolTerms) -> dict[str, bool]:
     verdicts = {}
-    every = rules.with_tables(_for_all(account, rules))
     for name, alternative, assumptions in VERDICT_ALTERNATIVES:
         if pool.kind == "multi" or name == "trigger-comparison":
-            terms = margin(account, _with_others(marks, account), every.assuming(assumptions))
-            verdicts[f"{name}: {alternative}"] = next(each for each in terms.pools if each.name == pool.name).liquidated
+            other = pool_named(terms_of(account, marks, rules.assuming(assumptions)), pool.name)
+            assert other is not None, "assumptions change no pool's name"
+            verdicts[f"{name}: {alternative}"] = other.liquidated
     return verdicts
 
 
-def _later_tables(history: Reconstruction, incident: Incident, pool: PoolTerms) -> tuple[BracketAlternative, ...]:
-    """For each symbol of the pool, the next later table where its row differs at the same notional, with the
-    verdict."""
-    found = []
+def _later_tables(history: Reconstruction, incident: Incident, pool: PoolTerms) -> list[BracketTable]:
+    """The next later table of each symbol of the pool whose row differs at the same notional, of any leg."""
+    found: dict[str, BracketTable] = {}
     for terms in pool.positions:
         later = history.book.used(terms.symbol, incident.time_ms).later
         if later is None or later is terms.table:
             continue
         row = in_force(later, terms.notional)
         if (row.rate, row.cum) != (terms.bracket.rate, terms.bracket.cum):
-            kept = pool.maintenance - terms.maintenance + (terms.notional * row.rate - row.cum)
-            found.append(BracketAlternative(later.name, later.as_of, row.rate, row.cum, pool.balance <= kept))
-    return tuple(found)
+            found[terms.symbol] = later
+    return list(found.values())
 
 
-def _under_tables(pool: PoolTerms, later: tuple[BracketAlternative, ...]) -> dict[str, bool]:
-    del pool
-    return {f"bracket table of {each.as_of}": bool(each.liquidated) for each in later}
+def _under_table(
+    account: Account, marks: Marks, rules: VenueRules, pool: str, table: BracketTable
+) -> BracketAlternative:
+    """The verdict if one symbol, in all its legs, had the other table."""
+    other = pool_named(terms_of(account, marks, rules.with_tables({table.symbol: table})), pool)
+    assert other is not None, "a table changes no pool's name"
+    row = next(terms.bracket for terms in other.positions if terms.symbol == table.symbol)
+    return BracketAlternative(table.name, table.as_of, row.rate, row.cum, other.liquidated, table.symbol)

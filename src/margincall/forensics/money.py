@@ -18,6 +18,9 @@ from margincall.forensics.moment import Moment, pool_at
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import Clearance, Step
 
+AFTER_TRADES = ("clearance fee", "made good", "in between", "left", "left in the position")
+"""Steps that come after what the trades of a closed position have left."""
+
 
 class Money(Struct, frozen=True):
     """What an incident booked. `base` is the notional that its orders liquidated; `quantity` what was closed,
@@ -41,7 +44,8 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
     flows = [event for place in incident.clearances if isinstance(event := history.events[place], Flow)]
     booked = {place: history.compared.booked(place) for place in incident.fills}
     realized = sum(booked.values(), ZERO) if fills else None
-    taken = [amount for flow in flows for amount in flow.applied.values() if amount < ZERO]
+    asset = rules.contract(incident.symbol).margin_asset if incident.symbol else ""
+    taken = [amount for flow in flows for each, amount in flow.applied.items() if each == asset and amount < ZERO]
     fee = -sum(taken, ZERO) if taken else None
     base = _base(incident, fills, rules)
     rate = ratio_nearest(fee / base) if fee is not None and base else None
@@ -56,7 +60,7 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
         steps=steps,
         left=left,
         before_fee=_before_fee(history, incident, moment, steps) if left and taken else None,
-        commission=sum((fill.fee or ZERO for fill in fills), ZERO),
+        commission=sum((fill.fee or ZERO for fill in fills if fill.fee_asset in (None, asset)), ZERO),
     )
 
 
@@ -71,7 +75,8 @@ def _before_fee(history: Reconstruction, incident: Incident, moment: Moment, ste
         return pool.balance / own.index.index
     if moment.pool.kind != "isolated":
         return ZERO
-    return sum((step.amount for step in steps if step.step not in ("clearance fee", "made good", "left")), ZERO)
+    asset = moment.rules.contract(incident.symbol).margin_asset
+    return sum((step.amount for step in steps if step.asset == asset and step.step not in AFTER_TRADES), ZERO)
 
 
 def _base(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> Decimal | None:
@@ -159,5 +164,11 @@ def _steps(
         between = cross_wallet(booked.after, asset, booked.rules) - left
         steps += [Step("in between", between, asset, "other events of the account")] if between else []
         left += between
-    steps.append(Step("left", left, asset, "you, in the cross wallet" if isolated else "you"))
+        steps.append(Step("left", left, asset, "you"))
+        return tuple(steps), {asset: left}
+    kept = booked.after.position(held.key)
+    still = kept.isolated_wallet if kept.quantity else ZERO
+    if still:
+        steps.append(Step("left in the position", still, asset, "you, as margin of what is still open"))
+    steps.append(Step("left", left - still, asset, "you, in the cross wallet"))
     return tuple(steps), {asset: left}

@@ -121,7 +121,7 @@ def _verdict(each: Explanation) -> Section:
         text = (
             f"{percent(other.rate)}, cum {amount(other.cum)}: {'liquidated' if other.liquidated else 'not liquidated'}"
         )
-        rows.append((f"with the table of {other.as_of}", text))
+        rows.append((f"with the table of {other.symbol} of {other.as_of}", text))
     pool = f" ({verdict.pool})" if verdict.pool else ""
     return Section(f"Verdict sheet{pool}", ("term", verdict.asset or "amount"), tuple(rows), right=(1,))
 

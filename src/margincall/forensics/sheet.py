@@ -55,13 +55,14 @@ class Prices(Struct, frozen=True):
 
 
 class BracketAlternative(Struct, frozen=True):
-    """A later table that differs in the rows used, and the verdict under it."""
+    """A later table of a symbol of the pool that differs in the rows used, and the verdict under it."""
 
     table: str
     as_of: str
     rate: Decimal
     cum: Decimal
     liquidated: bool | None
+    symbol: str = ""
 
 
 class BracketUsed(Struct, frozen=True):
