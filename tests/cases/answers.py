@@ -137,7 +137,7 @@ def state(case: Case) -> tuple[Account, Marks, VenueRules, Decimal]:
 def replaced_taker(rules: VenueRules, taker: Decimal) -> VenueRules:
     """The rules with another taker fee rate."""
     fees = type(rules.fees)(maker=rules.fees.maker, taker=taker)
-    return VenueRules(rules.venue, rules.contracts, rules.tables, fees, rules.liquidation_fee, rules.assumptions)
+    return VenueRules(rules.venue, rules.contracts, rules.tables, fees, rules.assumptions)
 
 
 def _position(action: Action) -> Position:

@@ -52,7 +52,8 @@ def test_a_fill_at_its_limit_is_within_it(buy: bool, price: str, verdict: str) -
         ("12.50000002", "100", "does not hold", "12.5"),
         ("12.49999999", "100", "holds", "12.5"),
         ("7", "7", "holds", "7"),
-        ("12.5", "7", "does not hold", "7"),
+        ("12.5", "7", "cannot tell", "7"),
+        ("13", "7", "does not hold", "7"),
         ("0", "-3", "holds", "0"),
     ],
 )

@@ -108,7 +108,7 @@ def to_core(state: dict[str, Any]) -> tuple[Account, Marks, VenueRules]:
     marks = Marks({symbol: Decimal(price) for symbol, price in state["marks"].items()}, indices)
     taker = Decimal(state["taker"])
     chosen = {FIELDS[name]: value for name, value in state.get("assumptions", {}).items() if name in FIELDS}
-    rules = VenueRules("", contracts, tables, FeeRates(taker, taker), Decimal(0), Assumptions(**chosen))
+    rules = VenueRules("", contracts, tables, FeeRates(taker, taker), Assumptions(**chosen))
     return account, marks, rules
 
 

@@ -49,7 +49,7 @@ def to_contracts(contracts: dict[str, Any]) -> dict[str, Contract]:
 def to_rules(contracts: dict[str, Any]) -> VenueRules:
     """Rules that are enough for a fold: contracts and fee rates."""
     taker = Decimal(TAKER)
-    return VenueRules("", to_contracts(contracts), {}, FeeRates(maker=Decimal("0.0002"), taker=taker), Decimal(0))
+    return VenueRules("", to_contracts(contracts), {}, FeeRates(maker=Decimal("0.0002"), taker=taker))
 
 
 def to_events(events: Sequence[dict[str, Any]], start_ms: int = 0) -> list[AnyEvent]:

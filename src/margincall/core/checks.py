@@ -55,15 +55,16 @@ def agrees(
 
 @exact
 def trigger(pool: PoolTerms, alternatives: dict[str, bool], assumptions: Assumptions, *, source: str = "") -> Finding:
-    """The venue liquidated: was the balance at or under the maintenance margin? `alternatives` are the verdicts under
-    each other assumption or bracket table; where they disagree nobody can tell from outside."""
+    """The venue liquidated: was the balance at or under the maintenance margin? `derived` is the balance, `amount` what
+    it lies above the margin. `alternatives` are the verdicts under each other assumption or bracket table; where they
+    disagree nobody can tell from outside."""
     rule = "liquidation when balance reaches the maintenance margin, at the mark price (FAQ 360033525271)"
     own = is_liquidated(pool.balance, pool.maintenance, assumptions)
     disagreeing = tuple(sorted(name for name, verdict in alternatives.items() if verdict != own))
     verdict = UNCLEAR if disagreeing else HOLDS if own else FAILS
     return Finding(
         kind="trigger", verdict=verdict, about=pool.name, rule=rule,
-        printed=pool.balance, derived=pool.maintenance, amount=pool.surplus, source=source, assumptions=disagreeing,
+        derived=pool.balance, amount=pool.surplus, source=source, assumptions=disagreeing,
     )  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def clearance_fee(
 ) -> Finding:
     """The fee is `rate × liquidated notional`, at most the collateral left (assumed: `clearance-fee-cap`).
 
-    `fee` and `base` are in the margin asset; `left` is the collateral before the fee.
+    `fee` and `base` are in the margin asset; `left` is the collateral before the fee. A fee that is right only if it is
+    not capped is "cannot tell".
     """
     rule = "clearance fee = min(rate × liquidated notional, collateral left) (FAQ 360033525271)"
     if rate is None or left is None:
@@ -93,9 +95,11 @@ def clearance_fee(
             assumptions=("clearance-fee-cap",),
         )  # fmt: skip
     expected = booked(min(base * rate, max(left, ZERO)))
-    within = abs(fee - expected) <= AMOUNT_UNIT
+    verdict: Verdict = HOLDS if abs(fee - expected) <= AMOUNT_UNIT else FAILS
+    if verdict == FAILS and abs(fee - booked(base * rate)) <= AMOUNT_UNIT:
+        verdict = UNCLEAR  # right if the fee is not capped by what is left
     return Finding(
-        kind="clearance_fee", verdict=HOLDS if within else FAILS, about=about, rule=rule,
+        kind="clearance_fee", verdict=verdict, about=about, rule=rule,
         printed=fee, derived=expected, amount=fee - expected, source=source, assumptions=("clearance-fee-cap",),
     )  # fmt: skip
 

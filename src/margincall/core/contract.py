@@ -16,7 +16,8 @@ from margincall.core.units import ONE, Notional, Price, Quantity
 
 class Contract(Struct, frozen=True):
     """One symbol. `tick` is the price step, `lot` the quantity step, `contract_size` quote units per contract
-    (inverse only, 1 for linear), `entry_places` the decimals of the entry price that the venue prints."""
+    (inverse only, 1 for linear), `entry_places` the decimals of the entry price that the venue prints,
+    `liquidation_fee` the rate of the clearance fee where it is known."""
 
     symbol: str
     kind: Literal["linear", "inverse"]

@@ -32,7 +32,6 @@ class VenueRules(Struct, frozen=True):
     contracts: Mapping[str, Contract]
     tables: Mapping[str, BracketTable]
     fees: FeeRates
-    liquidation_fee: Decimal
     assumptions: Assumptions = Assumptions()
 
     def contract(self, symbol: str) -> Contract:

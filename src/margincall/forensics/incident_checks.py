@@ -18,16 +18,12 @@ from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.forensics.rulebook import day_of
 
 SPLITS: tuple[Assumptions, ...] = (
     Assumptions(bankruptcy_split="maintenance"),
     Assumptions(bankruptcy_split="notional"),
     Assumptions(bankruptcy_split="whole"),
 )
-FEE_KNOWN_SINCE = "2026-01-01"
-"""The liquidation fee rate is known from 2026 on (exchangeInfo of 2026-09-15); it was lower before, at unknown
-dates."""
 MULTI_ASSUMED = ("multi-asset-equity-rate", "multi-asset-requirement-rate")
 CLOSE_BEFORE_MS = 1000
 CLOSE_AFTER_MS = 3000
@@ -57,12 +53,11 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
     if incident.symbol:
         found.append(_orders_finding(history, incident, moment))
     if money.clearance.fee is not None and money.clearance.base is not None:
-        known = day_of(incident.time_ms) >= FEE_KNOWN_SINCE
         found.append(
             checks.clearance_fee(
                 fee=money.clearance.fee,
                 base=money.clearance.base,
-                rate=moment.rules.liquidation_fee if known else None,
+                rate=history.rules_at(incident.time_ms).contract(incident.symbol).liquidation_fee,
                 left=money.before_fee,
                 about=incident.symbol,
                 source=source,

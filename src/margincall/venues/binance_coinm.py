@@ -17,9 +17,6 @@ DEFAULT_CONTRACT_SIZE = Decimal(10)
 TICKS: Mapping[str, str] = {"BTC": "0.1"}
 DEFAULT_TICK = "0.0001"
 
-LIQUIDATION_FEE = Decimal("0.01")
-"""exchangeInfo documentation sample; per symbol."""
-
 FEES = FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0005"))
 """Regular users' rates (the documented userTrades sample: 0.00000454 / 0.01136364 = 0.04 % is an older one)."""
 
@@ -51,5 +48,4 @@ def rules(symbols: Iterable[str], tables: Mapping[str, BracketTable], *, day: st
         contracts={symbol: contract(symbol) for symbol in symbols},
         tables=tables,
         fees=FEES,
-        liquidation_fee=LIQUIDATION_FEE,
     )

@@ -7,6 +7,8 @@ Ticks and lots of symbols without an embedded specification are assumed (`contra
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from msgspec import structs
+
 from margincall.core.brackets import BracketTable
 from margincall.core.contract import Contract
 from margincall.core.rules import FeeRates, MissingContract, VenueRules
@@ -23,8 +25,10 @@ STEPS: Mapping[str, tuple[str, str]] = {
 """Tick and lot (exchangeInfo PRICE_FILTER and LOT_SIZE), where known."""
 DEFAULT_STEPS = ("0.00000001", "0.001")
 
-LIQUIDATION_FEE = Decimal("0.0125")
-"""exchangeInfo `liquidationFee` of BTCUSDT on 2026-09-15; per symbol, and it was lower before."""
+LIQUIDATION_FEES: Mapping[str, str] = {"BTCUSDT": "0.0125", "LPTUSDT": "0.015"}
+"""exchangeInfo `liquidationFee` on 2026-09-15, per symbol; of other symbols no value is known."""
+LIQUIDATION_FEES_SINCE = "2026-01-01"
+"""The fees were lower before, and when they changed is not published (assumed: some time before 2026)."""
 
 FEE_SCHEDULE: tuple[tuple[str, FeeRates], ...] = (
     ("0000-00-00", FeeRates(maker=Decimal("0.0002"), taker=Decimal("0.0004"))),
@@ -61,8 +65,13 @@ def rules(symbols: Iterable[str], tables: Mapping[str, BracketTable], *, day: st
     """The venue's rules on an ISO day for these symbols, with the bracket tables in force."""
     return VenueRules(
         venue=VENUE,
-        contracts={symbol: contract(symbol) for symbol in symbols},
+        contracts={symbol: _on(day, contract(symbol)) for symbol in symbols},
         tables=tables,
         fees=fee_rates(day),
-        liquidation_fee=LIQUIDATION_FEE,
     )
+
+
+def _on(day: str, listed: Contract) -> Contract:
+    """The contract with its liquidation fee rate, if that is known for the day."""
+    fee = LIQUIDATION_FEES.get(listed.symbol) if day >= LIQUIDATION_FEES_SINCE else None
+    return structs.replace(listed, liquidation_fee=Decimal(fee)) if fee is not None else listed
