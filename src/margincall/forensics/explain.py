@@ -173,16 +173,18 @@ def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
             average_fill=money.average,
         )
     has_rows = "none" not in moment.tables.values()
-    single = len(moment.pool.positions) == 1
+    # Without its own mark a position's interval is known; what hangs on the mark is not.
+    independent = len(moment.pool.positions) == 1 and moment.pool.kind != "multi"
     interval = moment.prices.liquidation
+    displayed = moment.prices.displayed if moment.own_mark_known or independent else None
     prices = Prices(
         entry=moment.own.entry,
         mark_at_trigger=moment.own.mark if moment.own_mark_known else None,
         mark_source=moment.mark.how if moment.mark is not None else None,
-        liquidation=Liquidation(interval.lower, interval.upper, moment.prices.displayed, interval.empty)
+        liquidation=Liquidation(interval.lower, interval.upper, displayed, interval.empty)
         if has_rows
         else Liquidation(),
-        bankruptcy=moment.prices.bankruptcy if single or (moment.own_mark_known and has_rows) else None,
+        bankruptcy=moment.prices.bankruptcy if independent or (moment.own_mark_known and has_rows) else None,
         order_limit=limit,
         average_fill=money.average,
         break_even=moment.prices.break_even,

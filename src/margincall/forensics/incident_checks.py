@@ -6,6 +6,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from margincall.core import checks
+from margincall.core.account import Marks
 from margincall.core.assumptions import VERDICT_ALTERNATIVES, Assumptions
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import AnyEvent, Fill, Order
@@ -17,6 +18,7 @@ from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
+from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 
 SPLITS: tuple[Assumptions, ...] = (
@@ -105,13 +107,21 @@ def _cautious(trigger: Finding, history: Reconstruction, incident: Incident, mom
 
 
 def _enclosed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
-    """Whether a mark within a second before and one within three seconds after the trigger are both survived."""
-    after = history.marks.following(incident.symbol, incident.first)
-    if moment.mark is None or moment.prices is None or after is None:
+    """Whether every symbol of the pool has a mark within a second before and one within three seconds after the
+    trigger, and the pool survives at both. (Indices, in multi-assets mode, are published every second: those at hand count.)"""
+    if moment.pool is None:
         return False
-    close = incident.time_ms - moment.mark.time_ms <= CLOSE_BEFORE_MS
-    close = close and 0 <= after.time_ms - incident.time_ms <= CLOSE_AFTER_MS
-    return close and moment.prices.liquidation.contains(after.price)
+    later: dict[str, Price] = {}
+    for symbol in {terms.symbol for terms in moment.pool.positions}:
+        before = history.marks.latest(symbol, incident.first)
+        after = history.marks.following(symbol, incident.first)
+        if before is None or after is None or incident.time_ms - before.time_ms > CLOSE_BEFORE_MS:
+            return False
+        if not 0 <= after.time_ms - incident.time_ms <= CLOSE_AFTER_MS:
+            return False
+        later[symbol] = after.price
+    then = pool_named(terms_of(moment.account, Marks(later, moment.marks.indices), moment.rules), moment.pool.name)
+    return then is not None and not then.liquidated
 
 
 def limit_finding(moment: Moment, order: Order) -> Finding:

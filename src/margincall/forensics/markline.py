@@ -28,6 +28,14 @@ class MarkPoint(Struct, frozen=True):
     source: Source
 
 
+class IndexPoint(Struct, frozen=True):
+    """One asset index: when, and from which event (place in the history)."""
+
+    time_ms: int
+    place: int
+    index: AssetIndex
+
+
 class MarkLine(Struct, frozen=True):
     """All marks per symbol and indices per asset, in the order of the history.
 
@@ -36,7 +44,7 @@ class MarkLine(Struct, frozen=True):
     """
 
     marks: dict[str, list[MarkPoint]]
-    indices: dict[str, list[tuple[int, AssetIndex]]]
+    indices: dict[str, list[IndexPoint]]
     snapshots: dict[str, Price]
 
     def latest(self, symbol: str, place: int) -> MarkPoint | None:
@@ -54,12 +62,14 @@ class MarkLine(Struct, frozen=True):
     def at(self, symbols: Iterable[str], place: int) -> Marks:
         """The last known price of each symbol and asset before event `place`; unknown ones are left out."""
         prices = {symbol: point.price for symbol in symbols if (point := self.latest(symbol, place)) is not None}
-        indices = {}
-        for asset, points in self.indices.items():
-            found = bisect_right(points, place - 1, key=_first)
-            if found:
-                indices[asset] = points[found - 1][1]
+        indices = {asset: point.index for asset in self.indices if (point := self.index(asset, place)) is not None}
         return Marks(prices, indices)
+
+    def index(self, asset: str, place: int) -> IndexPoint | None:
+        """The last index of `asset` before event `place`."""
+        points = self.indices.get(asset, [])
+        found = bisect_right(points, place - 1, key=_place)
+        return points[found - 1] if found else None
 
 
 @exact
@@ -70,16 +80,16 @@ def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict
         if isinstance(event, MarkPrice):
             _add(line, event.symbol, MarkPoint(event.time_ms, place, Price(event.price), "published", event.source))
         elif isinstance(event, IndexPrice):
-            index = AssetIndex(event.index, event.bid, event.ask)
-            line.indices.setdefault(event.asset, []).append((place, index))
+            point = IndexPoint(event.time_ms, place, AssetIndex(event.index, event.bid, event.ask))
+            line.indices.setdefault(event.asset, []).append(point)
         elif isinstance(event, Statement):
             for printed in event.positions:
                 if event.origin in SNAPSHOTS:
                     line.snapshots.update({printed.symbol: Price(printed.mark)} if printed.mark else {})
                     continue
-                point = _printed(event, printed, account, contracts)
-                if point is not None:
-                    _add(line, printed.symbol, structs.replace(point, place=place))
+                shown = _printed(event, printed, account, contracts)
+                if shown is not None:
+                    _add(line, printed.symbol, structs.replace(shown, place=place))
     return line
 
 
@@ -104,9 +114,5 @@ def _add(line: MarkLine, symbol: str, point: MarkPoint) -> None:
     line.marks.setdefault(symbol, []).append(point)
 
 
-def _place(point: MarkPoint) -> int:
+def _place(point: MarkPoint | IndexPoint) -> int:
     return point.place
-
-
-def _first(pair: tuple[int, AssetIndex]) -> int:
-    return pair[0]

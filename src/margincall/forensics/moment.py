@@ -151,8 +151,10 @@ def _unfounded(history: Reconstruction, account: Account, held: Position, member
         printed = ("isolated_wallet", f"{held.symbol} {held.side}") in opening.first
         if not printed and held.symbol not in account.leverage:
             lacks.append("account")
-    elif set(opening.unknown_wallets) & {history.book.contracts[symbol].margin_asset for symbol in members}:
-        lacks.append("account")
+    else:
+        counting = {history.book.contracts[symbol].margin_asset for symbol in members}
+        counting |= set(account.wallets) if account.multi_assets else set()
+        lacks += ["account"] if counting & set(opening.unknown_wallets) else []
     if any(key[0] in members for key in opening.unknown_entries):
         lacks.append("fills")
     return tuple(lacks)
@@ -160,8 +162,12 @@ def _unfounded(history: Reconstruction, account: Account, held: Position, member
 
 def _fresh_marks(history: Reconstruction, incident: Incident, members: list[str]) -> tuple[Marks, tuple[str, ...]]:
     found = {symbol: _mark_point(history, incident, symbol) for symbol in members}
-    indices = history.marks.at((), incident.first).indices
     prices = {symbol: point.price for symbol, point in found.items() if point is not None}
+    indices = {}
+    for asset in history.marks.indices:
+        point = history.marks.index(asset, incident.first)
+        if point is not None and incident.time_ms - point.time_ms <= FRESH_MS:
+            indices[asset] = point.index
     return Marks(prices, indices), tuple(symbol for symbol, point in found.items() if point is None)
 
 

@@ -97,4 +97,4 @@ def _is_known(term: str, explanation: Explanation, moment: Moment, *, cause_know
 
 
 def _is_alone(moment: Moment) -> bool:
-    return moment.pool is not None and len(moment.pool.positions) == 1
+    return moment.pool is not None and len(moment.pool.positions) == 1 and moment.pool.kind != "multi"

@@ -178,6 +178,7 @@ def _clearance(explained: Explained, case: Case) -> Node:
     clearance = case.explanation.clearance
     if case.moment is None or clearance.fee is None:
         return _unknown("clearance", case)
+    rate = case.moment.rules.contract(case.incident.symbol).liquidation_fee
     parts = (
         Node("liquidated notional", _text(clearance.base), "Σ |quantity|·price of the liquidation's fills"),
         Node("fee / notional", _text(clearance.rate)),
