@@ -62,7 +62,7 @@ class MarkLine(Struct, frozen=True):
     def at(self, symbols: Iterable[str], place: int) -> Marks:
         """The last known price of each symbol and asset before event `place`; unknown ones are left out."""
         prices = {symbol: point.price for symbol in symbols if (point := self.latest(symbol, place)) is not None}
-        indices = {asset: point.index for asset in self.indices if (point := self.index(asset, place)) is not None}
+        indices = {asset: found.index for asset in self.indices if (found := self.index(asset, place)) is not None}
         return Marks(prices, indices)
 
     def index(self, asset: str, place: int) -> IndexPoint | None:

@@ -182,12 +182,7 @@ def _clearance(explained: Explained, case: Case) -> Node:
     parts = (
         Node("liquidated notional", _text(clearance.base), "Σ |quantity|·price of the liquidation's fills"),
         Node("fee / notional", _text(clearance.rate)),
-        Node(
-            "rate of the contract",
-            _text(case.moment.rules.contract(case.incident.symbol).liquidation_fee),
-            "",
-            "exchangeInfo",
-        ),
+        Node("rate of the contract", _text(rate), "", "exchangeInfo liquidationFee, where known"),
         Node("collateral before the fee", _text(case.money.before_fee if case.money else None)),
     )
     formula = "printed as INSURANCE_CLEAR; min(rate·notional, collateral left)"
