@@ -6,6 +6,7 @@ new gap between print and fold is news: one that persists was reported when it a
 a single print, and what follows from the state printed before is right, wherever the fold has been led.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
@@ -92,9 +93,10 @@ def _news(comparisons: Iterable[Comparison], rules_at: RulesAt) -> dict[int, Tol
         for each in together:
             known = (each.field, each.about)
             gaps = before.setdefault(known, [ZERO])
-            if any(abs(now[known] - gap) <= each.tolerance for gap in gaps):
+            seen = bisect_left(gaps, now[known] - each.tolerance)
+            if seen < len(gaps) and gaps[seen] <= now[known] + each.tolerance:
                 continue
-            gaps.append(now[known])
+            insort(gaps, now[known])
             if not (each.given or _follows_wallet(known, now, rules_at(each.time_ms))):
                 told[known] = News(each, now[known] - last[known])
         if told:

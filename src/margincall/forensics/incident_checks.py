@@ -1,6 +1,6 @@
 """The checks that one liquidation allows: gathers their evidence from the history and hands it to `core.checks`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 
 from msgspec import structs
@@ -9,7 +9,7 @@ from margincall.core import checks
 from margincall.core.account import Marks
 from margincall.core.assumptions import VERDICT_ALTERNATIVES, Assumptions
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
-from margincall.core.events import AnyEvent, Fill, Order
+from margincall.core.events import Fill, Order
 from margincall.core.margin import margin
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
@@ -30,7 +30,6 @@ MULTI_ASSUMED = ("multi-asset-equity-rate", "multi-asset-requirement-rate")
 CLOSE_BEFORE_MS = 1000
 CLOSE_AFTER_MS = 3000
 """The venue publishes marks every 1 or 3 seconds (stream `<symbol>@markPrice`)."""
-ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINISHED", "TRIGGERED")
 
 
 @exact
@@ -108,7 +107,7 @@ def _cautious(trigger: Finding, history: Reconstruction, incident: Incident, mom
 
 def _enclosed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
     """Whether every symbol of the pool has a mark within a second before and one within three seconds after the
-    trigger, and the pool survives at both. (Indices, in multi-assets mode, are published every second: those at hand count.)"""
+    trigger, and the pool survives at both. (Indices are published every second: those at hand count.)"""
     if moment.pool is None:
         return False
     later: dict[str, Price] = {}
@@ -219,12 +218,12 @@ def _fill_findings(history: Reconstruction, incident: Incident) -> Iterator[Find
 def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding:
     """Orders of the pool's symbols: those of other pools may stay."""
     symbols = _pool_symbols(history, incident, moment)
-    before = [event for event in history.events[: incident.first] if _is_of_traders_order(event, symbols)]
+    before = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
     return checks.orders_cancelled_first(
         cancelled=len(incident.cancelled),
-        still_open=_still_open(before),
+        still_open=sum(order.is_open for order in before),
         about=moment.pool.name if moment.pool is not None else incident.symbol,
-        evidence=moment.pool is not None and any(isinstance(event, Order) for event in before),
+        evidence=moment.pool is not None and bool(before),
         source=str(history.events[incident.first].source),
     )
 
@@ -243,27 +242,6 @@ def _pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -
         for symbol, contract in contracts.items()
         if contract.margin_asset == asset and moment.account.margin_types.get(symbol, "cross") == "cross"
     }
-
-
-def _is_of_traders_order(event: AnyEvent, symbols: set[str]) -> bool:
-    return isinstance(event, Order | Fill) and event.close == "" and event.symbol in symbols
-
-
-def _still_open(events: Sequence[AnyEvent]) -> int:
-    """How many of the trader's orders are neither ended nor filled after these events."""
-    last: dict[tuple[str, str], Order] = {}
-    filled: dict[tuple[str, str], Decimal] = {}
-    for event in events:
-        if isinstance(event, Order):
-            last[event.symbol, event.order_id] = event
-        elif isinstance(event, Fill):
-            key = (event.symbol, event.order_id)
-            filled[key] = filled.get(key, ZERO) + abs(event.quantity)
-    return sum(
-        1
-        for key, order in last.items()
-        if order.status not in ENDED and (order.close_position or filled.get(key, ZERO) < order.quantity)
-    )
 
 
 def _last_digit(price: Decimal) -> Decimal:

@@ -5,6 +5,7 @@ CALCULATED (Binance documentation; facts in `docs/spec/incidents.md`); an INSURA
 that vanishes; a wallet that drops. The last three are indirect: they say that something was closed, not how.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
@@ -48,7 +49,7 @@ class Incident(Struct, frozen=True):
 def find_incidents(events: Sequence[AnyEvent], comparisons: Sequence[Comparison]) -> tuple[Incident, ...]:
     """All incidents, in the order of their first events."""
     groups = _forced_orders(events)
-    found = [_incident(key, places, events) for key, places in groups.items()]
+    found = sorted((_incident(key, places, events) for key, places in groups.items()), key=_first)
     found = _with_aftermath(found, events)
     claimed = {place for incident in found for place in (*incident.fills, *incident.clearances)}
     found += _indirect(events, comparisons, claimed, found)
@@ -104,16 +105,13 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> list[I
 
 
 def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Incident | None:
-    near = [
-        incident
-        for incident in found
-        if incident.kind == "liquidation"
-        and event.symbol in ("", incident.symbol)
-        and event.side in (None, incident.side)
-        and incident.first < place
-        and event.time_ms - incident.time_ms <= AFTERMATH_MS
-    ]
-    return near[-1] if near else None
+    for incident in reversed(found):
+        if event.time_ms - incident.time_ms > AFTERMATH_MS:
+            return None
+        fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
+        if fits and event.symbol in ("", incident.symbol):
+            return incident
+    return None
 
 
 def _completed(incident: Incident, fills: list[int], fees: list[int], events: Sequence[AnyEvent]) -> Incident:
@@ -153,9 +151,12 @@ def _indirect(
         elif isinstance(event, Flow) and event.category == "insurance_clear":
             closing = _closing_fills(events, place, event)
             found.append(_cleared(place, event, closing, events))
+    times = sorted(other.time_ms for other in [*known, *found])
     for comparison, fallen in _wallet_drops(comparisons):
         when = comparison.time_ms
-        if not any(abs(other.time_ms - when) <= AFTERMATH_MS for other in [*known, *found]):
+        near = bisect_left(times, when - AFTERMATH_MS)
+        if near == len(times) or times[near] > when + AFTERMATH_MS:
+            insort(times, when)
             text = f"the {comparison.about} wallet is printed {-fallen} lower than its events say"
             found.append(Incident("indirect", "", "BOTH", when, comparison.place, comparison.place, traces=(text,)))
     return _joined(found)
@@ -234,6 +235,10 @@ def _wallet_drops(comparisons: Sequence[Comparison]) -> list[tuple[Comparison, D
                 drops.append((comparison, fallen))
             gaps[comparison.about] = comparison.difference
     return drops
+
+
+def _first(incident: Incident) -> int:
+    return incident.first
 
 
 def _is_support(event: AnyEvent) -> bool:

@@ -20,6 +20,7 @@ from margincall.forensics.inferred import TAKEN_OVER, infer
 from margincall.forensics.markline import MarkLine, mark_line
 from margincall.forensics.opening import Opening, about, solve_opening
 from margincall.forensics.ordering import belongs, is_order_update, statements_after_fills
+from margincall.forensics.orders import OrderLine
 from margincall.forensics.rulebook import Rulebook, RulesAt
 from margincall.forensics.timeline import Timeline
 
@@ -37,6 +38,7 @@ class Reconstruction(Struct, frozen=True):
     compared: Compared
     findings: tuple[Finding, ...]
     inferred: frozenset[int]
+    orders: OrderLine
     book: Rulebook
 
     @property
@@ -79,6 +81,7 @@ def reconstruct(events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates |
         compared=compared,
         findings=findings,
         inferred=inferred.places,
+        orders=OrderLine(ordered),
         book=book,
     )
 

@@ -1,0 +1,52 @@
+"""The trader's own orders as they stood before a moment: which were still open?"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.events import AnyEvent, Fill, Order
+from margincall.core.units import ZERO
+
+ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINISHED", "TRIGGERED")
+
+
+class OrderState(Struct, frozen=True):
+    """One order before a moment: its symbol, and whether it was neither ended nor filled."""
+
+    symbol: str
+    is_open: bool
+
+
+class OrderLine:
+    """All states of the trader's orders, by order: asked for a moment, it looks each order up once."""
+
+    def __init__(self, events: Sequence[AnyEvent]) -> None:
+        """Collect orders and their fills in the order of the history; the venue's own orders are none of them."""
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._states: dict[tuple[str, str], list[tuple[Order | None, Decimal]]] = {}
+        for place, event in enumerate(events):
+            if isinstance(event, Order | Fill) and event.close == "":
+                self._add(place, event)
+
+    def before(self, place: int) -> list[OrderState]:
+        """Each order that had been placed before event `place`."""
+        found = []
+        for key, places in self._places.items():
+            last = bisect_left(places, place)
+            order, filled = self._states[key][last - 1] if last else (None, ZERO)
+            if order is not None:
+                left = order.close_position or filled < order.quantity
+                found.append(OrderState(order.symbol, order.status not in ENDED and left))
+        return found
+
+    def _add(self, place: int, event: Order | Fill) -> None:
+        key = (event.symbol, event.order_id)
+        states = self._states.setdefault(key, [])
+        order, filled = states[-1] if states else (None, ZERO)
+        if isinstance(event, Order):
+            states.append((event, filled))
+        else:
+            states.append((order, filled + abs(event.quantity)))
+        self._places.setdefault(key, []).append(place)
