@@ -9,9 +9,10 @@ from margincall.core import checks
 from margincall.core.account import Account, Marks, Position
 from margincall.core.assumptions import Assumptions
 from margincall.core.brackets import Bracket, BracketTable, problems
-from margincall.core.events import Source
+from margincall.core.events import Fill, Source
+from margincall.core.fold import fill_terms, fold
 from margincall.core.margin import MissingIndex, MissingMark, is_liquidated, margin
-from margincall.core.prices import Interval, prices
+from margincall.core.prices import Interval, collateral_interval, intervals, prices, survival_interval
 from margincall.core.rounding import amount_up, booked, plain, printed_entry, to_step_down, to_step_up
 from margincall.core.rules import MissingBrackets, MissingContract
 from margincall.venues.binance_usdm import rules
@@ -209,3 +210,83 @@ def test_a_very_small_position_still_dies() -> None:
         terms = margin(account, Marks({"XUSDT": D(50)}), venue)
         found = prices(terms, Marks({"XUSDT": D(50)}), venue)[0].liquidation
         assert found == Interval(None if lower is None else D(lower), None if upper is None else D(upper))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "floor", "interval"),
+    [
+        # Row 2 from 48 up; the long dies in row 1: 0.0001·(m − 50) + 0.0005 = 0.0001·m·0.01.
+        ("0.0001", "0.0048", Interval(D("45.454545454546"), None)),
+        # Row 2 from 52 up; the short dies in it: 0.0005 − 0.0001·(m − 50) = 0.0001·m·0.05 − 0.000208.
+        ("-0.0001", "0.0052", Interval(None, D("54.361904761904"))),
+    ],
+)
+def test_a_very_small_position_dies_in_another_row(quantity: str, floor: str, interval: Interval) -> None:
+    """The row is resolved at the answer, also where all amounts are far below 1."""
+    rows = (Bracket(1, D(0), D(floor), D("0.01"), D(0)), Bracket(2, D(floor), D(1), D("0.05"), D(floor) * D("0.04")))
+    assert problems(rows) == []
+    venue = rules(["XUSDT"], {"XUSDT": BracketTable("XUSDT", rows, "", "")}, day="2026-01-01")
+    held = Position("XUSDT", "BOTH", D(quantity), D(quantity) * 50)
+    account = Account({"USDT": D("0.0005")}, {held.key: held})
+    marks = Marks({"XUSDT": D(50)})
+    assert prices(margin(account, marks, venue), marks, venue)[0].liquidation == interval
+
+
+@pytest.mark.parametrize(("wallet", "empty"), [("-0.5", False), ("-0.50000001", True), ("0.5", False)])
+def test_a_flat_symbol_has_no_ends(wallet: str, empty: bool) -> None:
+    """Long 1 @ 100, mark 111.11…: what another symbol or asset does changes nothing; only a dead pool is empty."""
+    table = BracketTable("BTCUSDT", (Bracket(1, D(0), D(1000), D("0.1"), D(0)),), "", "")
+    venue = rules(["BTCUSDT"], {"BTCUSDT": table}, day="2026-01-01")
+    held = Position("BTCUSDT", "BOTH", D(1), D(100))
+    account = Account({"USDT": D(wallet) + 10}, {held.key: held})
+    pool = margin(account, Marks({"BTCUSDT": D(101)}), venue).pools[0]
+    pool = structs.replace(pool, balance=pool.maintenance + D(wallet) + D("0.5"))
+    assert survival_interval(pool, "ETHUSDT", venue.assumptions) == Interval(empty=empty)
+    assert collateral_interval(pool, "BNB", venue.assumptions) == Interval(empty=empty)
+
+
+@pytest.mark.parametrize(
+    ("maker", "close", "fee"),
+    [(True, "", "0.02"), (False, "", "0.05"), (None, "", None), (False, "adl", "0"), (None, "adl", "0")],
+)
+def test_who_pays_which_fee(maker: bool | None, close: str, fee: str | None) -> None:
+    """1 at 100: maker 0.02 %, taker 0.05 %, unknown where neither is known, and nothing for the deleveraged."""
+    venue = rules(["BTCUSDT"], {}, day="2026-01-01")
+    fill = Fill(
+        time_ms=0, symbol="BTCUSDT", side="BOTH", quantity=D(1), price=D(100), trade_id="1", maker=maker, close=close
+    )
+    terms = fill_terms(Position("BTCUSDT"), fill, venue.contract("BTCUSDT"), venue.fees)
+    assert terms.fee == (None if fee is None else D(fee))
+    assert fold(Account(), fill, venue).ledger["USDT", "commission"] == -D(fee or 0)
+
+
+def hedge(wallet: str) -> Interval:
+    """Long 1 and short 0.9, both at 100; the long enters a steep row at 100: surplus there is the wallet − 1.9."""
+    rows = (Bracket(1, D(0), D(100), D("0.01"), D(0)), Bracket(2, D(100), D(1000), D("0.2"), D(19)))
+    venue = rules(["XUSDT"], {"XUSDT": BracketTable("XUSDT", rows, "", "")}, day="2026-01-01")
+    legs = [Position("XUSDT", "LONG", D(1), D(100)), Position("XUSDT", "SHORT", D("-0.9"), D("-90"))]
+    account = Account({"USDT": D(wallet)}, {leg.key: leg for leg in legs})
+    marks = Marks({"XUSDT": D(101)})
+    terms = margin(account, marks, venue)
+    found = {each.liquidation for each in prices(terms, marks, venue)}
+    assert found == set(intervals(terms, venue).values()), "both legs share one interval, however it is asked for"
+    return found.pop()
+
+
+def test_a_single_price_may_survive() -> None:
+    """The peak of the surplus is exactly 0 at 100: that price survives, and with one unit less none does."""
+    assert hedge("1.9") == Interval(D(100), D(100))
+    assert hedge("1.89999999") == Interval(empty=True)
+
+
+@pytest.mark.parametrize(("wallet", "lower"), [("1", None), ("0.5", None), ("0.4", "0.111111111112")])
+def test_a_wallet_that_pays_for_everything_has_no_lower_end(wallet: str, lower: str | None) -> None:
+    """Long 1 @ 0.5 at 10 %: it survives every price if the wallet holds the cost."""
+    table = BracketTable("XUSDT", (Bracket(1, D(0), D(1000), D("0.1"), D(0)),), "", "")
+    venue = rules(["XUSDT"], {"XUSDT": table}, day="2026-01-01")
+    held = Position("XUSDT", "BOTH", D(1), D("0.5"))
+    account = Account({"USDT": D(wallet)}, {held.key: held})
+    marks = Marks({"XUSDT": D("0.6")})
+    terms = margin(account, marks, venue)
+    assert prices(terms, marks, venue)[0].liquidation == Interval(None if lower is None else D(lower), None)
+    assert intervals(terms, venue) == {("cross:USDT", "XUSDT"): Interval(None if lower is None else D(lower), None)}
