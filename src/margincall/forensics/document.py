@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from margincall.core.account import Marks
 from margincall.core.assumptions import BY_ID, Assumption
 from margincall.core.checks import FAILS, Finding
 from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, margin
@@ -120,8 +119,7 @@ def standing(explained: Explained) -> Standing | None:
         return None
     account = history.timeline.last
     symbols = [position.symbol for position in account.open_positions()]
-    known = history.marks.at(symbols, len(history.events))
-    marks = Marks({**known.prices, **history.marks.snapshots}, known.indices)
+    marks = history.marks.now(symbols, len(history.events))
     when = history.events[-1].time_ms
     rules = history.rules_at(when)
     try:

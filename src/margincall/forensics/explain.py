@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from margincall.core.checks import Finding
 from margincall.core.contract import entry_price
-from margincall.core.events import AnyEvent, Statement
+from margincall.core.events import AnyEvent, Flow, Statement
 from margincall.core.margin import PoolTerms
 from margincall.core.prices import Interval, collateral_interval, implied_share
 from margincall.core.rounding import exact, ratio_nearest
@@ -59,8 +59,7 @@ def explain(events: Sequence[AnyEvent], book: BracketBook, *, refused: Sequence[
     """Explain every liquidation in merged events. `refused` are the reasons why the account's kind is not modelled:
     with any, amounts are reported as applied, and no verdict is derived."""
     rulebook = Rulebook(symbols_of(events), book)
-    known = [event for event in events if getattr(event, "symbol", "") not in rulebook.unknown]
-    known = [_without_unknown(event, rulebook.unknown) for event in known]
+    known = [kept for event in events if (kept := _without_unknown(event, rulebook.unknown)) is not None]
     if not known:
         return Explained(None, (), (), tuple(rulebook.unknown))
     history = reconstruct(known, rulebook)
@@ -122,12 +121,15 @@ def symbols_in(event: AnyEvent) -> Iterator[str]:
         yield symbol
 
 
-def _without_unknown(event: AnyEvent, unknown: Sequence[str]) -> AnyEvent:
-    """The statement without positions of symbols that no venue lists."""
-    if not isinstance(event, Statement) or not unknown:
+def _without_unknown(event: AnyEvent, unknown: Sequence[str]) -> AnyEvent | None:
+    """The event without symbols that no venue lists: a statement loses their positions, a flow keeps its amounts, and
+    nothing else can be used."""
+    if isinstance(event, Statement):
+        positions = tuple(position for position in event.positions if position.symbol not in unknown)
+        return structs.replace(event, positions=positions) if unknown else event
+    if getattr(event, "symbol", "") not in unknown:
         return event
-    positions = tuple(position for position in event.positions if position.symbol not in unknown)
-    return structs.replace(event, positions=positions)
+    return structs.replace(event, symbol="") if isinstance(event, Flow) else None
 
 
 def _cause(history: Reconstruction, incident: Incident, moment: Moment) -> Cause | None:

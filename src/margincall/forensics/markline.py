@@ -45,7 +45,7 @@ class MarkLine(Struct, frozen=True):
 
     marks: dict[str, list[MarkPoint]]
     indices: dict[str, list[IndexPoint]]
-    snapshots: dict[str, Price]
+    snapshots: dict[str, tuple[int, Price]]
 
     def latest(self, symbol: str, place: int) -> MarkPoint | None:
         """The last mark of `symbol` before event `place`."""
@@ -64,6 +64,16 @@ class MarkLine(Struct, frozen=True):
         prices = {symbol: point.price for symbol in symbols if (point := self.latest(symbol, place)) is not None}
         indices = {asset: found.index for asset in self.indices if (found := self.index(asset, place)) is not None}
         return Marks(prices, indices)
+
+    def now(self, symbols: Iterable[str], place: int) -> Marks:
+        """As `at`, where an answer of the API that came later counts too: where the account stands, not a past moment."""
+        known = self.at(symbols, place)
+        later = {
+            symbol: price
+            for symbol, (seen, price) in self.snapshots.items()
+            if (point := self.latest(symbol, place)) is None or point.place < seen
+        }
+        return Marks({**known.prices, **later}, known.indices)
 
     def index(self, asset: str, place: int) -> IndexPoint | None:
         """The last index of `asset` before event `place`."""
@@ -85,7 +95,8 @@ def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict
         elif isinstance(event, Statement):
             for printed in event.positions:
                 if event.origin in SNAPSHOTS:
-                    line.snapshots.update({printed.symbol: Price(printed.mark)} if printed.mark else {})
+                    if printed.mark:
+                        line.snapshots[printed.symbol] = (place, Price(printed.mark))
                     continue
                 shown = _printed(event, printed, account, contracts)
                 if shown is not None:
