@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from margincall.core.checks import Finding
 from margincall.core.contract import entry_price
 from margincall.core.events import AnyEvent, Flow, Statement
-from margincall.core.margin import PoolTerms
+from margincall.core.margin import PoolTerms, cross_wallet
 from margincall.core.prices import Interval, collateral_interval, implied_share
 from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.units import Price
@@ -77,7 +77,7 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         return Case(incident, None, None, explain_support(statement))
     moment = moment_of(history, incident)
     if refused:
-        moment = structs.replace(moment, pool=None, own=None, prices=None)
+        moment = structs.replace(moment, pool=None, own=None, prices=None, tables={})
     money = money_of(history, incident, moment)
     cause = _cause(history, incident, moment)
     findings = [] if refused else incident_findings(history, incident, moment, money)
@@ -88,7 +88,7 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         time_ms=incident.time_ms,
         order_id=incident.order_id,
         client_order_id=incident.client_order_id,
-        verdict=_verdict(moment),
+        verdict=_verdict(incident, moment),
         prices=_prices(incident, moment, money),
         bracket=_bracket(moment),
         clearance=money.clearance,
@@ -138,10 +138,10 @@ def _cause(history: Reconstruction, incident: Incident, moment: Moment) -> Cause
     return find_cause(history, incident.first, moment.pool.name, moment.marks)
 
 
-def _verdict(moment: Moment) -> Verdict:
+def _verdict(incident: Incident, moment: Moment) -> Verdict:
     pool = moment.pool
     if pool is None:
-        return Verdict(pool="", asset="")
+        return _wallet_alone(incident, moment)
     if not moment.own_mark_known:
         only = pool.assets[0].wallet if pool.kind != "multi" else None
         return Verdict(pool=pool.name, asset=pool.asset, wallet_balance=only)
@@ -157,6 +157,17 @@ def _verdict(moment: Moment) -> Verdict:
         maintenance_margin=pool.maintenance if has_rows else None,
         margin_ratio=pool.ratio if has_rows else None,
     )
+
+
+def _wallet_alone(incident: Incident, moment: Moment) -> Verdict:
+    """Prices of the pool are missing, but its wallet may be known."""
+    if not moment.tables or "account" in moment.lacks or moment.account.multi_assets:
+        return Verdict(pool="", asset="")
+    held = moment.account.position((incident.symbol, incident.side))
+    asset = moment.rules.contract(held.symbol).margin_asset
+    if held.margin == "isolated":
+        return Verdict(f"isolated:{held.symbol}:{held.side}", asset, wallet_balance=held.isolated_wallet)
+    return Verdict(f"cross:{asset}", asset, wallet_balance=cross_wallet(moment.account, asset, moment.rules))
 
 
 def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:

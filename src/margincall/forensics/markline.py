@@ -66,7 +66,7 @@ class MarkLine(Struct, frozen=True):
         return Marks(prices, indices)
 
     def now(self, symbols: Iterable[str], place: int) -> Marks:
-        """As `at`, where an answer of the API that came later counts too: where the account stands, not a past moment."""
+        """As `at`, where a later answer of the API counts too: for where the account stands, not for a past moment."""
         known = self.at(symbols, place)
         later = {
             symbol: price

@@ -47,7 +47,6 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
 }
 TERMS = tuple(RESTS_ON)
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")
-POSITION_EVIDENCE = ("account", "fills")
 
 
 def settled_by(kinds: tuple[str, ...]) -> str:
@@ -63,15 +62,20 @@ def unknown_terms(explanation: Explanation, moment: Moment, *, cause_known: bool
             continue
         if not _is_known(term, explanation, moment, cause_known=cause_known):
             lacking = tuple(kind for kind in kinds if kind in missing) or kinds[-1:]
-            names = f" ({', '.join(moment.missing)})" if moment.missing and "marks" in lacking else ""
-            yield Unknown(term, settled_by(lacking) + names)
+            yield Unknown(term, settled_by(lacking) + _names(lacking, moment))
+
+
+def _names(lacking: tuple[str, ...], moment: Moment) -> str:
+    """The symbols and assets that lack it, where not all do."""
+    names = set(moment.missing) if "marks" in lacking else set()
+    if "brackets" in lacking:
+        names |= {symbol for symbol, certainty in moment.tables.items() if certainty != "dated"}
+    return f" ({', '.join(sorted(names))})" if names else ""
 
 
 def missing_evidence(moment: Moment) -> set[str]:
     """The kinds of evidence that the files do not hold for the moment of the trigger."""
-    missing = set()
-    if moment.pool is None:
-        missing |= {kind for kind in POSITION_EVIDENCE if kind in moment.lacks} or set(POSITION_EVIDENCE)
+    missing = set(moment.lacks)
     if moment.missing or not moment.own_mark_known:
         missing.add("marks")
     if not moment.brackets_known or not moment.tables:
