@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import venv
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import scaling, startup
+from tests.accept.hashes import src_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "docs" / "accept" / "bench.json"
@@ -61,13 +63,15 @@ def show(figures: dict[str, Any]) -> None:
     if "liquidation_prices" in figures:
         peer = figures["liquidation_prices"]
         table = Table(
-            "positions", "freqtrade µs", "ours µs", "freqtrade / ours", title=f"freqtrade {peer['freqtrade']}"
-        )
+            "positions", "freqtrade µs", "ours µs", "freqtrade / ours", "ours exact", "freqtrade within 0.1 %",
+            title=f"freqtrade {peer['freqtrade']}",
+        )  # fmt: skip
         shown = Table(
             "positions", "symbol", "side", "freqtrade", "ours", "exact (bisection)", title="liquidation prices"
         )
         for row in peer["accounts"]:
-            table.add_row(*(str(row[name]) for name in ("positions", "freqtrade_us", "ours_us", "ratio")))
+            names = ("positions", "freqtrade_us", "ours_us", "ratio", "ours_exact", "freqtrade_near")
+            table.add_row(*(str(row[name]) for name in names))
             for price in row["prices"]:
                 shown.add_row(
                     str(row["positions"]), *(str(price[n]) for n in ("symbol", "side", "freqtrade", "ours", "exact"))
@@ -93,8 +97,9 @@ def main() -> int:
     show(figures)
     if chosen == list(PARTS):
         RESULT.parent.mkdir(parents=True, exist_ok=True)
+        when = {"date": datetime.now(UTC).date().isoformat(), "src_hash": src_hash()}
         machine = {"python": platform.python_version(), "machine": platform.machine()}
-        record = {"command": "python -m benchmarks", **machine, **figures}
+        record = {"command": "python -m benchmarks", **when, **machine, **figures}
         RESULT.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     failed = broken(figures)
     print("; ".join(failed) if failed else "bounds hold")

@@ -22,6 +22,8 @@ from margincall.core.prices import intervals
 
 COUNTS = (1, 10, 50)
 SHOWN = 3
+EXACT, NEAR = 1e-7, 1e-3
+"""Relative distances: what eight printed decimals can show, and what a trader might call right."""
 
 
 class Trade:
@@ -75,22 +77,24 @@ def compared(peer: Binance, tiers: dict[str, Any], count: int) -> dict[str, Any]
 
     their_seconds, our_seconds = best([theirs, mine])
     found = intervals(margin(account, prices, rules), rules)
-    shown = [
+    rows = [
         {
             "symbol": each.symbol,
             "side": "short" if each.quantity.startswith("-") else "long",
             "freqtrade": their_price,
-            "ours": str(_end(found["cross:USDT", each.symbol], each)),
+            "ours": _text(_end(found["cross:USDT", each.symbol], each)),
             "exact": exact_price(tiers, positions, each),
         }
         for each, their_price in zip(positions, theirs(), strict=True)
-        if _end(found["cross:USDT", each.symbol], each) is not None
     ]
+    shown = [row for row in rows if row["ours"] is not None]
     return {
         "positions": len(positions),
         "freqtrade_us": round(their_seconds * 1e6, 1),
         "ours_us": round(our_seconds * 1e6, 1),
         "ratio": round(their_seconds / our_seconds, 2),
+        "ours_exact": sum(agrees(row["ours"], row["exact"], EXACT) for row in rows),
+        "freqtrade_near": sum(agrees(row["freqtrade"], row["exact"], NEAR) for row in rows),
         "prices": shown[-SHOWN:],
     }
 
@@ -98,6 +102,17 @@ def compared(peer: Binance, tiers: dict[str, Any], count: int) -> dict[str, Any]
 def _end(interval: Any, each: Held) -> Decimal | None:
     end: Decimal | None = interval.upper if each.quantity.startswith("-") else interval.lower
     return end
+
+
+def _text(end: Decimal | None) -> str | None:
+    return None if end is None else str(end)
+
+
+def agrees(price: Any, exact: str | None, tolerance: float) -> bool:
+    """Whether a price is the exact one; where there is none, none is right, and so is a price below zero."""
+    if exact is None or price is None:
+        return exact is None and (price is None or float(price) <= 0)
+    return abs(float(price) / float(exact) - 1) <= tolerance
 
 
 def exact_price(tiers: dict[str, Any], positions: list[Held], which: Held) -> str | None:

@@ -17,8 +17,8 @@ from margincall.venues.binance_usdm import rules
 from margincall.venues.embedded import embedded_book
 
 BOUND = 2.1
-POSITIONS = (50, 100, 200)
-EVENTS = (1000, 2000, 4000)
+POSITIONS = (25, 50, 100, 200)
+EVENTS = (1000, 2000, 4000, 8000)
 START = 1_780_000_000_000
 
 

@@ -11,8 +11,8 @@ from margincall.core.assumptions import Assumptions
 from margincall.core.brackets import Bracket, BracketTable, problems
 from margincall.core.events import Fill, Source
 from margincall.core.fold import fill_terms, fold
-from margincall.core.margin import MissingIndex, MissingMark, is_liquidated, margin
-from margincall.core.prices import Interval, collateral_interval, intervals, prices, survival_interval
+from margincall.core.margin import MissingIndex, MissingMark, is_liquidated, margin, position_terms
+from margincall.core.prices import Interval, break_even, collateral_interval, intervals, prices, survival_interval
 from margincall.core.rounding import amount_up, booked, plain, printed_entry, to_step_down, to_step_up
 from margincall.core.rules import MissingBrackets, MissingContract
 from margincall.venues.binance_usdm import rules
@@ -290,3 +290,24 @@ def test_a_wallet_that_pays_for_everything_has_no_lower_end(wallet: str, lower: 
     terms = margin(account, marks, venue)
     assert prices(terms, marks, venue)[0].liquidation == Interval(None if lower is None else D(lower), None)
     assert intervals(terms, venue) == {("cross:USDT", "XUSDT"): Interval(None if lower is None else D(lower), None)}
+
+
+def test_the_lower_end_may_lie_rows_below_the_mark() -> None:
+    """Long 2 @ 10, wallet 19.5: the row at the mark would survive zero, the first row does not: 2m − 0.5 = 0.02·m."""
+    rows = (Bracket(1, D(0), D(10), D("0.01"), D(0)), Bracket(2, D(10), D(1000), D("0.07"), D("0.6")))
+    assert problems(rows) == []
+    venue = rules(["XUSDT"], {"XUSDT": BracketTable("XUSDT", rows, "", "")}, day="2026-01-01")
+    held = Position("XUSDT", "BOTH", D(2), D(20))
+    marks = Marks({"XUSDT": D(10)})
+    terms = margin(Account({"USDT": D("19.5")}, {held.key: held}), marks, venue)
+    assert prices(terms, marks, venue)[0].liquidation == Interval(D("0.252525252526"), None)
+
+
+def test_a_flat_position_breaks_even_nowhere() -> None:
+    """Long 2 @ 10 with a fee of 0.02 breaks even at 10.01; flat, nowhere."""
+    table = BracketTable("XUSDT", (Bracket(1, D(0), D(1000), D("0.1"), D(0)),), "", "")
+    venue = rules(["XUSDT"], {"XUSDT": table}, day="2026-01-01")
+    marks = Marks({"XUSDT": D(10)})
+    held = Position("XUSDT", "BOTH", D(2), D(20), entry_fees=D("0.02"))
+    assert break_even(position_terms(held, marks, venue)) == D("10.01")
+    assert break_even(position_terms(Position("XUSDT"), marks, venue)) is None

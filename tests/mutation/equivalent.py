@@ -34,6 +34,12 @@ EQUIVALENT: tuple[Equivalent, ...] = (
     Equivalent("rounding.py", "150", "(149)", DIGITS),
     Equivalent("rounding.py", "150", "151", DIGITS),
     Equivalent("remedy.py", "missing <= 0", "missing < 0", "where nothing is missing, what follows gives 0 as well"),
+    Equivalent(
+        "fold.py",
+        "position.quantity * fill.quantity",
+        "position.quantity / fill.quantity",
+        "only the sign is looked at, and a fill of nothing is refused by the readers",
+    ),
     Equivalent("fold.py", "fill.quantity > 0", "fill.quantity >= 0", "a fill of nothing is refused by the readers"),
     Equivalent("events.py", "0", "1", "a place that no reader has numbered; only the order counts"),
     Equivalent("events.py", "1", "2", VERSION),
