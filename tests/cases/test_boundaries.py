@@ -6,15 +6,24 @@ import pytest
 from msgspec import structs
 
 from margincall.core import checks
-from margincall.core.account import Account, Marks, Position
+from margincall.core.account import Account, AssetIndex, Marks, Position
 from margincall.core.assumptions import Assumptions
 from margincall.core.brackets import Bracket, BracketTable, problems
 from margincall.core.events import Fill, Source
-from margincall.core.fold import fill_terms, fold
-from margincall.core.margin import MissingIndex, MissingMark, is_liquidated, margin, position_terms
-from margincall.core.prices import Interval, break_even, collateral_interval, intervals, prices, survival_interval
-from margincall.core.rounding import amount_up, booked, plain, printed_entry, to_step_down, to_step_up
-from margincall.core.rules import MissingBrackets, MissingContract
+from margincall.core.fold import books_problem, fill_terms, fold, open_account
+from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, is_liquidated, margin, position_terms
+from margincall.core.prices import (
+    Interval,
+    bankruptcy,
+    break_even,
+    collateral_interval,
+    implied_share,
+    intervals,
+    prices,
+    survival_interval,
+)
+from margincall.core.rounding import amount_up, booked, exact, plain, printed_entry, to_step_down, to_step_up
+from margincall.core.rules import MissingBrackets, MissingContract, VenueRules
 from margincall.venues.binance_usdm import rules
 
 RULE = {"about": "x", "source": "file:1"}
@@ -311,3 +320,59 @@ def test_a_flat_position_breaks_even_nowhere() -> None:
     held = Position("XUSDT", "BOTH", D(2), D(20), entry_fees=D("0.02"))
     assert break_even(position_terms(held, marks, venue)) == D("10.01")
     assert break_even(position_terms(Position("XUSDT"), marks, venue)) is None
+
+
+def two_longs(rate: str, *, multi: bool = False, index: str = "1") -> tuple[PoolTerms, VenueRules]:
+    """Long 1 A @ 100 and long 3 B @ 100, both marked at 90, with 1,040 USDT: balance 1,000."""
+    row = Bracket(1, D(0), D(10000), D(rate), D(0))
+    venue = rules(
+        ["AUSDT", "BUSDT"], {s: BracketTable(s, (row,), "", "") for s in ("AUSDT", "BUSDT")}, day="2026-01-01"
+    )
+    held = [Position("AUSDT", "BOTH", D(1), D(100)), Position("BUSDT", "BOTH", D(3), D(300))]
+    account = Account({"USDT": D(1040)}, {each.key: each for each in held}, multi_assets=multi)
+    usdt = AssetIndex(D(index), D(index), D(index))
+    return margin(account, Marks({"AUSDT": D(90), "BUSDT": D(90)}, {"USDT": usdt}), venue).pools[0], venue
+
+
+@pytest.mark.parametrize("rate", ["0", "0.1"])
+def test_without_maintenance_the_split_is_by_notional(rate: str) -> None:
+    """A is a quarter by maintenance and by notional: of 1,000 it may lose 250, of 40 it may lose 10."""
+    pool, venue = two_longs(rate)
+    small = structs.replace(pool, balance=D(40))
+    found = [bankruptcy(small, each, venue.assumptions) for each in small.positions]
+    assert found == [D(80), D(80)]
+    assert [bankruptcy(pool, each, venue.assumptions) for each in pool.positions] == [None, None]
+
+
+@pytest.mark.parametrize(("multi", "index"), [(False, "1"), (True, "1"), (True, "2"), (True, "0.5")])
+def test_the_share_that_a_limit_implies(multi: bool, index: str) -> None:
+    """A limit of 80 gives A 10 of the balance of 1,000 USDT, whatever a USDT is worth; nothing of a balance of 0."""
+    pool, _ = two_longs("0.1", multi=multi, index=index)
+    assert pool.balance == 1000 * D(index)
+    assert implied_share(pool, pool.positions[0], D(80)) == D("0.01")
+    assert implied_share(structs.replace(pool, balance=D(0)), pool.positions[0], D(80)) is None
+
+
+def test_an_empty_account_has_no_pools() -> None:
+    """In neither mode."""
+    venue = rules([], {}, day="2026-01-01")
+    for multi in (False, True):
+        assert margin(Account(multi_assets=multi), Marks({}), venue).pools == ()
+
+
+def test_fifty_digits_are_exact() -> None:
+    """The widest sum that the rules promise to keep: 1e14 and 1e-35 together have 50 digits."""
+    wide = exact(lambda a, b: a + b)(D("1e14"), D("1e-35"))
+    assert str(wide) == "100000000000000.00000000000000000000000000000000001"
+
+
+def test_books_that_do_not_balance_say_where() -> None:
+    """A wallet beside its ledger, and a remainder beside what rounding left."""
+    venue = rules(["BTCUSDT"], {}, day="2026-01-01")
+    fill = Fill(time_ms=0, symbol="BTCUSDT", side="BOTH", quantity=D(1), price=D(100), trade_id="1", fee=D(0))
+    sound = fold(open_account({"USDT": D(5)}, contracts=venue.contracts), fill, venue)
+    assert books_problem(sound, venue) is None
+    wallet = structs.replace(sound, wallets={"USDT": D(6)})
+    assert books_problem(wallet, venue) == "USDT: the wallet holds 6, the ledger 5"
+    remainder = structs.replace(sound, remainder={"USDT": D(1)})
+    assert books_problem(remainder, venue) == "USDT: 0 is left by rounding, the remainder account holds 1"
