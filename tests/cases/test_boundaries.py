@@ -373,6 +373,6 @@ def test_books_that_do_not_balance_say_where() -> None:
     sound = fold(open_account({"USDT": D(5)}, contracts=venue.contracts), fill, venue)
     assert books_problem(sound, venue) is None
     wallet = structs.replace(sound, wallets={"USDT": D(6)})
-    assert books_problem(wallet, venue) == "USDT: the wallet holds 6, the ledger 5"
+    assert books_problem(wallet, venue) == "USDT: the wallet holds 6, the ledger 5.00000000"
     remainder = structs.replace(sound, remainder={"USDT": D(1)})
-    assert books_problem(remainder, venue) == "USDT: 0 is left by rounding, the remainder account holds 1"
+    assert books_problem(remainder, venue) == "USDT: 0.00000000 is left by rounding, the remainder account holds 1"

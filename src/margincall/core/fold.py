@@ -98,7 +98,7 @@ def books_problem(account: Account, rules: VenueRules) -> str | None:
     for asset in sorted({*sums, *account.wallets}):
         wallet = account.wallets.get(asset, ZERO)
         if wallet != sums.get(asset, ZERO):
-            return f"{asset}: the wallet holds {wallet}, the ledger {sums.get(asset, ZERO)}"
+            return f"{asset}: the wallet holds {wallet:f}, the ledger {sums.get(asset, ZERO):f}"
     signed_cost: dict[str, Decimal] = {}
     for position in account.positions.values():
         contract = rules.contract(position.symbol)
@@ -108,10 +108,9 @@ def books_problem(account: Account, rules: VenueRules) -> str | None:
     for asset in sorted({*account.trade_cash, *signed_cost}):
         profit_booked = account.ledger.get((asset, "realized_pnl"), ZERO)
         left = account.trade_cash.get(asset, ZERO) + signed_cost.get(asset, ZERO) - profit_booked
-        if left != account.remainder.get(asset, ZERO):
-            return (
-                f"{asset}: {left} is left by rounding, the remainder account holds {account.remainder.get(asset, ZERO)}"
-            )
+        held = account.remainder.get(asset, ZERO)
+        if left != held:
+            return f"{asset}: {left:f} is left by rounding, the remainder account holds {held:f}"
     return None
 
 
