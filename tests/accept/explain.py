@@ -169,13 +169,14 @@ def oracle() -> str:
 
 
 def mutation() -> str:
-    """The mutation run's record belongs to this code; a few mutants are run again."""
+    """The mutation run's record belongs to this code; a random few of its mutants are planted again."""
     record = json.loads((ACCEPT / "mutation.json").read_text())
     need(record["hash"] == hashes.mutation_hash(), "docs/accept/mutation.json is of other code: make mutation")
     total, killed = record["mutations"], record["killed"]
     need(total >= MIN_MUTATIONS and killed / total >= MIN_KILLED, f"{killed} of {total} killed")
-    command = (sys.executable, "-m", "tests.mutation.run", "--seed", str(record["seed"]), "--limit", str(REPLANTED))
-    again = run(*command, codes=(0, 1))
+    order = str(time.time_ns() % 1_000_000)
+    command = (sys.executable, "-m", "tests.mutation.run", "--seed", str(record["seed"]))
+    again = run(*command, "--limit", str(REPLANTED), "--shuffle", order, codes=(0, 1))
     found = int((re.search(r"(\d+) of \d+ mistakes found", again) or [0, "0"])[1])
     need(found >= REPLANTED - len(record["survivors"]), f"planted again: {found} of {REPLANTED} found")
     return f"{killed} of {total} killed ({killed / total:.1%}); planted again: {found} of {REPLANTED}"

@@ -1,9 +1,9 @@
 """Plants mistakes in the rules, one at a time, and sees whether golden cases, real data and oracle find them.
 
-    python -m tests.mutation.run [--mutations 100] [--limit N] [--only PATH] [--seed 1] [--jobs 2]
+    python -m tests.mutation.run [--mutations 100] [--limit N] [--shuffle N] [--only PATH] [--seed 1] [--jobs 2]
 
 A seeded sample of all possible mistakes, spread over the files of the core. `--limit` takes only the first N of the
-sample, `--only` only those of one file; `--list` prints all that are possible. A run of the whole sample writes
+sample, after `--shuffle` in another order; `--only` only those of one file; `--list` prints all that are possible. A run of the whole sample writes
 `docs/accept/mutation.json`; the exit code is 0 only if at least 60 were planted and 95 % of them found.
 """
 
@@ -146,6 +146,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Plant mistakes in the rules and see that tests find them.")
     parser.add_argument("--mutations", type=int, default=100, help="size of the sample (100)")
     parser.add_argument("--limit", type=int, help="only the first N of the sample; writes no file")
+    parser.add_argument("--shuffle", type=int, help="seed of another order of the sample, for --limit")
     parser.add_argument("--only", help="only mistakes in this file of the core, all of them; writes no file")
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
@@ -162,7 +163,10 @@ def chosen_by(options: argparse.Namespace) -> list[Mutation]:
         rng = random.Random(options.seed)
         matching = [each for each in every if each.file.endswith(options.only)]
         return rng.sample(matching, len(matching))[: options.limit]
-    return sample(options.seed, options.mutations)[: options.limit]
+    found = sample(options.seed, options.mutations)
+    if options.shuffle is not None:
+        found = random.Random(options.shuffle).sample(found, len(found))
+    return found[: options.limit]
 
 
 def main() -> int:
