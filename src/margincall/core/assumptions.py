@@ -63,6 +63,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "liquidationPrice of a hedged account with two finite ends",
     ),
     Assumption("warning-threshold", "0.8", (), "several MARGIN_CALL events with the account's state"),
+    Assumption(
+        "candle-resolution",
+        "passed-through",
+        (),
+        "the mark price of that second (stream <symbol>@markPrice@1s)",
+    ),
     Assumption("bracket-date", "first-seen", (), "an announcement that dates the table"),
     Assumption("bracket-unchanged", "still-in-force", (), "a bracket table dated after the event"),
     Assumption("bracket-rows", "completed-by-recurrence", (), "the whole table, printed by the venue"),

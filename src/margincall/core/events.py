@@ -250,4 +250,15 @@ class IndexPrice(Event, frozen=True, kw_only=True, tag="index_price"):
     ask: Decimal
 
 
-AnyEvent = Fill | Flow | MarginMove | Setting | Order | Statement | MarkPrice | IndexPrice
+class MarkCandle(Event, frozen=True, kw_only=True, tag="mark_candle"):
+    """The mark price of a symbol over the `interval_ms` that begin at `time_ms`."""
+
+    symbol: str
+    interval_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+AnyEvent = Fill | Flow | MarginMove | Setting | Order | Statement | MarkPrice | IndexPrice | MarkCandle

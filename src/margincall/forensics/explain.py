@@ -146,7 +146,7 @@ def _verdict(incident: Incident, moment: Moment) -> Verdict:
         only = pool.assets[0].wallet if pool.kind != "multi" else None
         return Verdict(pool=pool.name, asset=pool.asset, wallet_balance=only)
     known = moment.brackets_known
-    has_rows = "none" not in moment.tables.values()
+    has_rows = moment.has_rows
     return Verdict(
         pool=pool.name,
         asset=pool.asset,
@@ -185,7 +185,7 @@ def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
             order_limit=limit,
             average_fill=money.average,
         )
-    has_rows = "none" not in moment.tables.values()
+    has_rows = moment.has_rows
     # Without its own mark a position's interval is known; what hangs on the mark is not.
     independent = len(moment.pool.positions) == 1 and moment.pool.kind != "multi"
     interval = moment.prices.liquidation

@@ -14,6 +14,7 @@ from margincall.core.margin import margin
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
 from margincall.core.units import ZERO, Price
+from margincall.forensics.in_candle import CANDLE_RESOLUTION
 from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import Moment, pool_members
@@ -45,6 +46,8 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
         verdicts = dict(moment.verdicts)
         if moment.brackets_known:
             trigger = checks.trigger(moment.pool, verdicts, moment.rules.assumptions, source=source)
+            if moment.extreme is not None:
+                trigger = structs.replace(trigger, assumptions=(*trigger.assumptions, CANDLE_RESOLUTION))
             found.append(_cautious(trigger, history, incident, moment))
         else:
             found.append(_undated(moment, source))
@@ -98,6 +101,8 @@ def _cautious(trigger: Finding, history: Reconstruction, incident: Incident, mom
         return trigger
     if any(finding.verdict == FAILS for finding in history.findings):
         why = "not reached by these files, but they contradict themselves (see what they say about themselves)"
+    elif moment.extreme is not None:
+        why = "not reached within the candle, but the mark of that second may have gone further"
     elif not _enclosed(history, incident, moment):
         why = "not reached at the last known mark, but the mark may have moved since: no mark encloses the trigger"
     else:

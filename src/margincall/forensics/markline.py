@@ -8,14 +8,24 @@ from msgspec import Struct, structs
 
 from margincall.core.account import Account, AssetIndex, Marks
 from margincall.core.contract import Contract, price_at_profit
-from margincall.core.events import AnyEvent, IndexPrice, MarkPrice, PositionPrint, Source, Statement
+from margincall.core.events import AnyEvent, IndexPrice, MarkCandle, MarkPrice, PositionPrint, Source, Statement
 from margincall.core.rounding import exact
 from margincall.core.units import Price
 
-How = Literal["published", "printed with the position", "implied by unrealised PnL"]
+How = Literal[
+    "published",
+    "printed with the position",
+    "implied by unrealised PnL",
+    "opening of a candle",
+    "the liquidation price, reached within a candle",
+    "the extreme of a candle that does not reach the liquidation price",
+]
+OPENING: How = "opening of a candle"
 SNAPSHOTS = ("account", "position_risk")
 FRESH_MS = 5000
 """The venue publishes marks every 1 or 3 seconds; an older one is not the mark of the moment."""
+SEARCHED = 8
+"""So many candles back one that holds a moment is looked for: the longest has five minutes."""
 
 
 class MarkPoint(Struct, frozen=True):
@@ -28,6 +38,17 @@ class MarkPoint(Struct, frozen=True):
     source: Source
 
 
+class CandlePoint(Struct, frozen=True):
+    """A candle of the mark, and from which event (place in the history)."""
+
+    candle: MarkCandle
+    place: int
+
+    def holds(self, time_ms: int) -> bool:
+        """Whether a time lies within the candle."""
+        return self.candle.time_ms <= time_ms < self.candle.time_ms + self.candle.interval_ms
+
+
 class IndexPoint(Struct, frozen=True):
     """One asset index: when, and from which event (place in the history)."""
 
@@ -37,13 +58,15 @@ class IndexPoint(Struct, frozen=True):
 
 
 class MarkLine(Struct, frozen=True):
-    """All marks per symbol and indices per asset, in the order of the history.
+    """All marks and candles per symbol and indices per asset, in the order of the history. The opening of a candle is
+    a mark, too.
 
     `snapshots` are marks that an answer of the API prints: they are of the moment of the question, which no answer
     tells, so they serve for where the account stands now and never for a past moment.
     """
 
     marks: dict[str, list[MarkPoint]]
+    candles: dict[str, list[CandlePoint]]
     indices: dict[str, list[IndexPoint]]
     snapshots: dict[str, tuple[int, Price]]
 
@@ -58,6 +81,13 @@ class MarkLine(Struct, frozen=True):
         points = self.marks.get(symbol, [])
         found = bisect_right(points, place - 1, key=_place)
         return points[found] if found < len(points) else None
+
+    def candle(self, symbol: str, time_ms: int) -> CandlePoint | None:
+        """The shortest candle of `symbol` that holds a time."""
+        points = self.candles.get(symbol, [])
+        last = bisect_right(points, time_ms, key=_opens)
+        holding = [point for point in points[max(last - SEARCHED, 0) : last] if point.holds(time_ms)]
+        return min(holding, key=lambda point: point.candle.interval_ms, default=None)
 
     def at(self, symbols: Iterable[str], place: int) -> Marks:
         """The last known price of each symbol and asset before event `place`; unknown ones are left out."""
@@ -85,10 +115,14 @@ class MarkLine(Struct, frozen=True):
 @exact
 def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict[str, Contract]) -> MarkLine:
     """Collect prices from published marks, printed positions and printed unrealised PnL."""
-    line = MarkLine({}, {}, {})
+    line = MarkLine({}, {}, {}, {})
     for place, (event, _, account) in enumerate(walk):
         if isinstance(event, MarkPrice):
             _add(line, event.symbol, MarkPoint(event.time_ms, place, Price(event.price), "published", event.source))
+        elif isinstance(event, MarkCandle):
+            line.candles.setdefault(event.symbol, []).append(CandlePoint(event, place))
+            opening = MarkPoint(event.time_ms, place, Price(event.open), OPENING, event.source)
+            _add(line, event.symbol, opening)
         elif isinstance(event, IndexPrice):
             point = IndexPoint(event.time_ms, place, AssetIndex(event.index, event.bid, event.ask))
             line.indices.setdefault(event.asset, []).append(point)
@@ -123,6 +157,10 @@ def _printed(
 
 def _add(line: MarkLine, symbol: str, point: MarkPoint) -> None:
     line.marks.setdefault(symbol, []).append(point)
+
+
+def _opens(point: CandlePoint) -> int:
+    return point.candle.time_ms
 
 
 def _place(point: MarkPoint | IndexPoint) -> int:

@@ -17,8 +17,9 @@ from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
 from margincall.core.units import ONE, Price
+from margincall.forensics.in_candle import CANDLE_RESOLUTION, candles_of, mark_within
 from margincall.forensics.incidents import Incident
-from margincall.forensics.markline import FRESH_MS, MarkPoint
+from margincall.forensics.markline import FRESH_MS, OPENING, MarkPoint
 from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import BracketAlternative
@@ -31,7 +32,8 @@ class Moment(Struct, frozen=True):
     """`pool`, `own` and `prices` are none if the position is not open in the files or something needed is missing.
 
     `missing` names symbols without a fresh mark and assets without an index; `lacks` the evidence without which the
-    position or its wallet is not founded in the files ("account", "fills"); `tables` says for each symbol of the pool
+    position or its wallet is not founded in the files ("account", "fills"); `extreme` is how far the candle went from
+    which the mark is taken, where it is; `tables` says for each symbol of the pool
     whether a bracket table was in force ("dated", "only_later", "none"). `verdicts` are the verdicts under each other
     assumption or later table.
     """
@@ -43,6 +45,7 @@ class Moment(Struct, frozen=True):
     pool: PoolTerms | None = None
     own: PositionTerms | None = None
     prices: PositionPrices | None = None
+    extreme: Price | None = None
     missing: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     tables: Mapping[str, str] = {}
@@ -54,6 +57,11 @@ class Moment(Struct, frozen=True):
     def own_mark_known(self) -> bool:
         """Whether the mark of the liquidated symbol is known."""
         return self.mark is not None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is some table for every symbol of the pool."""
+        return "none" not in self.tables.values()
 
     @property
     def is_complete(self) -> bool:
@@ -85,22 +93,59 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     lacks = _unfounded(history, account, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
         return structs.replace(moment, lacks=lacks)
-    if mark is None:
-        entry = entry_price(rules.contract(held.symbol), held.quantity, held.cost) or Price(ONE)
-        marks = marks.with_price(held.symbol, entry)
     placeholders = {symbol: NO_BRACKETS for symbol in members if symbol not in rules.tables}
-    rules = rules.with_tables(placeholders)
+    moment = structs.replace(moment, rules=rules.with_tables(placeholders))
     try:
-        terms = terms_of(account, marks, rules)
+        return _priced(history, incident, moment, held)
     except MissingIndex as error:
-        return structs.replace(moment, missing=(*missing, str(error)))
-    pool = terms.pool_of(*key)
+        return structs.replace(moment, rules=rules, missing=(*missing, str(error)))
+
+
+def _priced(history: Reconstruction, incident: Incident, moment: Moment, held: Position) -> Moment:
+    """The moment with its pool and prices; every price but that of `held` is known. Raises `MissingIndex`."""
+    mark, marks, extreme, assumed = moment.mark, moment.marks, None, moment.assumed
+    if mark is None:
+        entry = entry_price(moment.rules.contract(held.symbol), held.quantity, held.cost) or Price(ONE)
+        marks = marks.with_price(held.symbol, entry)
+        _, priced = _own(moment, marks, held)
+        candles = candles_of(history.marks, held.symbol, incident.time_ms) if moment.has_rows else []
+        if (found := mark_within(candles, priced.liquidation)) is not None:
+            mark, extreme = found.mark, found.extreme
+            marks = marks.with_price(held.symbol, mark.price)
+            assumed = (*assumed, CANDLE_RESOLUTION)
+    pool, priced = _own(moment, marks, held)
+    moment = structs.replace(
+        moment,
+        marks=marks,
+        mark=mark,
+        extreme=extreme,
+        pool=pool,
+        own=next(each for each in pool.positions if each.position.key == held.key),
+        prices=priced,
+        missing=tuple(each for each in moment.missing if each != held.symbol),
+        assumed=assumed,
+    )
+    return _with_alternatives(history, incident, moment)
+
+
+def _own(moment: Moment, marks: Marks, held: Position) -> tuple[PoolTerms, PositionPrices]:
+    """The pool that holds a position, and the position's prices."""
+    terms = terms_of(moment.account, marks, moment.rules)
+    pool = terms.pool_of(*held.key)
     assert pool is not None, "the position is open, so a pool holds it"
-    own = next(each for each in pool.positions if each.position.key == key)
-    found = next(each for each in prices(terms, marks, rules) if (each.symbol, each.side) == key)
-    later: tuple[BracketAlternative, ...] = ()
+    found = next(each for each in prices(terms, marks, moment.rules) if (each.symbol, each.side) == held.key)
+    return pool, found
+
+
+def _with_alternatives(history: Reconstruction, incident: Incident, moment: Moment) -> Moment:
+    """The moment with the verdicts under each other assumption and later table. Where the mark is taken from a candle
+    another rule may find its own trigger in it: it is asked at the candle's extreme."""
+    assert moment.pool is not None
+    account, rules, pool = moment.account, moment.rules, moment.pool
+    marks = moment.marks if moment.extreme is None else moment.marks.with_price(incident.symbol, moment.extreme)
     verdicts = _under_assumptions(account, marks, rules, pool)
-    if mark is not None:
+    later: tuple[BracketAlternative, ...] = ()
+    if moment.own_mark_known:
         tables = _later_tables(history, incident, pool)
         later = tuple(_under_table(account, marks, rules, pool.name, table) for table in tables)
         verdicts |= {f"bracket table of {each.symbol} of {each.as_of}": bool(each.liquidated) for each in later}
@@ -108,17 +153,7 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
             together = rules.with_tables({table.symbol: table for table in tables})
             other = pool_named(terms_of(account, marks, together), pool.name)
             verdicts["all later bracket tables"] = other is not None and other.liquidated
-    return structs.replace(
-        moment,
-        rules=rules,
-        marks=marks,
-        pool=pool,
-        own=own,
-        prices=found,
-        missing=tuple(each for each in missing if each != incident.symbol),
-        verdicts=verdicts,
-        later=later,
-    )
+    return structs.replace(moment, verdicts=verdicts, later=later)
 
 
 @exact
@@ -163,20 +198,29 @@ def _unfounded(history: Reconstruction, account: Account, held: Position, member
 def _fresh_marks(history: Reconstruction, incident: Incident, members: list[str]) -> tuple[Marks, tuple[str, ...]]:
     found = {symbol: _mark_point(history, incident, symbol) for symbol in members}
     prices = {symbol: point.price for symbol, point in found.items() if point is not None}
+    opened = {
+        symbol: Price(candle.candle.open)
+        for symbol in members
+        if symbol != incident.symbol
+        and symbol not in prices
+        and (candle := history.marks.candle(symbol, incident.time_ms)) is not None
+    }
     indices = {}
     for asset in history.marks.indices:
         point = history.marks.index(asset, incident.first)
         if point is not None and incident.time_ms - point.time_ms <= FRESH_MS:
             indices[asset] = point.index
-    return Marks(prices, indices), tuple(symbol for symbol, point in found.items() if point is None)
+    known = {**prices, **opened}
+    return Marks(known, indices), tuple(symbol for symbol in members if symbol not in known)
 
 
 def _mark_point(history: Reconstruction, incident: Incident, symbol: str) -> MarkPoint | None:
+    """The mark of the moment. The opening of a candle is none: the candle says what came after."""
     before = history.marks.latest(symbol, incident.first)
-    if before is not None and incident.time_ms - before.time_ms <= FRESH_MS:
+    if before is not None and before.how != OPENING and incident.time_ms - before.time_ms <= FRESH_MS:
         return before
     after = history.marks.following(symbol, incident.first)
-    if after is not None and after.time_ms - incident.time_ms <= JUST_AFTER_MS:
+    if after is not None and after.how != OPENING and after.time_ms - incident.time_ms <= JUST_AFTER_MS:
         return after
     return None
 

@@ -91,7 +91,7 @@ def _is_known(term: str, explanation: Explanation, moment: Moment, *, cause_know
     if term == "left":
         return bool(explanation.left)
     if term == "prices.liquidation":
-        return moment.prices is not None and "none" not in moment.tables.values()
+        return moment.prices is not None and moment.has_rows
     if term == "prices.bankruptcy" and explanation.prices.bankruptcy is None:
         return moment.prices is not None and (moment.own_mark_known or _is_alone(moment))
     value: object = explanation

@@ -20,7 +20,18 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, structs
 
-from margincall.core.events import AnyEvent, Fill, Flow, IndexPrice, MarginMove, MarkPrice, Order, Setting, Statement
+from margincall.core.events import (
+    AnyEvent,
+    Fill,
+    Flow,
+    IndexPrice,
+    MarginMove,
+    MarkCandle,
+    MarkPrice,
+    Order,
+    Setting,
+    Statement,
+)
 from margincall.history.fills import merged_fills, merged_orders, with_orders
 from margincall.history.flows import moved_with, with_income, without_doubles
 from margincall.history.messages import Message, Placed, contradiction
@@ -30,6 +41,7 @@ from margincall.wire.problems import Problem
 STREAM_PHASE = 3
 PHASES: dict[type[AnyEvent], int] = {Setting: 1, Flow: 2, MarginMove: 2, Order: 4, Fill: 5, Statement: 6}
 """Where events of answers stand among those of equal time; prices (0) stand first whoever printed them."""
+PRICES: tuple[type[AnyEvent], ...] = (MarkPrice, IndexPrice, MarkCandle)
 
 
 class Merged(Struct, frozen=True):
@@ -52,7 +64,7 @@ def merge(messages: Iterable[Message]) -> Merged:
     known_fills = merged_fills(_of(Fill, placed))
     fills, income = with_income(with_orders(known_fills.placed, orders.placed), _of(Flow, placed))
     flows = without_doubles(income.kept)
-    prices = _distinct_prices(_of(MarkPrice, placed), problems) + _distinct_prices(_of(IndexPrice, placed), problems)
+    prices = [each for kind in PRICES for each in _distinct_prices(_of(kind, placed), problems)]
     moves = moved_with(_of(MarginMove, placed), _of(Statement, placed))
     settings, statements = _of(Setting, placed), _of(Statement, placed)
     whole = sorted([*fills, *orders.placed, *flows.kept, *prices, *moves, *settings, *statements], key=_order_key)
@@ -86,7 +98,7 @@ def _of(kind: type[AnyEvent], placed: Iterable[Placed]) -> list[Placed]:
 
 def _order_key(placed: Placed) -> tuple[object, ...]:
     event = placed.event
-    if isinstance(event, MarkPrice | IndexPrice):
+    if isinstance(event, PRICES):
         return event.time_ms, 0, 0, "", placed.place
     if placed.stream:
         return event.time_ms, STREAM_PHASE, 0, "", placed.place
@@ -95,12 +107,12 @@ def _order_key(placed: Placed) -> tuple[object, ...]:
 
 
 def _distinct_prices(placed: Iterable[Placed], problems: list[Problem]) -> list[Placed]:
-    """One price of a symbol, and one index of an asset, at a time; another one is a contradiction."""
+    """One price or candle of a symbol, and one index of an asset, at a time; another one is a contradiction."""
     seen: dict[object, Placed] = {}
     for each in placed:
         event = each.event
-        name = event.symbol if isinstance(event, MarkPrice) else event.asset if isinstance(event, IndexPrice) else ""
-        first = seen.setdefault((name, event.time_ms), each)
+        name = event.asset if isinstance(event, IndexPrice) else getattr(event, "symbol", "")
+        first = seen.setdefault((name, event.time_ms, getattr(event, "interval_ms", 0)), each)
         if first is not each:
             values = [_price(found.event) for found in (first, each)]
             problems.append(
@@ -112,6 +124,8 @@ def _distinct_prices(placed: Iterable[Placed], problems: list[Problem]) -> list[
 def _price(event: AnyEvent) -> object:
     if isinstance(event, IndexPrice):
         return f"{event.index} (bid {event.bid}, ask {event.ask})"
+    if isinstance(event, MarkCandle):
+        return f"{event.open}, {event.high}, {event.low}, {event.close} (open, high, low, close)"
     return event.price if isinstance(event, MarkPrice) else None
 
 

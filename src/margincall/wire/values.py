@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from margincall.core.events import AnyEvent, Source
 from margincall.wire.api import read_answer
+from margincall.wire.candles import candle
 from margincall.wire.problems import excerpt
 from margincall.wire.reading import Reading, reading
 from margincall.wire.row import BadRow, Notes
@@ -22,7 +23,7 @@ def read_value(value: object, source: Source, raw: object = "") -> list[Reading]
     value = unwrapped(value)
     if isinstance(value, list):
         if value and not any(isinstance(item, dict | list) for item in value):
-            return [reading(_candle, value, source, raw, stream=False)]
+            return [reading(candle, value, source, raw, stream=False)]
         return joined([found for item in value for found in read_value(item, source)])
     return joined([_read_object(value, source, raw)])
 
@@ -42,11 +43,6 @@ def _read_object(value: object, source: Source, raw: object) -> Reading:
         return reading(_no_object, value, source, raw, stream=False)
     found: Mapping[str, object] = value
     return read_message(found, source, raw) if is_message(found) else read_answer(found, source, raw)
-
-
-def _candle(value: object, notes: Notes) -> list[AnyEvent]:
-    notes.problem("candles: they do not name their symbol; not read", "ignored")
-    return []
 
 
 def _no_object(value: object, notes: Notes) -> list[AnyEvent]:
