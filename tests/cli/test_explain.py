@@ -39,6 +39,8 @@ def test_the_answer_for_programs_has_the_schema_and_adds_up(story: str) -> None:
         "margin_balance": "135",
         "maintenance_margin": "190.64",
         "margin_ratio": "1.412148148148",
+        "wallet_lowest": None,
+        "wallet_highest": None,
     }
     assert each["left"] == {"USDT": "0"}
     assert each["unknown"] == []

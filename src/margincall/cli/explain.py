@@ -124,6 +124,8 @@ def _print_rest(found: Answer, out: Console) -> None:
     if found.explained.unknown_symbols:
         names = ", ".join(found.explained.unknown_symbols)
         out.print(f"Left out, because no venue we know lists them: {names}", markup=False)
+    for unknown in found.explained.unknown:
+        out.print(f"Whether there were other {unknown.term} these files cannot tell: it takes {unknown.settled_by}.")
     if found.explained.findings:
         show(out, findings_table("What the files say about themselves", found.explained.findings))
     if found.problems:

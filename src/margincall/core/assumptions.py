@@ -64,6 +64,12 @@ CATALOGUE: tuple[Assumption, ...] = (
     ),
     Assumption("warning-threshold", "0.8", (), "several MARGIN_CALL events with the account's state"),
     Assumption(
+        "wallet-back-cast",
+        "files-hold-every-change",
+        (),
+        "a wallet printed before the event (a recorded user-data stream)",
+    ),
+    Assumption(
         "candle-resolution",
         "passed-through",
         (),

@@ -9,6 +9,7 @@ from msgspec import Struct
 from margincall.core.rules import MissingContract
 from margincall.errors import UsageError
 from margincall.forensics.document import differs
+from margincall.forensics.evidence import evidence_of
 from margincall.forensics.explain import Explained, explain, symbols_in
 from margincall.history.read import History, read
 from margincall.venues.book import BracketBook, book_of, combine
@@ -69,7 +70,8 @@ def _answered(history: History, book: BracketBook, example: tuple[str, ...] = ()
     _one_account(history)
     known = combine([book, book_of(history.tables)]) if history.tables else book
     refused = tuple(dict.fromkeys(mark.reason for mark in history.unmodelled))
-    explained = explain(history.events, known, refused=refused)
+    evidence = evidence_of(history.sources, history.events)
+    explained = explain(history.events, known, refused=refused, evidence=evidence)
     return Answer(
         explained=explained,
         problems=history.problems,

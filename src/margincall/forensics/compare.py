@@ -68,11 +68,13 @@ class FillCheck(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """All comparisons in the order of the events, and each fill's derivation by its place."""
+    """All comparisons in the order of the events, and each fill's derivation by its place. `feeless` are the places of
+    fills that print no fee."""
 
     comparisons: tuple[Comparison, ...]
     checks: dict[int, FillCheck]
     by_place: dict[int, list[Comparison]]
+    feeless: tuple[int, ...] = ()
 
     @property
     def fills(self) -> tuple[FillCheck, ...]:
@@ -106,7 +108,8 @@ def compare(opening: Opening, timeline: Timeline, rules_at: RulesAt) -> Compared
     by_place: dict[int, list[Comparison]] = {}
     for comparison in found:
         by_place.setdefault(comparison.place, []).append(comparison)
-    return Compared(tuple(found), checks, by_place)
+    feeless = tuple(place for place, check in checks.items() if check.fill.fee is None)
+    return Compared(tuple(found), checks, by_place, feeless)
 
 
 def _statement(

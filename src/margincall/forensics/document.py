@@ -17,7 +17,7 @@ from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact, plain
 from margincall.core.rules import MissingBrackets
 from margincall.forensics.explain import Explained
-from margincall.forensics.sheet import Explanation
+from margincall.forensics.sheet import Explanation, Unknown
 
 SCHEMA = "margincall.explain/1"
 
@@ -82,6 +82,7 @@ class Document(Struct, frozen=True):
     unknown_symbols: tuple[str, ...]
     problems: tuple[Trouble, ...]
     assumptions: tuple[Assumption, ...]
+    unknown: tuple[Unknown, ...] = ()
 
 
 def document(
@@ -100,6 +101,7 @@ def document(
             unknown_symbols=explained.unknown_symbols,
             problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems),
             assumptions=tuple(BY_ID[name] for name in ids if name in BY_ID),
+            unknown=explained.unknown,
         )
     )
     return found

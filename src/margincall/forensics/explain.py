@@ -18,6 +18,7 @@ from margincall.core.prices import Interval, collateral_interval, implied_share
 from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.units import Price
 from margincall.forensics.cause import Cause, find_cause
+from margincall.forensics.evidence import Evidence
 from margincall.forensics.incident_checks import closest_split, incident_findings
 from margincall.forensics.incidents import Incident, find_incidents
 from margincall.forensics.moment import Moment, moment_of
@@ -33,7 +34,7 @@ from margincall.forensics.sheet import (
     Verdict,
 )
 from margincall.forensics.support import explain_support
-from margincall.forensics.unknown import unknown_terms
+from margincall.forensics.unknown import unknown_incidents, unknown_terms
 from margincall.venues.book import BracketBook
 
 
@@ -47,25 +48,34 @@ class Case(Struct, frozen=True):
 
 
 class Explained(Struct, frozen=True):
-    """One account's history explained. `findings` are those about the history as a whole."""
+    """One account's history explained. `findings` are those about the history as a whole, `unknown` what the files
+    leave open about it: whether there were other liquidations than those found."""
 
     history: Reconstruction | None
     cases: tuple[Case, ...]
     findings: tuple[Finding, ...]
     unknown_symbols: tuple[str, ...]
+    unknown: tuple[Unknown, ...] = ()
 
 
-def explain(events: Sequence[AnyEvent], book: BracketBook, *, refused: Sequence[str] = ()) -> Explained:
-    """Explain every liquidation in merged events. `refused` are the reasons why the account's kind is not modelled:
-    with any, amounts are reported as applied, and no verdict is derived."""
+def explain(
+    events: Sequence[AnyEvent],
+    book: BracketBook,
+    *,
+    refused: Sequence[str] = (),
+    evidence: Evidence | None = None,
+) -> Explained:
+    """Explain every liquidation in merged events. `evidence` tells what their files can show. `refused` are the reasons
+    why the account's kind is not modelled: with any, amounts are reported as applied, and no verdict is derived."""
     rulebook = Rulebook(symbols_of(events), book)
     known = [kept for event in events if (kept := _without_unknown(event, rulebook.unknown)) is not None]
     if not known:
         return Explained(None, (), (), tuple(rulebook.unknown))
-    history = reconstruct(known, rulebook)
+    history = reconstruct(known, rulebook, evidence=evidence)
     incidents = find_incidents(history.events, history.compared.comparisons)
     cases = tuple(explain_incident(history, incident, refused) for incident in incidents)
-    return Explained(history, cases, history.findings, tuple(rulebook.unknown))
+    unknown = tuple(unknown_incidents(history.evidence))
+    return Explained(history, cases, history.findings, tuple(rulebook.unknown), unknown)
 
 
 @exact
@@ -156,12 +166,14 @@ def _verdict(incident: Incident, moment: Moment) -> Verdict:
         margin_balance=pool.balance,
         maintenance_margin=pool.maintenance if has_rows else None,
         margin_ratio=pool.ratio if has_rows else None,
+        wallet_lowest=moment.wallets[0] if moment.wallets is not None else None,
+        wallet_highest=moment.wallets[1] if moment.wallets is not None else None,
     )
 
 
 def _wallet_alone(incident: Incident, moment: Moment) -> Verdict:
     """Prices of the pool are missing, but its wallet may be known."""
-    if not moment.tables or "account" in moment.lacks or moment.account.multi_assets:
+    if not moment.tables or {"account", "income"} & set(moment.lacks) or moment.account.multi_assets:
         return Verdict(pool="", asset="")
     held = moment.account.position((incident.symbol, incident.side))
     asset = moment.rules.contract(held.symbol).margin_asset

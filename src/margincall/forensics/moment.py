@@ -16,7 +16,8 @@ from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms
 from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
-from margincall.core.units import ONE, Price
+from margincall.core.units import ONE, Collateral, Price
+from margincall.forensics.doubt import BACK_CAST, doubt_of, is_back_cast, reaches_snapshot
 from margincall.forensics.in_candle import CANDLE_RESOLUTION, candles_of, mark_within
 from margincall.forensics.incidents import Incident
 from margincall.forensics.markline import FRESH_MS, OPENING, MarkPoint
@@ -24,6 +25,7 @@ from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import BracketAlternative
 
+LOWEST, HIGHEST = "the lowest wallet in doubt", "the highest wallet in doubt"
 JUST_AFTER_MS = 1000
 """A mark printed with the liquidation itself, this close after its order, counts as the mark of the moment."""
 
@@ -32,10 +34,10 @@ class Moment(Struct, frozen=True):
     """`pool`, `own` and `prices` are none if the position is not open in the files or something needed is missing.
 
     `missing` names symbols without a fresh mark and assets without an index; `lacks` the evidence without which the
-    position or its wallet is not founded in the files ("account", "fills"); `extreme` is how far the candle went from
-    which the mark is taken, where it is; `tables` says for each symbol of the pool
-    whether a bracket table was in force ("dated", "only_later", "none"). `verdicts` are the verdicts under each other
-    assumption or later table.
+    position or its wallet is not founded in the files ("account", "income", "fills"); `extreme` is how far the candle
+    went from which the mark is taken, where it is, `wallets` the lowest and highest wallet where it is in doubt;
+    `tables` says for each symbol of the pool whether a bracket table was in force ("dated", "only_later", "none").
+    `verdicts` are the verdicts under each other assumption or later table, and at both ends of a wallet in doubt.
     """
 
     account: Account
@@ -46,6 +48,7 @@ class Moment(Struct, frozen=True):
     own: PositionTerms | None = None
     prices: PositionPrices | None = None
     extreme: Price | None = None
+    wallets: tuple[Collateral, Collateral] | None = None
     missing: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     tables: Mapping[str, str] = {}
@@ -90,7 +93,7 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     certainty = {symbol: each.certainty for symbol, each in used.items()}
     assumed = tuple(sorted({name for each in used.values() for name in each.assumed}))
     moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty, assumed=assumed)
-    lacks = _unfounded(history, account, held, members)
+    lacks = _unfounded(history, incident, account, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
         return structs.replace(moment, lacks=lacks)
     placeholders = {symbol: NO_BRACKETS for symbol in members if symbol not in rules.tables}
@@ -123,7 +126,7 @@ def _priced(history: Reconstruction, incident: Incident, moment: Moment, held: P
         own=next(each for each in pool.positions if each.position.key == held.key),
         prices=priced,
         missing=tuple(each for each in moment.missing if each != held.symbol),
-        assumed=assumed,
+        assumed=(*assumed, *_back_cast(history, incident, pool)),
     )
     return _with_alternatives(history, incident, moment)
 
@@ -145,6 +148,13 @@ def _with_alternatives(history: Reconstruction, incident: Incident, moment: Mome
     marks = moment.marks if moment.extreme is None else moment.marks.with_price(incident.symbol, moment.extreme)
     verdicts = _under_assumptions(account, marks, rules, pool)
     later: tuple[BracketAlternative, ...] = ()
+    wallets: tuple[Collateral, Collateral] | None = None
+    if (doubt := doubt_of(history, incident, account, rules)) is not None:
+        poorest, richest = (pool_named(terms_of(each, marks, rules), pool.name) for each in doubt)
+        assert poorest is not None, "a flow closes no position"
+        assert richest is not None, "a flow closes no position"
+        wallets = (poorest.wallet, richest.wallet) if poorest.wallet != richest.wallet else None
+        verdicts |= {LOWEST: poorest.liquidated, HIGHEST: richest.liquidated}
     if moment.own_mark_known:
         tables = _later_tables(history, incident, pool)
         later = tuple(_under_table(account, marks, rules, pool.name, table) for table in tables)
@@ -153,7 +163,11 @@ def _with_alternatives(history: Reconstruction, incident: Incident, moment: Mome
             together = rules.with_tables({table.symbol: table for table in tables})
             other = pool_named(terms_of(account, marks, together), pool.name)
             verdicts["all later bracket tables"] = other is not None and other.liquidated
-    return structs.replace(moment, verdicts=verdicts, later=later)
+    return structs.replace(moment, verdicts=verdicts, later=later, wallets=wallets)
+
+
+def _back_cast(history: Reconstruction, incident: Incident, pool: PoolTerms) -> tuple[str, ...]:
+    return (BACK_CAST,) if any(is_back_cast(history, incident, terms.asset) for terms in pool.assets) else ()
 
 
 @exact
@@ -178,8 +192,11 @@ def pool_members(account: Account, held: Position, rules: VenueRules) -> list[st
     )
 
 
-def _unfounded(history: Reconstruction, account: Account, held: Position, members: list[str]) -> tuple[str, ...]:
-    """The evidence that a pool lacks: an entry that was never printed, a wallet whose opening is not known."""
+def _unfounded(
+    history: Reconstruction, incident: Incident, account: Account, held: Position, members: list[str]
+) -> tuple[str, ...]:
+    """The evidence that a pool lacks: an entry that was never printed, a wallet whose opening is not known, or that
+    nothing leads back to from the snapshot that prints it."""
     opening = history.opening
     lacks = []
     if held.margin == "isolated":
@@ -190,6 +207,8 @@ def _unfounded(history: Reconstruction, account: Account, held: Position, member
         counting = {history.book.contracts[symbol].margin_asset for symbol in members}
         counting |= set(account.wallets) if account.multi_assets else set()
         lacks += ["account"] if counting & set(opening.unknown_wallets) else []
+        cast = [asset for asset in counting if is_back_cast(history, incident, asset)]
+        lacks += [] if all(reaches_snapshot(history, asset) for asset in cast) else ["income"]
     if any(key[0] in members for key in opening.unknown_entries):
         lacks.append("fills")
     return tuple(lacks)

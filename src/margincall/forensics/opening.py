@@ -39,7 +39,8 @@ class Opening(Struct, frozen=True):
     `leverage_from` names symbols whose leverage no event states: it follows from the first isolated print at that
     place. `blurred` maps positions whose opening cost comes from a
     printed entry to one unit of that entry; `unknown_entries` are open at the start without any printed entry.
-    `unknown_wallets` are assets that move but are never printed: their opening is taken as 0.
+    `unknown_wallets` are assets that move but are never printed: their opening is taken as 0. `snapshots` maps assets
+    whose first print is an answer of the API (a snapshot, made whenever somebody asked) to its place.
     """
 
     account: Account
@@ -49,6 +50,7 @@ class Opening(Struct, frozen=True):
     blurred: Mapping[PositionKey, Decimal]
     unknown_entries: frozenset[PositionKey]
     unknown_wallets: tuple[str, ...]
+    snapshots: Mapping[str, int]
 
 
 @exact
@@ -88,7 +90,16 @@ def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
         blurred=blurred,
         unknown_entries=frozenset(unknown),
         unknown_wallets=tuple(sorted(asset for asset in moved if ("wallet", asset) not in first)),
+        snapshots={
+            name: printed.place
+            for (field, name), printed in given.items()
+            if field == "wallet" and _is_snapshot(events[printed.place])
+        },
     )
+
+
+def _is_snapshot(event: AnyEvent) -> bool:
+    return isinstance(event, Statement) and event.origin in ("account", "position_risk")
 
 
 def first_prints(events: Sequence[AnyEvent]) -> dict[Known, FirstPrint]:

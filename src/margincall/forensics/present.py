@@ -113,6 +113,8 @@ def _verdict(each: Explanation) -> Section:
         ("maintenance margin", amount(verdict.maintenance_margin)),
         ("margin ratio", percent(verdict.margin_ratio)),
     ]
+    if verdict.wallet_lowest is not None:
+        rows.insert(1, ("between", f"{amount(verdict.wallet_lowest)} and {amount(verdict.wallet_highest)}"))
     if each.bracket.rate is not None:
         later = "; no later one is known" if "bracket-unchanged" in each.assumptions else ""
         rate = f"{percent(each.bracket.rate)}, cum {amount(each.bracket.cum)}, table of {each.bracket.as_of}{later}"

@@ -16,6 +16,7 @@ from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.rules import FeeRates
 from margincall.forensics.compare import Compared, compare
 from margincall.forensics.diagnose import diagnose
+from margincall.forensics.evidence import Evidence, evidence_of
 from margincall.forensics.inferred import TAKEN_OVER, infer
 from margincall.forensics.markline import MarkLine, mark_line
 from margincall.forensics.opening import Opening, about, solve_opening
@@ -40,6 +41,7 @@ class Reconstruction(Struct, frozen=True):
     inferred: frozenset[int]
     orders: OrderLine
     book: Rulebook
+    evidence: Evidence
 
     @property
     def rules_at(self) -> RulesAt:
@@ -48,9 +50,12 @@ class Reconstruction(Struct, frozen=True):
 
 
 @exact
-def reconstruct(events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates | None = None) -> Reconstruction:
-    """Fold a merged history. `rates` overrides the fee rates; by default they are the account's own, if its fills show
-    them, else the schedule's. Events of symbols that no venue lists must have been left out."""
+def reconstruct(
+    events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates | None = None, evidence: Evidence | None = None
+) -> Reconstruction:
+    """Fold a merged history. `evidence` tells what its files can show. `rates` overrides the fee rates; by default they
+    are the account's own, if its fills show them, else the schedule's. Events of symbols that no venue lists must have
+    been left out."""
     chosen = rates if rates is not None else own_rates(events)
     book = book if chosen is None else book.with_fees(chosen)
     rules_at = book.at
@@ -83,6 +88,7 @@ def reconstruct(events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates |
         inferred=inferred.places,
         orders=OrderLine(ordered),
         book=book,
+        evidence=evidence if evidence is not None else evidence_of((), events),
     )
 
 

@@ -13,7 +13,7 @@ from margincall.forensics.cause import Cause, CauseTerm
 
 class Verdict(Struct, frozen=True):
     """The margin pool at the trigger, in the form the venue's support uses. `liquidated` is none where nobody can
-    tell."""
+    tell. Where the wallet is in doubt (`forensics/doubt.py`), `wallet_lowest` and `wallet_highest` enclose it."""
 
     pool: str
     asset: str
@@ -23,6 +23,8 @@ class Verdict(Struct, frozen=True):
     margin_balance: Decimal | None = None
     maintenance_margin: Decimal | None = None
     margin_ratio: Decimal | None = None
+    wallet_lowest: Decimal | None = None
+    wallet_highest: Decimal | None = None
 
 
 class Liquidation(Struct, frozen=True):

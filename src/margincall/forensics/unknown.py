@@ -5,6 +5,7 @@ A term rests on kinds of evidence; what is named is the evidence that is missing
 
 from collections.abc import Iterator, Mapping
 
+from margincall.forensics.evidence import Evidence
 from margincall.forensics.moment import Moment
 from margincall.forensics.sheet import Explanation, Unknown
 
@@ -14,21 +15,22 @@ EVIDENCE: Mapping[str, str] = {
     "marks": "the mark price of that second (stream <symbol>@markPrice@1s) or its one-minute mark candles",
     "earlier": "mark prices between the last event before and the trigger",
     "order": "the liquidation order (GET /fapi/v1/forceOrders, kept for 90 days)",
+    "orders": "the order history (export, or GET /fapi/v1/allOrders), whose client order ids tell forced closes",
     "brackets": "a bracket table dated at or before the event (margincall brackets import FILE)",
     "income": "the income history (GET /fapi/v1/income, kept for three months)",
 }
 
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
-    "verdict.liquidated": ("account", "fills", "marks", "brackets"),
-    "verdict.wallet_balance": ("account",),
+    "verdict.liquidated": ("account", "income", "fills", "marks", "brackets"),
+    "verdict.wallet_balance": ("income", "account"),
     "verdict.unrealized_pnl": ("fills", "marks"),
-    "verdict.margin_balance": ("account", "fills", "marks"),
+    "verdict.margin_balance": ("account", "income", "fills", "marks"),
     "verdict.maintenance_margin": ("fills", "marks", "brackets"),
-    "verdict.margin_ratio": ("account", "fills", "marks", "brackets"),
+    "verdict.margin_ratio": ("account", "income", "fills", "marks", "brackets"),
     "prices.entry": ("fills",),
     "prices.mark_at_trigger": ("marks",),
-    "prices.liquidation": ("account", "fills", "brackets"),
-    "prices.bankruptcy": ("account", "fills", "marks"),
+    "prices.liquidation": ("account", "income", "fills", "brackets"),
+    "prices.bankruptcy": ("account", "income", "fills", "marks"),
     "prices.order_limit": ("order",),
     "prices.average_fill": ("order",),
     "prices.break_even": ("fills",),
@@ -43,10 +45,16 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "quantity": ("order",),
     "realized_pnl": ("fills", "income"),
     "left": ("account", "income"),
-    "cause": ("account", "fills", "marks", "brackets", "earlier"),
+    "cause": ("account", "income", "fills", "marks", "brackets", "earlier"),
 }
 TERMS = tuple(RESTS_ON)
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")
+
+
+def unknown_incidents(evidence: Evidence) -> Iterator[Unknown]:
+    """Without orders a forced close looks like any other: there may have been liquidations that nobody can see."""
+    if not evidence.lists_orders:
+        yield Unknown("liquidations", EVIDENCE["orders"])
 
 
 def settled_by(kinds: tuple[str, ...]) -> str:

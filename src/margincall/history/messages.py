@@ -32,11 +32,13 @@ class Message(Struct, frozen=True):
 
 
 class SourceFile(Struct, frozen=True):
-    """A file that was read: its size in bytes, and how many events of each kind it gave."""
+    """A file that was read: its size in bytes, how many events of each kind it gave, and how finely it stamps them
+    (1, or 1000 for whole seconds)."""
 
     file: str
     size: int
     counts: Mapping[str, int]
+    resolution_ms: int = 1
 
 
 class FileReading(Struct, frozen=True):
