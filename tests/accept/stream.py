@@ -53,10 +53,13 @@ def folded(path: Path) -> Reconstruction:
 
 def rows(shared: Path) -> list[Row]:
     """Both tables over all sessions."""
-    found = [
-        each for number in SESSIONS for each in folded(session(shared, number)).compared.comparisons if each.counted
+    compared = [folded(session(shared, number)).compared for number in SESSIONS]
+    found = [each for history in compared for each in history.comparisons if each.counted]
+    equal = {field: sum(history.equal.get(field, 0) for history in compared) for field in DERIVED}
+    return [
+        _row(field, [each for each in found if each.field == field], equal.get(field, 0))
+        for field in (*APPLIED, *DERIVED)
     ]
-    return [_row(field, [each for each in found if each.field == field]) for field in (*APPLIED, *DERIVED)]
 
 
 def failures(history: Reconstruction) -> list[str]:
@@ -123,13 +126,14 @@ def continuity(shared: Path) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _row(field: str, found: list[Comparison]) -> Row:
+def _row(field: str, found: list[Comparison], equal: int) -> Row:
+    """`equal` more agree digit for digit and are only counted."""
     return Row(
         table="applied" if field in APPLIED else "derived",
         field=field,
-        counted=len(found),
-        agree=sum(each.agrees for each in found),
-        equal=sum(not each.difference for each in found),
+        counted=len(found) + equal,
+        agree=sum(each.agrees for each in found) + equal,
+        equal=sum(not each.difference for each in found) + equal,
     )
 
 

@@ -306,7 +306,9 @@ def books(history: Reconstruction) -> dict[str, str]:
     lines: dict[str, str] = {}
     for table in ("applied", "derived"):
         part = [each for each in history.compared.comparisons if each.counted and each.table == table]
-        lines[f"{table} values that agree"] = f"{sum(each.agrees for each in part)} of {len(part)}"
+        equal = sum(history.compared.equal.values()) if table == "derived" else 0
+        agree, counted = sum(each.agrees for each in part) + equal, len(part) + equal
+        lines[f"{table} values that agree"] = f"{agree} of {counted}"
     account = history.timeline.last
     lines |= {f"wallet {asset}": text(amount) for asset, amount in sorted(account.wallets.items())}
     lines |= {f"remainder {asset}": text(amount) for asset, amount in sorted(account.remainder.items())}

@@ -76,7 +76,9 @@ def fold(account: Account, event: AnyEvent, rules: VenueRules) -> Account:
     """The account after `event`. Statements, orders and prices change nothing. Raises `MissingContract`."""
     match event:
         case Fill():
-            return _fill(account, event, rules)
+            contract = rules.contract(event.symbol)
+            terms = fill_terms(account.position((event.symbol, event.side)), event, contract, rules.fees)
+            return fold_fill(account, event, terms, contract)
         case Flow():
             return _flow(account, event, rules)
         case MarginMove():
@@ -114,24 +116,32 @@ def books_problem(account: Account, rules: VenueRules) -> str | None:
     return None
 
 
-def _fill(account: Account, fill: Fill, rules: VenueRules) -> Account:
-    contract = rules.contract(fill.symbol)
+@exact
+def fold_fill(account: Account, fill: Fill, terms: FillTerms, contract: Contract) -> Account:
+    """The account after `fill`, as `fold` gives it, where the fill's terms are at hand."""
     asset = contract.margin_asset
     position = account.position((fill.symbol, fill.side))
-    terms = fill_terms(position, fill, contract, rules.fees)
     realized = terms.realized if fill.realized is None else fill.realized
     fee = fill.fee if fill.fee is not None else terms.fee or ZERO
-    fee_asset = fill.fee_asset or asset
-    account = structs.replace(
+    fee_asset = fee_asset_of(fill, contract)
+    own_fee = fee if fee_asset == asset else ZERO
+    filled = _filled(account, position, fill, terms, realized=realized, fee=own_fee, contract=contract)
+    wallets, ledger = dict(account.wallets), dict(account.ledger)
+    _enter(wallets, ledger, asset, "realized_pnl", realized)
+    _enter(wallets, ledger, fee_asset, "commission", -fee)
+    return structs.replace(
         account,
+        wallets=wallets,
+        ledger=ledger,
+        positions={**account.positions, filled.key: filled},
         trade_cash=_added(account.trade_cash, asset, terms.worth if contract.is_inverse else -terms.worth),
         remainder=_added(account.remainder, asset, terms.profit - realized),
     )
-    account = _book(_book(account, asset, "realized_pnl", realized), fee_asset, "commission", -fee)
-    own_fee = fee if fee_asset == asset else ZERO
-    return _with_position(
-        account, _filled(account, position, fill, terms, realized=realized, fee=own_fee, contract=contract)
-    )
+
+
+def fee_asset_of(fill: Fill, contract: Contract) -> str:
+    """The asset in which a fill's fee is paid: the margin asset, if nothing else is printed."""
+    return fill.fee_asset or contract.margin_asset
 
 
 def _filled(
@@ -243,12 +253,22 @@ def total_cross(account: Account, rules: VenueRules) -> dict[str, Collateral]:
 
 
 def _book(account: Account, asset: str, category: Category, amount: Decimal) -> Account:
+    wallets, ledger = dict(account.wallets), dict(account.ledger)
+    _enter(wallets, ledger, asset, category, amount)
+    return structs.replace(account, wallets=wallets, ledger=ledger)
+
+
+def _enter(
+    wallets: dict[str, Collateral],
+    ledger: dict[tuple[str, str], Decimal],
+    asset: str,
+    category: Category,
+    amount: Decimal,
+) -> None:
+    """Book an amount in the wallet and under its category: the two always move together."""
     key = (asset, category)
-    return structs.replace(
-        account,
-        wallets={**account.wallets, asset: Collateral(account.wallets.get(asset, ZERO) + amount)},
-        ledger={**account.ledger, key: account.ledger.get(key, ZERO) + amount},
-    )
+    wallets[asset] = Collateral(wallets.get(asset, ZERO) + amount)
+    ledger[key] = ledger.get(key, ZERO) + amount
 
 
 def _with_position(account: Account, position: Position) -> Account:

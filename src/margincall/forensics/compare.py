@@ -6,6 +6,7 @@ size and rate) must agree within 1e-8, or within what the printed digits of thei
 print in the files is its opening: it is listed, and counts for nothing.
 """
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -13,15 +14,14 @@ from msgspec import Struct
 
 from margincall.core.account import Account
 from margincall.core.contract import entry_price
-from margincall.core.events import Fill, Source, Statement
-from margincall.core.fold import FillTerms, fill_terms
+from margincall.core.events import AnyEvent, Fill, Source, Statement
+from margincall.core.fold import FillTerms
 from margincall.core.margin import cross_wallet
-from margincall.core.rounding import AMOUNT_UNIT, exact
+from margincall.core.rounding import AMOUNT_UNIT
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
 from margincall.forensics.opening import Known, Opening, about, key_of, printed_values
 from margincall.forensics.rulebook import RulesAt
-from margincall.forensics.timeline import Timeline
 
 APPLIED = ("wallet", "cross_wallet", "position", "accumulated_pnl", "isolated_wallet")
 DERIVED = ("entry", "realized", "fee")
@@ -68,48 +68,68 @@ class FillCheck(Struct, frozen=True):
 
 
 class Compared(Struct, frozen=True):
-    """All comparisons in the order of the events, and each fill's derivation by its place. `feeless` are the places of
-    fills that print no fee."""
+    """All comparisons in the order of the events, except of fills that agree digit for digit and have no update beside
+    them: those are only counted (`equal`, by field), because a history may hold a million. `checks` are the other
+    fills by place, `feeless` the places of fills that print no fee."""
 
     comparisons: tuple[Comparison, ...]
-    checks: dict[int, FillCheck]
-    by_place: dict[int, list[Comparison]]
+    equal: Mapping[str, int]
+    checks: Mapping[int, FillCheck]
+    by_place: Mapping[int, list[Comparison]]
     feeless: tuple[int, ...] = ()
 
     @property
     def fills(self) -> tuple[FillCheck, ...]:
-        """Each fill's derivation, in order."""
+        """The derivation of each fill that is not only counted, in order."""
         return tuple(self.checks.values())
-
-    def booked(self, place: int) -> Decimal:
-        """The profit that the fill at `place` booked: as printed, else derived."""
-        check = self.checks[place]
-        return check.terms.realized if check.fill.realized is None else check.fill.realized
 
     def at(self, place: int) -> list[Comparison]:
         """The comparisons that the event at `place` allows."""
         return self.by_place.get(place, [])
 
 
-@exact
-def compare(opening: Opening, timeline: Timeline, rules_at: RulesAt) -> Compared:
-    """Compare every printed value with the fold."""
-    found: list[Comparison] = []
-    checks: dict[int, FillCheck] = {}
-    for place, (event, before, after) in enumerate(timeline.walk()):
+class Comparer:
+    """Compares every printed value with the fold while the history is folded."""
+
+    def __init__(self, opening: Opening, events: Sequence[AnyEvent], rules_at: RulesAt) -> None:
+        """Begin with nothing compared."""
+        self.opening = opening
+        self.events = events
+        self.rules_at = rules_at
+        self.found: list[Comparison] = []
+        self.equal: dict[str, int] = {}
+        self.checks: dict[int, FillCheck] = {}
+
+    def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
+        """Compare what one event prints."""
         if isinstance(event, Statement):
-            found += _statement(place, event, after, opening, rules_at(event.time_ms))
-        elif isinstance(event, Fill):
-            rules = rules_at(event.time_ms)
-            position = before.position((event.symbol, event.side))
-            terms = fill_terms(position, event, rules.contract(event.symbol), rules.fees)
-            checks[place] = FillCheck(place, event, terms, before.leverage.get(event.symbol))
-            found += _fill(place, event, terms, opening)
-    by_place: dict[int, list[Comparison]] = {}
-    for comparison in found:
-        by_place.setdefault(comparison.place, []).append(comparison)
-    feeless = tuple(place for place, check in checks.items() if check.fill.fee is None)
-    return Compared(tuple(found), checks, by_place, feeless)
+            self.found += _statement(place, event, after, self.opening, self.rules_at(event.time_ms))
+        elif isinstance(event, Fill) and terms is not None:
+            if self._is_plain(place, event, terms):
+                for field in ("fee", "realized"):
+                    self.equal[field] = self.equal.get(field, 0) + 1
+                return
+            self.checks[place] = FillCheck(place, event, terms, before.leverage.get(event.symbol))
+            self.found += _fill(place, event, terms, self.opening)
+
+    def compared(self) -> Compared:
+        """All that was compared."""
+        by_place: dict[int, list[Comparison]] = {}
+        for comparison in self.found:
+            by_place.setdefault(comparison.place, []).append(comparison)
+        feeless = tuple(place for place, check in self.checks.items() if check.fill.fee is None)
+        return Compared(tuple(self.found), self.equal, self.checks, by_place, feeless)
+
+    def _is_plain(self, place: int, fill: Fill, terms: FillTerms) -> bool:
+        """Whether profit and fee are printed and agree digit for digit, and no statement follows that says more."""
+        if fill.realized is None or fill.realized != terms.realized or fill.close:
+            return False
+        if fill.fee is None or fill.fee != terms.fee:
+            return False
+        following = place + 1
+        if following < len(self.events) and isinstance(self.events[following], Statement):
+            return False
+        return (fill.symbol, fill.side) not in self.opening.unknown_entries
 
 
 def _statement(

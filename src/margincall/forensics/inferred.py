@@ -16,7 +16,7 @@ from msgspec import Struct
 from margincall.core.account import Account, Position, PositionKey
 from margincall.core.contract import price_at_profit
 from margincall.core.events import AnyEvent, Fill, MarginMove, Setting, Statement
-from margincall.core.fold import fold
+from margincall.core.fold import FillTerms, fold
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
@@ -35,6 +35,25 @@ class Inferred(Struct, frozen=True):
 
     events: tuple[AnyEvent, ...]
     places: frozenset[int]
+
+
+class Prober:
+    """Sees, while a history is folded, whether a statement implies an event that no file tells: only then is there
+    anything to infer."""
+
+    def __init__(self, events: Sequence[AnyEvent]) -> None:
+        """Begin with nothing seen."""
+        self.is_needed = False
+        self.stated = [event for event in events if isinstance(event, MarginMove)]
+        self.shown: dict[PositionKey, Decimal] = {}
+
+    def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
+        """Look at one event."""
+        if self.is_needed or not isinstance(event, Statement):
+            return
+        settings = event.origin == "update" and _margin_types(event, before)
+        self.is_needed = bool(settings or _moves(event, before, self.stated) or _vanished(event, before, self.shown))
+        self.shown |= _quantities(event)
 
 
 @exact
@@ -63,10 +82,14 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
                 places.append(len(out))
                 out.append(extra)
                 account = fold(account, extra, rules)
-            shown |= {(each.symbol, each.side): each.quantity for each in event.positions if each.quantity is not None}
+            shown |= _quantities(event)
         out.append(event)
         earlier, account = account, fold(account, event, rules)
     return Inferred(tuple(out), frozenset(places))
+
+
+def _quantities(statement: Statement) -> dict[PositionKey, Decimal]:
+    return {(each.symbol, each.side): each.quantity for each in statement.positions if each.quantity is not None}
 
 
 def _margin_types(statement: Statement, account: Account) -> list[AnyEvent]:

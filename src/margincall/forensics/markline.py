@@ -1,7 +1,7 @@
 """What the files say about prices: every mark and index they hold, with its time and how it is known."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct, structs
@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from margincall.core.account import Account, AssetIndex, Marks
 from margincall.core.contract import Contract, price_at_profit
 from margincall.core.events import AnyEvent, IndexPrice, MarkCandle, MarkPrice, PositionPrint, Source, Statement
-from margincall.core.rounding import exact
+from margincall.core.fold import FillTerms
 from margincall.core.units import Price
 
 How = Literal[
@@ -112,17 +112,22 @@ class MarkLine(Struct, frozen=True):
         return points[found - 1] if found else None
 
 
-@exact
-def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict[str, Contract]) -> MarkLine:
-    """Collect prices from published marks, printed positions and printed unrealised PnL."""
-    line = MarkLine({}, {}, {}, {})
-    for place, (event, _, account) in enumerate(walk):
+class Marker:
+    """Collects prices from published marks, printed positions and printed unrealised PnL while a history is folded."""
+
+    def __init__(self, contracts: Mapping[str, Contract]) -> None:
+        """Begin with no price."""
+        self.line = MarkLine({}, {}, {}, {})
+        self.contracts = contracts
+
+    def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
+        """Take the prices of one event in."""
+        line = self.line
         if isinstance(event, MarkPrice):
             _add(line, event.symbol, MarkPoint(event.time_ms, place, Price(event.price), "published", event.source))
         elif isinstance(event, MarkCandle):
             line.candles.setdefault(event.symbol, []).append(CandlePoint(event, place))
-            opening = MarkPoint(event.time_ms, place, Price(event.open), OPENING, event.source)
-            _add(line, event.symbol, opening)
+            _add(line, event.symbol, MarkPoint(event.time_ms, place, Price(event.open), OPENING, event.source))
         elif isinstance(event, IndexPrice):
             point = IndexPoint(event.time_ms, place, AssetIndex(event.index, event.bid, event.ask))
             line.indices.setdefault(event.asset, []).append(point)
@@ -132,14 +137,13 @@ def mark_line(walk: Iterable[tuple[AnyEvent, Account, Account]], contracts: dict
                     if printed.mark:
                         line.snapshots[printed.symbol] = (place, Price(printed.mark))
                     continue
-                shown = _printed(event, printed, account, contracts)
+                shown = _printed(event, printed, after, self.contracts)
                 if shown is not None:
                     _add(line, printed.symbol, structs.replace(shown, place=place))
-    return line
 
 
 def _printed(
-    statement: Statement, printed: PositionPrint, account: Account, contracts: dict[str, Contract]
+    statement: Statement, printed: PositionPrint, account: Account, contracts: Mapping[str, Contract]
 ) -> MarkPoint | None:
     """The mark that a printed position shows or implies; its place is filled in by the caller."""
     if printed.mark:

@@ -42,7 +42,7 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
     rules = history.rules_at(incident.time_ms)
     fills = [event for place in incident.fills if isinstance(event := history.events[place], Fill)]
     flows = [event for place in incident.clearances if isinstance(event := history.events[place], Flow)]
-    booked = {place: history.compared.booked(place) for place in incident.fills}
+    booked = {place: _booked_profit(history, place) for place in incident.fills}
     realized = sum(booked.values(), ZERO) if fills else None
     asset = rules.contract(incident.symbol).margin_asset if incident.symbol else ""
     taken = [amount for flow in flows for each, amount in flow.applied.items() if each == asset and amount < ZERO]
@@ -62,6 +62,13 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
         before_fee=_before_fee(history, incident, moment, steps) if left and taken else None,
         commission=sum((fill.fee or ZERO for fill in fills if fill.fee_asset in (None, asset)), ZERO),
     )
+
+
+def _booked_profit(history: Reconstruction, place: int) -> Decimal:
+    """The profit that the fill at `place` booked: as printed, else derived."""
+    fill = history.events[place]
+    assert isinstance(fill, Fill)
+    return history.compared.checks[place].terms.realized if fill.realized is None else fill.realized
 
 
 def _before_fee(history: Reconstruction, incident: Incident, moment: Moment, steps: Sequence[Step]) -> Decimal | None:

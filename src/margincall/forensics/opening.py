@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from margincall.core.account import SIDES, Account, MarginType, Position, PositionKey
 from margincall.core.contract import value
 from margincall.core.events import AnyEvent, Fill, Flow, PositionPrint, Setting, Statement
-from margincall.core.fold import fill_terms, fold, open_account
+from margincall.core.fold import fee_asset_of, fill_terms, fold, open_account
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.rules import VenueRules
@@ -237,6 +237,10 @@ def _with_first_prints(
     due: dict[int, list[Known]] = {}
     for known, printed in given.items():
         due.setdefault(printed.place, []).append(known)
+    if all(field == "wallet" for field, _ in given):
+        added = _added_up(events[: max(due, default=-1) + 1], given, due, rules_at)
+        if added is not None:
+            return _opened(relative, added, relative.positions, rules_at)
     wallets: dict[str, Decimal] = {}
     positions = dict(relative.positions)
     account = relative
@@ -257,8 +261,43 @@ def _with_first_prints(
                 else:
                     opened = structs.replace(opened, isolated_wallet=Collateral(missing - now.isolated_wallet))
                 positions[key] = opened
+    return _opened(relative, wallets, positions, rules_at)
+
+
+def _opened(
+    relative: Account,
+    wallets: Mapping[str, Decimal],
+    positions: Mapping[PositionKey, Position],
+    rules_at: RulesAt,
+) -> Account:
     opening = open_account(wallets, tuple(positions.values()), contracts=rules_at(0).contracts)
     return structs.replace(opening, leverage=relative.leverage, margin_types={**relative.margin_types})
+
+
+def _added_up(
+    events: Sequence[AnyEvent],
+    given: Mapping[Known, FirstPrint],
+    due: Mapping[int, Sequence[Known]],
+    rules_at: RulesAt,
+) -> dict[str, Decimal] | None:
+    """The opening wallets by addition alone; none if a fill's profit or fee has to be derived. A snapshot may lie a
+    million events behind the opening, and wallets depend on nothing else."""
+    wallets: dict[str, Decimal] = {}
+    sums: dict[str, Decimal] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, Fill):
+            if event.realized is None or event.fee is None:
+                return None
+            contract = rules_at(event.time_ms).contract(event.symbol)
+            asset, paid_in = contract.margin_asset, fee_asset_of(event, contract)
+            sums[asset] = sums.get(asset, ZERO) + event.realized
+            sums[paid_in] = sums.get(paid_in, ZERO) - event.fee
+        elif isinstance(event, Flow):
+            for asset, amount in event.applied.items():
+                sums[asset] = sums.get(asset, ZERO) + amount
+        for known in due.get(place, ()):
+            wallets[known[1]] = given[known].amount - sums.get(known[1], ZERO)
+    return wallets
 
 
 def _fills_by_key(events: Iterable[AnyEvent]) -> dict[PositionKey, list[tuple[int, Fill]]]:

@@ -6,6 +6,7 @@ order -> solve the opening -> infer what is told only by its result -> fold -> c
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -14,11 +15,11 @@ from margincall.core.events import AnyEvent, Fill, Source, Statement
 from margincall.core.fold import books_problem
 from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.rules import FeeRates
-from margincall.forensics.compare import Compared, compare
+from margincall.forensics.compare import Compared, Comparer
 from margincall.forensics.diagnose import diagnose
 from margincall.forensics.evidence import Evidence, evidence_of
-from margincall.forensics.inferred import TAKEN_OVER, infer
-from margincall.forensics.markline import MarkLine, mark_line
+from margincall.forensics.inferred import TAKEN_OVER, Prober, infer
+from margincall.forensics.markline import Marker, MarkLine
 from margincall.forensics.opening import Opening, about, solve_opening
 from margincall.forensics.ordering import belongs, is_order_update, statements_after_fills
 from margincall.forensics.orders import OrderLine
@@ -60,36 +61,55 @@ def reconstruct(
     book = book if chosen is None else book.with_fees(chosen)
     rules_at = book.at
     ordered, alone = statements_after_fills(events)
-    opening = solve_opening(ordered, rules_at)
-    inferred = infer(opening.account, ordered, rules_at)
-    if inferred.places:
-        # Places have shifted; solving once more gives the same opening with the new places.
-        lonely = {_identity(ordered[place]) for place in alone}
-        ordered = list(inferred.events)
-        alone = {place for place, event in enumerate(ordered) if _identity(event) in lonely}
-        opening = solve_opening(ordered, rules_at)
-    timeline = Timeline(opening.account, ordered, rules_at)
+    folded = _fold(ordered, book)
+    inferred: frozenset[int] = frozenset()
+    if folded.prober.is_needed:
+        found = infer(folded.opening.account, ordered, rules_at)
+        inferred = found.places
+        if inferred:
+            # Places have shifted; solving once more gives the same opening with the new places.
+            lonely = {_identity(ordered[place]) for place in alone}
+            ordered = list(found.events)
+            alone = {place for place, event in enumerate(ordered) if _identity(event) in lonely}
+            folded = _fold(ordered, book)
+    opening, timeline = folded.opening, folded.timeline
     problem = books_problem(timeline.last, rules_at(ordered[-1].time_ms if ordered else 0))
     assert problem is None, problem
-    compared = compare(opening, timeline, rules_at)
+    compared = folded.comparer.compared()
     findings = (
         *_missing_fees(compared),
         *_unpaired(ordered, alone),
-        *_inferred_inputs(ordered, opening, inferred.places),
+        *_inferred_inputs(ordered, opening, inferred),
         *diagnose(ordered, compared, rules_at),
     )
     return Reconstruction(
         events=tuple(ordered),
         opening=opening,
         timeline=timeline,
-        marks=mark_line(timeline.walk(), book.contracts),
+        marks=folded.marker.line,
         compared=compared,
         findings=findings,
-        inferred=inferred.places,
+        inferred=inferred,
         orders=OrderLine(ordered),
         book=book,
         evidence=evidence if evidence is not None else evidence_of((), events),
     )
+
+
+class _Folded(NamedTuple):
+    opening: Opening
+    timeline: Timeline
+    prober: Prober
+    comparer: Comparer
+    marker: Marker
+
+
+def _fold(events: Sequence[AnyEvent], book: Rulebook) -> _Folded:
+    """Solve the opening and fold once, with everybody watching who needs the accounts on the way."""
+    opening = solve_opening(events, book.at)
+    prober, comparer, marker = Prober(events), Comparer(opening, events, book.at), Marker(book.contracts)
+    timeline = Timeline(opening.account, events, book.at, (prober, comparer, marker))
+    return _Folded(opening, timeline, prober, comparer, marker)
 
 
 def own_rates(events: Sequence[AnyEvent]) -> FeeRates | None:

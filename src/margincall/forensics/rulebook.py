@@ -15,6 +15,9 @@ RulesAt = Callable[[int], VenueRules]
 """The rules in force at a time in milliseconds."""
 
 
+DAY_MS = 86_400_000
+
+
 def day_of(time_ms: int) -> str:
     """The UTC day of a time, as ISO text."""
     return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
@@ -54,21 +57,22 @@ class Rulebook:
                 self.unknown.append(symbol)
         self.venue = venue_of(next(iter(self.contracts))) if self.contracts else "binance_usdm"
         self.book = book
-        self._by_day: dict[str, VenueRules] = {}
+        self._by_day: dict[int, VenueRules] = {}
 
     def at(self, time_ms: int) -> VenueRules:
         """The rules in force at a time. Symbols without a table in force use the earliest later one (flagged by
         `used`)."""
-        day = day_of(time_ms)
-        if day not in self._by_day:
+        day = time_ms // DAY_MS
+        found = self._by_day.get(day)
+        if found is None:
             tables: Mapping[str, BracketTable] = {
                 symbol: used.table
                 for symbol in self.contracts
                 if (used := self.used(symbol, time_ms)).table is not None
             }
-            rules = rules_of(self.venue, self.contracts, tables, day=day)
-            self._by_day[day] = rules if self.fees is None else structs.replace(rules, fees=self.fees)
-        return self._by_day[day]
+            rules = rules_of(self.venue, self.contracts, tables, day=day_of(time_ms))
+            found = self._by_day[day] = rules if self.fees is None else structs.replace(rules, fees=self.fees)
+        return found
 
     def with_fees(self, fees: FeeRates) -> "Rulebook":
         """The same rulebook with the account's own fee rates."""

@@ -3,29 +3,52 @@
 Accounts are values; a snapshot is kept every so many events, and the rest is folded again when asked for.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from margincall.core.account import Account
-from margincall.core.events import AnyEvent
-from margincall.core.fold import fold
+from margincall.core.events import AnyEvent, Fill
+from margincall.core.fold import FillTerms, fill_terms, fold, fold_fill
 from margincall.forensics.rulebook import RulesAt
 
 SNAPSHOT_EVERY = 256
 
 
+class Watcher(Protocol):
+    """Sees each event once while a history is folded: its place, the account before and after it, and for a fill what
+    the rules derive for it."""
+
+    def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
+        """Take one event in."""
+
+
 class Timeline:
     """`before(i)` is the account just before event `i`, `after(i)` just after it."""
 
-    def __init__(self, opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> None:
-        """Fold all events once, keeping snapshots. Raises what `fold` raises."""
+    def __init__(
+        self, opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt, watchers: Iterable[Watcher] = ()
+    ) -> None:
+        """Fold all events once, keeping snapshots; `watchers` see each event. Raises what `fold` raises."""
         self.events = events
         self._rules_at = rules_at
         self._snapshots = [opening]
-        self.last = opening
-        for place, (_, _, account) in enumerate(self._fold_from(opening, 0, len(events))):
-            self.last = account
+        seeing = [each.see for each in watchers]
+        before = opening
+        for place, event in enumerate(events):
+            rules = rules_at(event.time_ms)
+            terms = None
+            if isinstance(event, Fill):
+                contract = rules.contract(event.symbol)
+                terms = fill_terms(before.position((event.symbol, event.side)), event, contract, rules.fees)
+                after = fold_fill(before, event, terms, contract)
+            else:
+                after = fold(before, event, rules)
+            for see in seeing:
+                see(place, event, before, after, terms)
             if (place + 1) % SNAPSHOT_EVERY == 0:
-                self._snapshots.append(account)
+                self._snapshots.append(after)
+            before = after
+        self.last = before
 
     def before(self, place: int) -> Account:
         """The account just before event `place` (0 gives the opening)."""
