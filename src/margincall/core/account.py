@@ -19,7 +19,7 @@ SIDES: Mapping[str, PositionSide] = {"BOTH": "BOTH", "LONG": "LONG", "SHORT": "S
 """Position sides by the venue's word."""
 
 
-class Position(Struct, frozen=True):
+class Position(Struct, frozen=True, gc=False):
     """One position. `quantity` and `cost` carry the sign of the direction; `cost` is exact, Σ q·p (inverse Σ q·C/p).
 
     `isolated_wallet` is 0 for cross. `realized` is profit booked so far, before fees. `entry_fees` are the fees of
@@ -65,7 +65,7 @@ class Marks(Struct, frozen=True):
         return Marks({**self.prices, symbol: price}, self.indices)
 
 
-class Account(Struct, frozen=True):
+class Account(Struct, frozen=True, gc=False):
     """`wallets` are total wallet balances (cross and isolated) per asset.
 
     `ledger` maps (asset, category) to the sum booked there since the opening; category "opening" holds what was there.

@@ -85,7 +85,7 @@ CloseKind = Literal["", "liquidation", "adl", "settlement"]
 """How an order came about: by the trader, by liquidation, by auto-deleveraging, by delisting or delivery."""
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, gc=False):
     """Where an event was read: file and line, or file and byte."""
 
     file: str
@@ -100,7 +100,7 @@ class Source(Struct, frozen=True):
 NOWHERE = Source("")
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
+class Event(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, gc=False):
     """What all events carry. Times are milliseconds since 1970, UTC."""
 
     time_ms: int

@@ -18,7 +18,7 @@ from margincall.core.rules import FeeRates, VenueRules
 from margincall.core.units import ZERO, Collateral, Price, Quantity
 
 
-class FillTerms(Struct, frozen=True):
+class FillTerms(Struct, frozen=True, gc=False):
     """What the rules derive for a fill. `closed` and `opened` are unsigned parts of its quantity.
 
     `profit` is exact, `realized` and `fee` as the venue would book them; `fee` is none where maker or taker is not
