@@ -35,7 +35,8 @@ FILL_COLUMNS = (
     "trade_id", "order_id", "client_order_id", "maker", "close", "contract", "base", "quote", "contract_size",
 )  # fmt: skip
 FLOW_COLUMNS = (
-    "time", "account", "asset", "amount", "cause", "reason", "symbol", "position_side", "tran_id", "trade_id", "balance",
+    "time", "account", "asset", "amount", "cause", "reason", "symbol", "position_side", "tran_id", "trade_id",
+    "balance",
 )  # fmt: skip
 MARK_COLUMNS = ("time", "symbol", "price")
 
