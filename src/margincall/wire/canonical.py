@@ -38,13 +38,13 @@ FLOW_COLUMNS = (
     "time", "account", "asset", "amount", "cause", "reason", "symbol", "position_side", "tran_id", "trade_id",
     "balance",
 )  # fmt: skip
-MARK_COLUMNS = ("time", "symbol", "price")
+MARK_COLUMNS = ("time", "symbol", "mark_price")
 
 FILL_NEEDED = frozenset({"time", "symbol", "side", "quantity", "price", "contract", "base", "quote"})
 FLOW_NEEDED = frozenset({"time", "asset", "amount", "cause"})
 MARK_NEEDED = frozenset(MARK_COLUMNS)
 
-SPELLED = {"side": "buy", "position_side": "side"}
+SPELLED = {"side": "buy", "position_side": "side", "mark_price": "price"}
 """Columns that carry another name in the events."""
 FILLS, FLOWS, MARKS = (
     Keys(f"canonical {name}", {SPELLED.get(column, column): (column,) for column in columns})
@@ -218,7 +218,7 @@ def flow_row(event: Flow, balance: Decimal | None = None) -> dict[str, str]:
 
 def mark_row(event: MarkPrice) -> dict[str, str]:
     """A mark as a row; the opposite of `mark`."""
-    return _row(MARK_COLUMNS, time=iso_of(event.time_ms), symbol=event.symbol, price=event.price)
+    return _row(MARK_COLUMNS, time=iso_of(event.time_ms), symbol=event.symbol, mark_price=event.price)
 
 
 def rows_of(
