@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from margincall.core.events import BalancePrint, Fill, Flow, Source, Statement, TotalsPrint
+from margincall.core.events import AnyEvent, BalancePrint, Fill, Flow, Source, Statement, TotalsPrint
 from margincall.wire import bitmex, canonical, hyperliquid
-from margincall.wire.other_venues import SHAPES
+from margincall.wire.other_venues import SHAPES, RowReader
 from margincall.wire.row import BadRow, Notes
 from tests.accept import rows
 
@@ -164,13 +164,10 @@ def test_real_histories_pass_through_the_canonical_csv(shared: Path) -> None:
     coins = {event.symbol for event in fills if isinstance(event, Fill)}
     contracts = {coin: hyperliquid.contract(coin) for coin in coins}
     fill_rows, flow_rows, _ = canonical.rows_of([*ledger, *fills], contracts)
-    again = [
-        event for row, old in zip(fill_rows, fills, strict=True) for event in canonical.fill(row, Notes(old.source))
-    ]
-    assert again == fills
-    flows = [
-        event
-        for row, old in zip(flow_rows, ledger[::2], strict=True)
-        for event in canonical.flow(row, Notes(old.source))
-    ]
-    assert flows == ledger
+    assert read_again(canonical.fill, fill_rows, fills) == fills
+    assert read_again(canonical.flow, flow_rows, ledger[::2]) == ledger
+
+
+def read_again(read: RowReader, found: list[dict[str, str]], events: list[AnyEvent]) -> list[AnyEvent]:
+    """The events of the rows, each with the place that its event had."""
+    return [event for row, old in zip(found, events, strict=True) for event in read(row, Notes(old.source))]
