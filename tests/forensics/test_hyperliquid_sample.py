@@ -47,6 +47,22 @@ def test_own_fills_are_at_the_bankruptcy_price(real: tuple[accept.Sample, list[a
 
 
 @pytest.mark.shared
+def test_one_account_takes_over_each_coin_in_one_fill(real: tuple[accept.Sample, list[accept.Case]]) -> None:
+    """36 coins, 36 fills, and the other side of each is the same account's."""
+    found, cases = real
+    takers = []
+    for case in cases:
+        liquidation = case.liquidation
+        for size in case.sizes:
+            trades = [trade for trade in found.coins[size.coin] if trade.time_ms == liquidation.time_ms]
+            own = [trade for trade in trades if trade.account == liquidation.account]
+            assert [trade.quantity for trade in own] == [size.filled]
+            takers += [trade.account for trade in trades if (trade.quantity, trade.price) == (size.held, size.price)]
+    assert len(takers) == 36
+    assert len(set(takers)) == 1
+
+
+@pytest.mark.shared
 def test_each_outlier_has_a_tested_cause_or_the_file_that_settles_it(
     real: tuple[accept.Sample, list[accept.Case]],
 ) -> None:
