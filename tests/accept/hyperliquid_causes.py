@@ -1,7 +1,7 @@
 """Outliers of the 33 liquidations and their causes: each cause is a test that the sample itself can fail.
 
-Three things can be off. The bounds are those of the value itself (about 1 % of notional), set after a first look at
-the data, before the causes were tested:
+Three things can be off. The bounds are of the size of the value itself (about 1 % of notional) and were set after the
+data had been explored, so the counts of outliers describe and prove nothing; what can fail are the tests of causes:
 
 * `notional` at a price source: the error is as large as the account value itself;
 * `value` the printed account value is above 2 % of the notional (it is "about 1 %" by the data's description);
