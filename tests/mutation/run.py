@@ -3,8 +3,9 @@
     python -m tests.mutation.run [--mutations 100] [--limit N] [--shuffle N] [--only PATH] [--seed 1] [--jobs 2]
 
 A seeded sample of all possible mistakes, spread over the files of the core. `--limit` takes only the first N of the
-sample, after `--shuffle` in another order; `--only` only those of one file; `--list` prints all that are possible. A run of the whole sample writes
-`docs/accept/mutation.json`; the exit code is 0 only if at least 60 were planted and 95 % of them found.
+sample, after `--shuffle` in another order; `--only` only those of one file; `--list` prints all that are possible. A
+run of the whole sample writes `docs/accept/mutation.json`; the exit code is 0 only if at least 60 were planted and 95 %
+of them found.
 """
 
 import argparse
