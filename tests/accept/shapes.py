@@ -1,7 +1,7 @@
 """Which terms of an explanation a kind of file may leave unknown, derived from its header alone.
 
-A header is a set of columns. `FACTS` says which columns tell which fact, `NEEDS` which facts a term takes. A term may be
-unknown in a set of files only if their headers together do not tell what it needs. This table was made before any
+A header is a set of columns. `FACTS` says which columns tell which fact, `NEEDS` which facts a term takes. A term may
+be unknown in a set of files only if their headers together do not tell what it needs. This table was made before any
 explanation was computed from projected files, and is not changed to fit one.
 
 Marks, indices and bracket tables are no account's files: they are there in every projection.
@@ -18,7 +18,8 @@ HEADERS: Mapping[str, str] = {
     # userTrades, allOrders, forceOrders, income, positionMargin/history, symbolConfig, multiAssetsMargin, account.
     API: "Milliseconds,Symbol,Side,Position Side,Price,Quantity,Fee,Realized Profit,Trade ID,Order ID,"
     "Client Order Id,Type,Amount,Asset,Wallet Balance,Margin Mode,Isolated Wallet",
-    "trade history (web)": "Uid,Time,Symbol,Side,Price,Quantity,Amount,Fee,Realized Profit,Buyer,Maker,Trade ID,Order ID",
+    "trade history (web)": "Uid,Time,Symbol,Side,Price,Quantity,Amount,Fee,Realized Profit,Buyer,Maker,Trade ID,"
+    "Order ID",
     "trade history (older)": "Date(UTC),Symbol,Side,Price,Quantity,Amount,Fee,Fee Coin,Realized Profit,Quote Asset",
     "trade history (API)": "Uid,Time(UTC),Symbol,Side,Position Side,Price,Quantity,Amount,Fee,Realized Profit,Buyer,"
     "Maker,Trade Id,Order Id",

@@ -51,8 +51,13 @@ def rendered(case: Case) -> bytes:
 
 def messages(case: Case) -> list[Json]:
     """The messages of the stream, in the venue's order."""
-    told = list(stream(_Venue().events(case)))
+    told = list(stream(events(case)))
     return sorted([*told, *_bracket_messages(case)], key=_event_time)
+
+
+def events(case: Case) -> list[AnyEvent]:
+    """What a stream says of a history, in the venue's order."""
+    return list(_Venue().events(case))
 
 
 def _event_time(message: Json) -> int:

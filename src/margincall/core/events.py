@@ -19,6 +19,7 @@ Category = Literal[
     "funding",
     "commission",
     "realized_pnl",
+    "untraded_pnl",
     "insurance_clear",
     "adjustment",
     "conversion",

@@ -183,8 +183,10 @@ def _part(amount: Decimal, closed: Decimal, size: Decimal) -> Decimal:
 
 
 def _flow(account: Account, flow: Flow, rules: VenueRules) -> Account:
+    # Profit that comes without its trade is kept apart: trade cash and remainder know nothing of it.
+    category = "untraded_pnl" if flow.category == "realized_pnl" else flow.category
     for asset, amount in flow.applied.items():
-        account = _book(account, asset, flow.category, amount)
+        account = _book(account, asset, category, amount)
         key = _isolated_key(account, flow)
         if key is not None and rules.contract(flow.symbol).margin_asset == asset:
             position = account.position(key)

@@ -47,6 +47,17 @@ ORDER_DEFAULTS: Json = {
 """Fields of an order in the stream that no event has."""
 
 
+INCOME_OF_UPDATE: Mapping[str, str] = {
+    "DEPOSIT": "TRANSFER",
+    "WITHDRAW": "TRANSFER",
+    "ADMIN_DEPOSIT": "TRANSFER",
+    "ADMIN_WITHDRAW": "TRANSFER",
+    "WITHDRAW_REJECT": "TRANSFER",
+    "ASSET_TRANSFER": "TRANSFER",
+}
+"""What the income history calls a change that the stream gives another reason."""
+
+
 def stream(events: Iterable[AnyEvent]) -> Iterator[Json]:
     """The messages of a stream that say these events, in their order.
 
@@ -202,7 +213,8 @@ def user_trade_row(fill: Fill) -> Json:
 def income_rows(event: Fill | Flow) -> list[Json]:
     """Rows of the income history: those of a flow, or profit and commission of a fill as far as they are not 0."""
     if isinstance(event, Flow):
-        return [_income(event, event.reason, asset, amount) for asset, amount in event.applied.items()]
+        kind = INCOME_OF_UPDATE.get(event.reason, event.reason)
+        return [_income(event, kind, asset, amount) for asset, amount in event.applied.items()]
     asset = contract_of(event.symbol).margin_asset
     amounts = [("REALIZED_PNL", asset, event.realized or ZERO)]
     amounts.append(("COMMISSION", event.fee_asset or asset, -(event.fee or ZERO)))
