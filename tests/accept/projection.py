@@ -71,7 +71,7 @@ def _api(story: Story, folder: Path) -> None:
     answers: dict[str, object] = {
         "userTrades": [encode.user_trade_row(each) for each in events if isinstance(each, Fill)],
         "income": [row for each in events if isinstance(each, Fill | Flow) for row in encode.income_rows(each)],
-        "allOrders": [encode.order_row(each) for each in last_states(events)],
+        "allOrders": [{**encode.order_row(last), "time": placed.time_ms} for placed, last in orders_of(events)],
         "positionMarginHistory": [encode.margin_change_row(each) for each in events if isinstance(each, MarginMove)],
         "symbolConfig": [
             {"symbol": each.symbol, "marginType": "ISOLATED" if each.margin == "isolated" else "CROSSED",
@@ -85,10 +85,15 @@ def _api(story: Story, folder: Path) -> None:
         (folder / f"{name}.json").write_bytes(msgspec.json.encode(answer))
 
 
-def last_states(events: tuple[AnyEvent, ...]) -> list[Order]:
-    """Each order as a list of the API shows it: its last state."""
-    found = {(each.symbol, each.order_id): each for each in events if isinstance(each, Order)}
-    return list(found.values())
+def orders_of(events: tuple[AnyEvent, ...]) -> list[tuple[Order, Order]]:
+    """Each order in its first and its last state: a list of the API shows when it was placed, and how it ended."""
+    first: dict[tuple[str, str], Order] = {}
+    last: dict[tuple[str, str], Order] = {}
+    for each in events:
+        if isinstance(each, Order):
+            first.setdefault((each.symbol, each.order_id), each)
+            last[each.symbol, each.order_id] = each
+    return [(order, last[key]) for key, order in first.items()]
 
 
 WRITERS: Mapping[str, Callable[[Story, Path], None]] = {STREAM: _stream, API: _api}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from margincall.core.events import (
     INCOME_TYPES,
@@ -159,26 +160,30 @@ def test_signs_of_a_commission(printed: str, is_maker: bool, fee: str, is_noted:
     [("autoclose-1", "liquidation"), ("adl_autoclose", "adl"), ("settlement_autoclose-1", "settlement"), ("web_1", "")],
 )
 def test_an_order(client_order_id: str, close: str) -> None:
-    assert events(ORDER | {"clientOrderId": client_order_id}) == [
-        Order(
-            time_ms=TIME + 40,
-            source=PLACE,
-            symbol="BTCUSDT",
-            side="BOTH",
-            order_id="11",
-            client_order_id=client_order_id,
-            status="FILLED",
-            execution="",
-            order_type="LIMIT",
-            time_in_force="IOC",
-            buy=False,
-            quantity=Decimal(2),
-            price=Decimal(98),
-            average_price=Decimal("99.5"),
-            executed=Decimal(2),
-            close=close,  # type: ignore[arg-type]
-        )
-    ]
+    """The row says when the order was placed, too: that is the moment of a liquidation."""
+    last = Order(
+        time_ms=TIME + 40,
+        source=PLACE,
+        symbol="BTCUSDT",
+        side="BOTH",
+        order_id="11",
+        client_order_id=client_order_id,
+        status="FILLED",
+        execution="",
+        order_type="LIMIT",
+        time_in_force="IOC",
+        buy=False,
+        quantity=Decimal(2),
+        price=Decimal(98),
+        average_price=Decimal("99.5"),
+        executed=Decimal(2),
+        close=close,  # type: ignore[arg-type]
+    )
+    changes = {"status": "NEW", "execution": "NEW", "executed": Decimal(0), "average_price": None}
+    placed = structs.replace(last, time_ms=TIME, **changes)
+    row = ORDER | {"clientOrderId": client_order_id}
+    assert events(row) == [placed, last]
+    assert events(row | {"time": TIME + 40}) == [last]
 
 
 def test_rows_of_position_risk_are_one_statement() -> None:

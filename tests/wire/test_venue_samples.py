@@ -50,8 +50,8 @@ SAMPLES: Mapping[str, tuple[str, str]] = {
     f"{UM}/ExchangeData/GetFundingRates": ("mark_price mark_price", ""),
     f"{UM}/ExchangeData/GetMarkPrice": ("mark_price", ""),
     f"{UM}/Trading/CancelMultipleOrders": ("order", "refused"),
-    f"{UM}/Trading/GetConditionalOrders": ("order", ""),
-    f"{UM}/Trading/GetForcedOrders": ("order order", ""),
+    f"{UM}/Trading/GetConditionalOrders": ("order order", ""),
+    f"{UM}/Trading/GetForcedOrders": ("order order order order", ""),
     f"{UM}/Trading/GetOpenConditionalOrders": ("order", ""),
     f"{UM}/Trading/GetOrders": ("order", ""),
     f"{UM}/Trading/GetPositions": ("statement", ""),
@@ -63,7 +63,7 @@ SAMPLES: Mapping[str, tuple[str, str]] = {
     f"{CM}/Account/GetMarginChangeHistory": ("margin_move margin_move", ""),
     f"{CM}/Account/GetPositionInformation": ("statement", ""),
     f"{CM}/ExchangeData/GetMarkPrices": ("mark_price mark_price", ""),
-    f"{CM}/Trading/GetForcedOrders": ("order order", ""),
+    f"{CM}/Trading/GetForcedOrders": ("order order order order", ""),
     f"{CM}/Trading/GetOrder": ("order", ""),
     f"{CM}/Trading/GetOrders": ("order", ""),
     f"{CM}/Trading/GetUserTrades": ("fill", ""),
@@ -100,7 +100,7 @@ def test_samples_of_accounts_that_are_refused(shared: Path) -> None:
 
 def test_values_of_samples(shared: Path) -> None:
     """A few figures, so that no table of keys is off by one."""
-    liquidated, deleveraged = events(shared, f"{UM}/Trading/GetForcedOrders")
+    _, liquidated, _, deleveraged = events(shared, f"{UM}/Trading/GetForcedOrders")
     assert isinstance(liquidated, Order)
     assert (liquidated.close, liquidated.price, liquidated.average_price) == (
         "liquidation",

@@ -60,10 +60,11 @@ def find_cause(history: Reconstruction, trigger: int, pool: str, at_trigger: Mar
     safe = _last_safe(history, trigger, pool)
     if safe is None:
         return None
-    walk = _Walk(history, safe + 1, pool)
+    begin = _told(history, safe, trigger) + 1
+    walk = _Walk(history, begin, pool)
     start = walk.start()
     try:
-        for place in range(safe + 1, trigger):
+        for place in range(begin, trigger):
             walk.take(place)
             if not walk.is_known():
                 return None  # a position came to the pool whose price no file holds yet
@@ -94,17 +95,30 @@ def describe(event: AnyEvent) -> str:
 
 
 def _is_account_event(event: AnyEvent) -> bool:
-    return isinstance(event, Fill | Flow | MarginMove | Setting | Statement)
+    """Whether an event changes the account. What is only printed about it does not begin anything: the cause would
+    depend on how often somebody looked."""
+    return isinstance(event, Fill | Flow | MarginMove | Setting)
 
 
 def _last_safe(history: Reconstruction, trigger: int, pool: str) -> int | None:
     for place in range(trigger - 1, max(trigger - SEARCH_LIMIT, 0) - 1, -1):
         if not _is_account_event(history.events[place]):
             continue
-        surplus = _Walk(history, place + 1, pool).known_surplus()
+        surplus = _Walk(history, _told(history, place, trigger) + 1, pool).known_surplus()
         if surplus is not None and surplus > 0:
             return place
     return None
+
+
+def _told(history: Reconstruction, place: int, trigger: int) -> int:
+    """The last of the statements that report event `place`: they print the mark of that moment."""
+    time_ms = history.events[place].time_ms
+    while place + 1 < trigger:
+        following = history.events[place + 1]
+        if not isinstance(following, Statement) or following.time_ms != time_ms:
+            break
+        place += 1
+    return place
 
 
 class _Walk:

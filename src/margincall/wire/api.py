@@ -8,6 +8,8 @@ Binance documentation, 2026-05.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec import structs
+
 from margincall.core.events import INCOME_TYPES, AnyEvent, Fill, Flow, MarginMove, MarkPrice, Order, Setting, Source
 from margincall.core.units import ZERO
 from margincall.wire import answer_keys as keys
@@ -95,16 +97,33 @@ def _fee(printed: Decimal | None, maker: bool | None, notes: Notes) -> Decimal |
 
 
 def order(value: object, notes: Notes) -> list[AnyEvent]:
-    """A row of `allOrders`, `openOrders` or `forceOrders` -> an `Order`: the last state of the order.
+    """A row of `allOrders`, `openOrders` or `forceOrders` -> an `Order`: the last state of the order, and before it the
+    one in which it was placed, if that was earlier: a liquidation is judged at the moment of its order.
 
-    Execution is "": an answer does not print it.
+    Execution of the last state is "": an answer does not print it.
     """
-    return [_order(Row(value, keys.ORDER, notes), "", notes.source)]
+    return with_placing(_order(Row(value, keys.ORDER, notes), "", notes.source), _placed_ms(value, keys.ORDER, notes))
 
 
 def algo_order(value: object, notes: Notes) -> list[AnyEvent]:
     """A row of `allAlgoOrders` -> an `Order` with execution ALGO; its id counts algo orders, not orders."""
-    return [_order(Row(value, keys.ALGO_ORDER, notes), "ALGO", notes.source)]
+    found = _order(Row(value, keys.ALGO_ORDER, notes), "ALGO", notes.source)
+    return with_placing(found, _placed_ms(value, keys.ALGO_ORDER, notes))
+
+
+def _placed_ms(value: object, table: Keys, notes: Notes) -> int:
+    return Row(value, table, Notes(notes.source)).time("time", "update_time")
+
+
+def with_placing(order: Order, placed_ms: int) -> list[AnyEvent]:
+    """An order's last state, behind the state in which it was placed where that was earlier."""
+    if placed_ms >= order.time_ms or order.status == "NEW":
+        return [order]
+    execution = order.execution or "NEW"
+    placed = structs.replace(
+        order, time_ms=placed_ms, status="NEW", execution=execution, executed=ZERO, average_price=None
+    )
+    return [placed, order]
 
 
 def _order(row: Row, execution: str, source: Source) -> Order:

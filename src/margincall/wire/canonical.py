@@ -51,7 +51,7 @@ FILLS, FLOWS, MARKS = (
     for name, columns in (("fills", FILL_COLUMNS), ("flows", FLOW_COLUMNS), ("marks", MARK_COLUMNS))
 )
 
-CAUSES: Mapping[str, Category] = {cause.upper(): cause for cause in get_args(Category)}
+CAUSES: Mapping[str, Category] = {cause.upper(): cause for cause in get_args(Category) if cause != "untraded_pnl"}
 CLOSES: Mapping[str, CloseKind] = {close.upper(): close for close in get_args(CloseKind) if close}
 CONTRACTS = {"LINEAR": "linear", "INVERSE": "inverse"}
 SYMBOL = re.compile(r"[^\s,;\"']{1,40}")
