@@ -3,6 +3,7 @@
 * An update about MARGIN_TRANSFER prints the new isolated wallet, not the amount.
 * A changed margin type is printed with the position that has it.
 * A position that the insurance fund takes over vanishes: an update prints 0, and no fill says why.
+* Where no update is recorded, the profit of a takeover stands in the income history without a trade (assumed).
 
 Each becomes an event of its own, so that the fold stays the only thing that changes an account. What is inferred this
 way is listed in the report: the print it comes from proves nothing.
@@ -15,7 +16,7 @@ from msgspec import Struct
 
 from margincall.core.account import Account, Position, PositionKey
 from margincall.core.contract import price_at_profit
-from margincall.core.events import AnyEvent, Fill, MarginMove, Setting, Statement
+from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order, Setting, Statement
 from margincall.core.fold import FillTerms, fold
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import exact
@@ -26,6 +27,8 @@ from margincall.forensics.rulebook import RulesAt
 
 NEAR_MS = 2000
 """A stated margin move this close to the update is the one that the update reports."""
+TAKEOVER_MS = 60_000
+"""The insurance fund takes over within this time after the order (the venue states no bound: assumed)."""
 TAKEN_OVER = "taken-over"
 """Trade id of an inferred fill: the venue printed no trade for it."""
 
@@ -41,15 +44,23 @@ class Prober:
     """Sees, while a history is folded, whether a statement implies an event that no file tells: only then is there
     anything to infer."""
 
-    def __init__(self, events: Sequence[AnyEvent]) -> None:
+    def __init__(self, events: Sequence[AnyEvent], rules_at: RulesAt) -> None:
         """Begin with nothing seen."""
         self.is_needed = False
         self.stated = [event for event in events if isinstance(event, MarginMove)]
         self.shown: dict[PositionKey, Decimal] = {}
+        self.forced: dict[str, Order] = {}
+        self.rules_at = rules_at
 
     def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
         """Look at one event."""
-        if self.is_needed or not isinstance(event, Statement):
+        if self.is_needed:
+            return
+        if isinstance(event, Order):
+            _note_forced(event, self.forced)
+        elif isinstance(event, Flow):
+            self.is_needed = _rest(event, before, self.forced, self.rules_at(event.time_ms)) is not None
+        if not isinstance(event, Statement):
             return
         settings = event.origin == "update" and _margin_types(event, before)
         self.is_needed = bool(settings or _moves(event, before, self.stated) or _vanished(event, before, self.shown))
@@ -63,9 +74,15 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
     out: list[AnyEvent] = []
     places: list[int] = []
     shown: dict[PositionKey, Decimal] = {}
+    forced: dict[str, Order] = {}
     account = earlier = opening
     for event in events:
         rules = rules_at(event.time_ms)
+        if isinstance(event, Order):
+            _note_forced(event, forced)
+        elif isinstance(event, Flow) and (rest := _rest(event, account, forced, rules)) is not None:
+            places.append(len(out))
+            event = rest
         if isinstance(event, Statement):
             before = out[-1] if out and isinstance(out[-1], Fill) and belongs(event, out[-1]) else None
             settings = _margin_types(event, account) if event.origin == "update" else []
@@ -166,6 +183,43 @@ def _taken_over(
             )
         )
     return found
+
+
+def _note_forced(order: Order, forced: dict[str, Order]) -> None:
+    """Keep the last state of each symbol's liquidation order."""
+    if order.close == "liquidation":
+        forced[order.symbol] = order
+
+
+def _rest(flow: Flow, account: Account, forced: Mapping[str, Order], rules: VenueRules) -> Fill | None:
+    """The takeover of what a liquidation order could not fill, if a profit without a trade is that of closing the whole
+    rest at the order's limit, which is the bankruptcy price."""
+    order = forced.get(flow.symbol)
+    if flow.category != "realized_pnl" or order is None or order.executed >= order.quantity:
+        return None
+    if not 0 <= flow.time_ms - order.time_ms <= TAKEOVER_MS:
+        return None
+    position = account.position((order.symbol, order.side))
+    contract = rules.contract(order.symbol)
+    amount = flow.applied.get(contract.margin_asset)
+    if amount is None or not position.quantity:
+        return None
+    price = price_at_profit(contract, position.quantity, position.cost, amount)
+    if price is None or abs(price - order.price) > contract.tick:
+        return None
+    return Fill(
+        time_ms=flow.time_ms,
+        source=flow.source,
+        seq=flow.seq,
+        symbol=position.symbol,
+        side=position.side,
+        quantity=-position.quantity,
+        price=price,
+        trade_id=TAKEN_OVER,
+        fee=ZERO,
+        realized=amount,
+        close="liquidation",
+    )
 
 
 def _vanished(statement: Statement, account: Account, shown: Mapping[PositionKey, Decimal]) -> list[Position]:

@@ -189,6 +189,8 @@ def _opening_position(
     quantity = Quantity(printed.amount - moved if printed is not None else ZERO)
     if printed is not None and entry is not None and len(before) == 1 and _opened_by(before[0], printed, entry, rules):
         quantity = Quantity(ZERO)
+    if quantity and entry is None and _begins_flat(before, rules):
+        quantity = Quantity(ZERO)
     position = Position(key[0], key[1], quantity=quantity, margin=margin)
     if quantity and entry is not None:
         until = [fill for place, fill in fills if place < entry.place]
@@ -209,6 +211,22 @@ def _opened_by(fill: Fill, position: FirstPrint, entry: FirstPrint, rules: Venue
     ]
     fits = [abs(fee - fill.fee) <= AMOUNT_UNIT for fee in fees]
     return fits == [True, False] and abs(entry.amount - fill.price) <= _unit(entry.amount)
+
+
+def _begins_flat(fills: Sequence[Fill], rules: VenueRules) -> bool:
+    """Whether every printed profit follows from a flat beginning. Then a position printed flat later vanished without
+    a trade, and was not open before the first one."""
+    if not fills or any(fill.realized is None for fill in fills):
+        return False
+    contract = rules.contract(fills[0].symbol)
+    position = Position(fills[0].symbol, fills[0].side)
+    for fill in fills:
+        terms = fill_terms(position, fill, contract, rules.fees)
+        if fill.realized is None or abs(terms.realized - fill.realized) > AMOUNT_UNIT:
+            return False
+        quantity = Quantity(position.quantity + fill.quantity)
+        position = structs.replace(position, quantity=quantity, cost=terms.cost_left)
+    return True
 
 
 def _opening_cost(position: Position, fills: list[Fill], entry: Price, rules: VenueRules) -> Decimal:

@@ -107,7 +107,7 @@ class _Folded(NamedTuple):
 def _fold(events: Sequence[AnyEvent], book: Rulebook) -> _Folded:
     """Solve the opening and fold once, with everybody watching who needs the accounts on the way."""
     opening = solve_opening(events, book.at)
-    prober, comparer, marker = Prober(events), Comparer(opening, events, book.at), Marker(book.contracts)
+    prober, comparer, marker = Prober(events, book.at), Comparer(opening, events, book.at), Marker(book.contracts)
     timeline = Timeline(opening.account, events, book.at, (prober, comparer, marker))
     return _Folded(opening, timeline, prober, comparer, marker)
 
