@@ -20,7 +20,18 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, structs
 
-from margincall.core.events import AnyEvent, Fill, Flow, IndexPrice, MarginMove, MarkPrice, Order, Setting, Statement
+from margincall.core.events import (
+    AnyEvent,
+    Fill,
+    Flow,
+    IndexPrice,
+    MarginMove,
+    MarkPrice,
+    Order,
+    PositionClosed,
+    Setting,
+    Statement,
+)
 from margincall.history.fills import merged_fills, merged_orders, with_orders
 from margincall.history.flows import moved_with, with_income, without_doubles
 from margincall.history.messages import Message, Placed, contradiction
@@ -28,7 +39,9 @@ from margincall.history.repeats import without_repeats
 from margincall.wire.problems import Problem
 
 STREAM_PHASE = 3
-PHASES: dict[type[AnyEvent], int] = {Setting: 1, Flow: 2, MarginMove: 2, Order: 4, Fill: 5, Statement: 6}
+PHASES: dict[type[AnyEvent], int] = {
+    Setting: 1, Flow: 2, MarginMove: 2, Order: 4, Fill: 5, Statement: 6, PositionClosed: 7,
+}  # fmt: skip
 """Where events of answers stand among those of equal time; prices (0) stand first whoever printed them."""
 
 
