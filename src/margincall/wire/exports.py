@@ -157,7 +157,7 @@ def _matched(header: Sequence[str], shape: Shape) -> Columns:
 def _nearest(header: Sequence[str], found: Sequence[Columns]) -> str:
     """What a header lacks to be of the shape that it is most like."""
     listed = ", ".join(f"`{excerpt(text)}`" for text in header[:20])
-    best = max(found, key=lambda each: len(each.shape.required & each.places.keys()))
+    best = max(found, key=lambda each: len(each.shape.required & each.places.keys()) / len(each.shape.required))
     known = best.shape.required & best.places.keys()
     if len(known) * 2 < len(best.shape.required):
         return f"a table whose columns no export has: {listed}"
