@@ -21,6 +21,7 @@ from margincall.forensics.markline import MarkLine, mark_line
 from margincall.forensics.opening import Opening, about, solve_opening
 from margincall.forensics.ordering import belongs, is_order_update, statements_after_fills
 from margincall.forensics.orders import OrderLine
+from margincall.forensics.positions import closed_positions
 from margincall.forensics.rulebook import Rulebook, RulesAt
 from margincall.forensics.timeline import Timeline
 
@@ -72,6 +73,7 @@ def reconstruct(events: Sequence[AnyEvent], book: Rulebook, *, rates: FeeRates |
         *_unpaired(ordered, alone),
         *_inferred_inputs(ordered, opening, inferred.places),
         *diagnose(ordered, compared, rules_at),
+        *closed_positions(ordered, rules_at),
     )
     return Reconstruction(
         events=tuple(ordered),

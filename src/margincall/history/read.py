@@ -59,7 +59,11 @@ def read(
     not tell theirs: an offset as `UTC+3`, or an IANA name. Only what lies between `start` and `end` (ISO dates or
     times, UTC) is read. Raises `UsageError` if one of these three is none.
     """
-    scope = scope_of(tz, start, end)
+    return read_within(paths, scope_of(tz, start, end), progress)
+
+
+def read_within(paths: Sequence[Path], scope: Scope, progress: Callable[[int], None] | None = None) -> History:
+    """As `read`, with what the user says beside the files in one value. Raises nothing."""
     files, notes = files_of(paths)
     readings = [each for file in files for each in readings_of(file, scope, progress)]
     merged = merge([message for each in readings for message in each.messages])

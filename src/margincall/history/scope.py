@@ -31,6 +31,9 @@ class Scope(Struct, frozen=True):
         return (self.from_ms is None or self.from_ms <= time_ms) and (self.to_ms is None or time_ms < self.to_ms)
 
 
+EVERYTHING = Scope()
+
+
 def scope_of(tz: str = "", start: str = "", end: str = "") -> Scope:
     """The scope of three options: a zone, and two ISO dates or times (UTC where they name no offset). A date as the
     end includes its day. Raises `UsageError`."""
