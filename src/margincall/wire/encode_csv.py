@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core.account import MarginType
 from margincall.core.events import AnyEvent, Category, Fill, Flow, Order, PositionClosed
@@ -144,48 +144,58 @@ def _trade(event: Fill, page: Page) -> Cells:
 
 
 def _orders(events: Iterable[AnyEvent], page: Page) -> Iterator[Cells]:
-    """The last state of each order, in the order in which they were placed. An order of which only fills are known is
-    printed as one that they completed."""
-    found: dict[tuple[str, str], tuple[int, Order]] = {}
+    """The last state of each order, in the order in which they were placed. A stream tells most executions by their
+    fill alone: it is added to the order, or stands for one that it completed."""
+    placed_ms: dict[tuple[str, str], int] = {}
+    found: dict[tuple[str, str], Order] = {}
     for event in events:
         if isinstance(event, Order) and event.execution != "ALGO":
-            key = (event.symbol, event.order_id)
-            found[key] = (found[key][0] if key in found else event.time_ms, event)
+            placed_ms.setdefault((event.symbol, event.order_id), event.time_ms)
+            found[event.symbol, event.order_id] = event
         elif isinstance(event, Fill):
             key = (event.symbol, event.order_id)
-            placed_ms, order = found.get(key, (event.time_ms, None))
-            if order is None or order.status == BY_FILLS:
-                found[key] = (placed_ms, _filled(event, order))
-    for placed_ms, order in found.values():
-        yield _order(order, placed_ms, page)
+            placed_ms.setdefault(key, event.time_ms)
+            order = found.get(key)
+            if order is None or order.execution in STANDING:
+                found[key] = _filled(event, order)
+    for key, order in found.items():
+        yield _order(order, placed_ms[key], page)
 
 
-BY_FILLS = "by fills"
-"""The status, until it is printed, of an order of which only fills are known."""
+STANDING = frozenset({"NEW", "AMENDMENT", "FILLS"})
+"""Executions after which fills still come without a state of their order; FILLS marks an order known by fills alone."""
 
 
 def _filled(fill: Fill, before: Order | None) -> Order:
     """An order with one more fill."""
     quantity = abs(fill.quantity)
-    executed = quantity + (before.executed if before else ZERO)
-    worth = quantity * fill.price + (before.executed * (before.average_price or ZERO) if before else ZERO)
-    is_forced = fill.close == "liquidation"
-    return Order(
+    if before is None:
+        is_forced = fill.close == "liquidation"
+        before = Order(
+            time_ms=fill.time_ms,
+            account=fill.account,
+            symbol=fill.symbol,
+            side=fill.side,
+            order_id=fill.order_id,
+            client_order_id=fill.client_order_id,
+            status="NEW",
+            execution="FILLS",
+            order_type="LIQUIDATION" if is_forced else "MARKET",
+            time_in_force="IOC" if is_forced else "GTC",
+            buy=fill.quantity > ZERO,
+            quantity=ZERO,
+            price=ZERO,
+        )
+    executed = before.executed + quantity
+    worth = before.executed * (before.average_price or ZERO) + quantity * fill.price
+    whole = executed if before.execution == "FILLS" else before.quantity
+    return structs.replace(
+        before,
         time_ms=fill.time_ms,
-        account=fill.account,
-        symbol=fill.symbol,
-        side=fill.side,
-        order_id=fill.order_id,
-        client_order_id=fill.client_order_id,
-        status=BY_FILLS,
-        execution="",
-        order_type="LIQUIDATION" if is_forced else "MARKET",
-        time_in_force="IOC" if is_forced else "GTC",
-        buy=fill.quantity > ZERO,
-        quantity=executed,
-        price=ZERO,
-        average_price=plain(quotient(worth, executed)),
+        quantity=whole,
         executed=executed,
+        average_price=plain(quotient(worth, executed)),
+        status="FILLED" if executed >= whole else "PARTIALLY_FILLED",
     )
 
 
@@ -204,7 +214,7 @@ def _order(event: Order, placed_ms: int, page: Page) -> Cells:
         "Executed Amount": _text(event.executed),
         "Executed Quote Amount": _text(plain(event.executed * average)),
         "Stop Price": _text(event.stop_price or ZERO),
-        "Status": "FILLED" if event.status == BY_FILLS else event.status,
+        "Status": event.status,
         "Client Order Id": event.client_order_id,
         "Time In Force": event.time_in_force,
         "Activate Price": "0",
