@@ -101,8 +101,12 @@ def test_elements_of_equal_text_have_their_own_place(file: Write) -> None:
         (json.dumps(MARKS).encode("utf-16"), "this is UTF-16 text: save it as UTF-8"),
         (json.dumps(MARKS).encode("utf-16-le"), "not text: it holds zero bytes"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not text: it holds zero bytes"),
-        (b"PK\x03\x04....", "this is a zip archive: unpack it first"),
-        ("Time,Type,Amount\n2024-01-02,FUNDING_FEE,1", "neither JSON nor a reply of the venue's support"),
+        (b"PK\x03\x04....", "a damaged zip archive: File is not a zip file"),
+        (
+            "Time,Type\n2024-01-02,FUNDING_FEE",
+            "neither JSON, nor a CSV with a header, nor a reply of the venue's support",
+        ),
+        ("Time,What,Amount\n2024-01-02,FUNDING_FEE,1", "a table whose columns no export has: `Time`, `What`, `Amount`"),
         (gzip.compress(b"", mtime=0), "the file is empty"),
     ],
 )

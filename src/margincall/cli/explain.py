@@ -16,6 +16,7 @@ from margincall.forensics.explain import Case
 from margincall.forensics.present import findings_table, headline, judgement, markdown, sections
 from margincall.forensics.why import UnknownTerm, lines, why
 from margincall.history.bracket_store import load_book
+from margincall.history.scope import Scope, scope_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,13 +32,29 @@ NO_RECOVERY = (
 @click.option("--json", "as_json", is_flag=True, help="Print margincall.explain/1 for programs.")
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Also write the answer as Markdown.")
 @click.option("--why", "term", metavar="TERM", help="Show how a figure follows, e.g. maintenance_margin, cause.")
+@click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
+@click.option(
+    "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
+)
 @click.option("--number", default=0, metavar="N", help="Explain only the Nth liquidation found (1 is the first).")
-def explain(paths: tuple[Path, ...], as_json: bool, markdown_file: Path | None, term: str | None, number: int) -> int:
+def explain(
+    paths: tuple[Path, ...],
+    as_json: bool,
+    markdown_file: Path | None,
+    term: str | None,
+    number: int,
+    *,
+    tz: str,
+    start: str,
+    end: str,
+) -> int:
     """Explain the liquidations in PATHS: files or folders with recorded user-data streams, or answers of the API
-    (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or a
+    (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or the
+    CSV exports of futures (trade, order, transaction and position history, all statements; plain, gzip or zip), or a
     support reply pasted into a text file. Without PATHS: an embedded example.
     """
-    found = _read(paths, quiet=as_json)
+    found = _read(paths, scope_of(tz, start, end), quiet=as_json)
     if not found.is_usable:
         return _nothing(found, as_json)
     cases = _chosen(found, number)
@@ -53,7 +70,7 @@ def explain(paths: tuple[Path, ...], as_json: bool, markdown_file: Path | None, 
     return DIFFERENCES if found.is_irregular else FINE
 
 
-def _read(paths: tuple[Path, ...], *, quiet: bool) -> Answer:
+def _read(paths: tuple[Path, ...], scope: Scope, *, quiet: bool) -> Answer:
     book = load_book()
     if not paths:
         return example(book)
@@ -61,14 +78,14 @@ def _read(paths: tuple[Path, ...], *, quiet: bool) -> Answer:
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     if quiet or not sys.stderr.isatty():
-        return answer(paths, book)
+        return answer(paths, book, scope=scope)
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
         task = bar.add_task("reading", total=sum(file.stat().st_size for file in files))
-        return answer(paths, book, progress=lambda size: bar.advance(task, size))
+        return answer(paths, book, scope=scope, progress=lambda size: bar.advance(task, size))
 
 
 def _chosen(found: Answer, number: int) -> tuple[Case, ...]:

@@ -102,7 +102,12 @@ NOWHERE = Source("")
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, gc=False):
-    """What all events carry. Times are milliseconds since 1970, UTC."""
+    """What all events carry. Times are milliseconds since 1970, UTC. `account` is the user's id where the source prints
+    one; it is empty where all that the source tells is of one account.
+
+    Events are values that hold no other events, so the garbage collector need not look for cycles among them (`gc`):
+    a million of them cost a quarter of the time.
+    """
 
     time_ms: int
     v: int = 1
@@ -262,4 +267,21 @@ class MarkCandle(Event, frozen=True, kw_only=True, tag="mark_candle"):
     close: Decimal
 
 
-AnyEvent = Fill | Flow | MarginMove | Setting | Order | Statement | MarkPrice | IndexPrice | MarkCandle
+class PositionClosed(Event, frozen=True, kw_only=True, tag="position_closed"):
+    """What the position history prints about a position that was closed at `time_ms`; never applied, only compared.
+
+    `side` is the position's direction, also in one-way mode. Quantities are unsigned; `realized` is gross of fees.
+    """
+
+    symbol: str
+    side: PositionSide
+    margin: MarginType
+    entry: Decimal
+    average_close: Decimal
+    max_quantity: Decimal
+    closed_quantity: Decimal
+    realized: Decimal
+    opened_ms: int
+
+
+AnyEvent = Fill | Flow | MarginMove | Setting | Order | Statement | MarkPrice | IndexPrice | MarkCandle | PositionClosed

@@ -11,7 +11,8 @@ from margincall.errors import UsageError
 from margincall.forensics.document import differs
 from margincall.forensics.evidence import evidence_of
 from margincall.forensics.explain import Explained, explain, symbols_in
-from margincall.history.read import History, read
+from margincall.history.read import History, read, read_within
+from margincall.history.scope import EVERYTHING, Scope
 from margincall.venues.book import BracketBook, book_of, combine
 from margincall.venues.registry import venue_of
 from margincall.wire.problems import Problem
@@ -38,9 +39,16 @@ class Answer(Struct, frozen=True):
         return serious or bool(self.refused) or differs(self.explained)
 
 
-def answer(paths: Sequence[Path], book: BracketBook, *, progress: Callable[[int], None] | None = None) -> Answer:
-    """Explain what these files and folders hold. `book` are the bracket tables known; tables in the files join it."""
-    return _answered(read(paths, progress), book)
+def answer(
+    paths: Sequence[Path],
+    book: BracketBook,
+    *,
+    scope: Scope = EVERYTHING,
+    progress: Callable[[int], None] | None = None,
+) -> Answer:
+    """Explain what these files and folders hold. `book` are the bracket tables known; tables in the files join it.
+    `scope` is the time that is looked at, and the zone of exports that do not tell theirs."""
+    return _answered(read_within(paths, scope, progress), book)
 
 
 def example(book: BracketBook) -> Answer:

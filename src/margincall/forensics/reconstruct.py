@@ -23,6 +23,7 @@ from margincall.forensics.markline import Marker, MarkLine
 from margincall.forensics.opening import Opening, about, solve_opening
 from margincall.forensics.ordering import belongs, is_order_update, statements_after_fills
 from margincall.forensics.orders import OrderLine
+from margincall.forensics.positions import closed_positions
 from margincall.forensics.rulebook import Rulebook, RulesAt
 from margincall.forensics.timeline import Timeline
 
@@ -81,6 +82,7 @@ def reconstruct(
         *_unpaired(ordered, alone),
         *_inferred_inputs(ordered, opening, inferred),
         *diagnose(ordered, compared, rules_at),
+        *closed_positions(ordered, rules_at),
     )
     return Reconstruction(
         events=tuple(ordered),

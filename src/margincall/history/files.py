@@ -17,7 +17,7 @@ from margincall.wire.documents import GZIP, MAGICS, SIZE_MAX, Unreadable, loads
 from margincall.wire.problems import Problem
 from margincall.wire.row import readable
 
-SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".txt", ".gz"})
+SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".txt", ".gz", ".csv", ".tsv", ".zip"})
 """Files that are read in a folder; a file that is named itself is read whatever its name."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -72,7 +72,7 @@ def files_of(paths: Sequence[Path]) -> tuple[list[Path], list[Problem]]:
         is_folder = path.is_dir()
         for file in _walked(path) if is_folder else [path]:
             if is_folder and file.suffix.lower() not in SUFFIXES:
-                notes.append(Problem(str(file), "", "not a file of JSON or text; not read", kind="ignored"))
+                notes.append(Problem(str(file), "", "not a file of JSON, CSV or text; not read", kind="ignored"))
             elif (first := found.setdefault(file.resolve(), file)) is not file:
                 notes.append(Problem(str(file), "", f"the same file as {first}: read once", kind="repeat"))
     return sorted(found.values()), notes
@@ -88,7 +88,9 @@ def content_of(path: Path) -> Content:
     """The text of a file. What cannot be text gives no data and a problem; a cut gzip file gives what is whole."""
     file = str(path)
     try:
-        data = path.read_bytes()
+        data = _read(path)
+    except Unreadable as error:
+        return Content(b"", (error.problem(file),))
     except OSError as error:
         return Content(b"", (Problem(file, "", f"cannot be opened: {error.strerror or error}"),))
     problems: tuple[Problem, ...] = ()
@@ -99,6 +101,17 @@ def content_of(path: Path) -> Content:
         return Content(_checked(data), problems, len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0)
     except Unreadable as error:
         return Content(b"", (*problems, error.problem(file)))
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file; one that is too large, or begins as no text does, is refused before it is read."""
+    with path.open("rb") as file:
+        head = file.read(CHUNK)
+        if b"\0" in head and not head.startswith(GZIP):
+            _checked(head)
+        if path.stat().st_size > SIZE_MAX:
+            raise Unreadable(f"the file holds more than {SIZE_MAX} bytes")
+        return head + file.read()
 
 
 def _checked(data: bytes) -> bytes:

@@ -1,11 +1,12 @@
-"""Fills and orders that several sources tell of, each kept once.
+"""Fills that several sources tell of, each kept once.
 
-A fill is known by symbol, trade id and direction. Some executions carry no trade id in the stream (id 0): such a fill
-is held against one of another source with the same order, quantity and price. An order's state is known by symbol,
-order id, status and executed quantity; an answer prints only the last state, a stream each one.
+A fill is known by symbol, trade id and direction. Some carry no trade id: in the stream (id 0), in older exports, and
+where a spreadsheet has damaged it. Such a fill is held against one of another file with the same symbol, quantity and
+price, and the same order, or (where one of them names no order) the same second; one to one, so that equal rows of one
+file stay as many as they are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from margincall.core.events import Fill, Order
@@ -16,135 +17,190 @@ TIME_TOLERANCE_MS = 1000
 """Sources stamp one trade within a second."""
 FILL_COMPARED = ("side", "quantity", "price")
 FILL_COMPLETED = ("trade_id", "order_id", "client_order_id", "fee", "fee_asset", "realized", "maker", "close")
-ORDER_COMPARED = ("side", "buy", "quantity", "price")
-ORDER_COMPLETED = ("client_order_id", "stop_price", "average_price", "expire_reason", "close")
+Silent = Mapping[str, frozenset[str]]
+"""Files -> fields of their events that they do not print."""
+NOTHING: frozenset[str] = frozenset()
 
 
 class Kept:
-    """Events that were kept, those that others were found to repeat, and the contradictions between them."""
+    """Events that were kept, those that others were found to repeat, and the contradictions between them.
 
-    def __init__(self) -> None:
+    `silent` tells what files do not print; `sided` are numbers of events whose side another file has told.
+    """
+
+    def __init__(self, silent: Silent) -> None:
         """Begin with nothing."""
+        self.silent = silent
         self.placed: list[Placed] = []
         self.repeated: list[Placed] = []
         self.problems: list[Problem] = []
+        self.sided: set[int] = set()
 
     def add(self, placed: Placed) -> int:
         """Keep an event; its number."""
         self.placed.append(placed)
         return len(self.placed) - 1
 
+    def has_side(self, number: int) -> bool:
+        """Whether any source prints the position side of a kept event."""
+        return number in self.sided or "side" not in self.silent.get(self.placed[number].event.source.file, NOTHING)
 
-def merged_fills(fills: Iterable[Placed]) -> Kept:
+    def put_side(self, number: int, side: object) -> None:
+        """Take the side of a kept event from a source that prints it."""
+        self.sided.add(number)
+        self.placed[number] = changed(self.placed[number], {"side": side})
+
+
+def merged_fills(fills: Iterable[Placed], silent: Silent | None = None) -> Kept:
     """Each fill once. `fills` come in the order in which they are believed."""
-    kept = Kept()
-    by_id: dict[tuple[str, str], list[int]] = {}
+    kept = Kept(silent or {})
+    first: dict[tuple[str, str], int] = {}
+    others: dict[tuple[str, str], list[int]] = {}
     nameless: list[Placed] = []
     for placed in fills:
-        fill = _fill(placed)
+        fill = placed.event
+        assert isinstance(fill, Fill)
         if not fill.trade_id:
             nameless.append(placed)
             continue
-        known = by_id.setdefault((fill.symbol, fill.trade_id), [])
-        if (index := _same_fill(kept, known, fill)) is None:
-            known.append(kept.add(placed))
+        key = (fill.symbol, fill.trade_id)
+        known = first.setdefault(key, len(kept.placed))
+        if known == len(kept.placed):
+            kept.placed.append(placed)
+        elif (number := _same_fill(kept, [known, *others.get(key, ())], fill)) is None:
+            others.setdefault(key, []).append(kept.add(placed))
         else:
-            _put_together(kept, index, placed)
-    _merge_nameless(kept, nameless)
+            _put_together(kept, number, placed)
+    if nameless:
+        _merge_nameless(kept, nameless)
     return kept
 
 
 def _same_fill(kept: Kept, known: Sequence[int], fill: Fill) -> int | None:
     """The number of the kept fill that `fill` repeats. An account that trades with itself has two fills under one
     trade id, of opposite direction and different orders."""
-    for index in known:
-        other = _fill(kept.placed[index])
+    for number in known:
+        other = _fill(kept.placed[number])
         is_same_order = not (fill.order_id and other.order_id) or fill.order_id == other.order_id
         if is_same_order or (fill.quantity > 0) == (other.quantity > 0):
-            return index
+            return number
     return None
 
 
+class _Outlines:
+    """Kept fills by their outline, each given to a file at most once."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[object, list[int]] = {}
+        self.next: dict[object, int] = {}
+        self.given: set[tuple[str, int]] = set()
+
+    def add(self, outline: object, number: int) -> None:
+        self.numbers.setdefault(outline, []).append(number)
+
+    def take(self, outline: object, file: str, kept: Kept) -> int | None:
+        """The next fill of this outline that another file told and `file` did not yet."""
+        numbers = self.numbers.get(outline, [])
+        for place in range(self.next.get((outline, file), 0), len(numbers)):
+            number = numbers[place]
+            self.next[outline, file] = place + 1
+            if kept.placed[number].event.source.file != file and (file, number) not in self.given:
+                self.given.add((file, number))
+                return number
+        return None
+
+
 def _merge_nameless(kept: Kept, nameless: Iterable[Placed]) -> None:
-    """Fills without a trade id against those of the other sort of source with the same order, quantity and price."""
-    waiting: dict[object, list[int]] = {}
-    for index, placed in enumerate(kept.placed):
-        waiting.setdefault((placed.stream, _outline(_fill(placed))), []).append(index)
+    """Fills without a trade id, in the order in which they are believed, against those of other files."""
+    by_order, by_second = _Outlines(), _Outlines()
+    for number, placed in enumerate(kept.placed):
+        by_order.add(_of_order(_fill(placed)), number)
+        by_second.add(_of_second(_fill(placed)), number)
     for placed in nameless:
-        found = waiting.get((not placed.stream, _outline(_fill(placed))))
-        if found:
-            _put_together(kept, found.pop(0), placed)
+        fill, file = _fill(placed), placed.event.source.file
+        known = by_order.take(_of_order(fill), file, kept) if fill.order_id else None
+        if known is None:
+            known = by_second.take(_of_second(fill), file, kept)
+            while known is not None and not _may_be(_fill(kept.placed[known]), fill):
+                known = by_second.take(_of_second(fill), file, kept)
+        if known is None:
+            number = kept.add(placed)
+            by_order.add(_of_order(fill), number)
+            by_second.add(_of_second(fill), number)
         else:
-            kept.add(placed)
+            by_second.given.add((file, known))
+            by_order.given.add((file, known))
+            _put_together(kept, known, placed)
 
 
-def _outline(fill: Fill) -> tuple[str, str, Decimal, Decimal]:
+def _may_be(known: Fill, fill: Fill) -> bool:
+    """Whether orders do not speak against it: both named, they are the same."""
+    return not (known.order_id and fill.order_id) or known.order_id == fill.order_id
+
+
+def _of_order(fill: Fill) -> tuple[str, str, Decimal, Decimal]:
     return fill.symbol, fill.order_id, fill.quantity, fill.price
 
 
-def _put_together(kept: Kept, index: int, placed: Placed) -> None:
+def _of_second(fill: Fill) -> tuple[str, int, Decimal, Decimal]:
+    return fill.symbol, fill.time_ms // 1000, fill.quantity, fill.price
+
+
+def _put_together(kept: Kept, number: int, placed: Placed) -> None:
     """Complete the kept fill by another account of it; a stream's word goes before an answer's."""
-    first, other = kept.placed[index], placed
+    first, other = kept.placed[number], placed
     if other.stream and not first.stream:
         first, other = other, first
     mine, theirs = _fill(first), _fill(other)
-    what = f"trade {mine.trade_id or theirs.trade_id} of {mine.symbol}"
-    found = agreed(what, mine, theirs, compared=FILL_COMPARED, completed=FILL_COMPLETED)
+    what = f"trade {mine.trade_id or theirs.trade_id or 'without id'} of {mine.symbol}"
+    compared: tuple[str, ...] = FILL_COMPARED
+    if "side" in kept.silent.get(placed.event.source.file, NOTHING):
+        compared = FILL_COMPARED[1:]
+    elif not kept.has_side(number):
+        compared = FILL_COMPARED[1:]
+        kept.put_side(number, _fill(placed).side)
+        first = changed(first, {"side": _fill(placed).side})
+    found = agreed(what, mine, theirs, compared=compared, completed=FILL_COMPLETED)
     kept.problems.extend(found.problems)
     if abs(mine.time_ms - theirs.time_ms) > TIME_TOLERANCE_MS:
         kept.problems.append(contradiction(f"{what}: time", (mine, mine.time_ms), (theirs, theirs.time_ms)))
-    kept.placed[index] = changed(first, found.changes)
+    kept.placed[number] = changed(first, found.changes)
     kept.repeated.append(other)
 
 
-def merged_orders(orders: Iterable[Placed]) -> Kept:
-    """Each state of an order once. `orders` come in the order in which they are believed, streams first.
-
-    A row of an answer repeats the last such state of the stream, whenever it was printed; everything else repeats
-    what prints the same execution at the same time.
-    """
-    kept = Kept()
-    exact: dict[object, int] = {}
-    last_of_stream: dict[object, int] = {}
-    for placed in orders:
+def with_orders(fills: Kept, orders: Kept) -> list[Placed]:
+    """The fills, with what their orders say of them: lists of trades print no client order id, so only the order tells
+    that a fill was a forced close, and some no position side."""
+    known: dict[tuple[str, str], int] = {}
+    for number, placed in enumerate(orders.placed):
         order = _order(placed)
-        state = (order.symbol, order.order_id, order.execution == "ALGO", order.status, order.executed)
-        moment = (state, order.execution, order.time_ms)
-        index = exact.get(moment)
-        if index is None and not placed.stream:
-            index = last_of_stream.get(state)
-        if index is None:
-            exact[moment] = kept.add(placed)
-            if placed.stream:
-                last_of_stream[state] = exact[moment]
-            continue
-        first = kept.placed[index]
-        what = f"order {order.order_id} of {order.symbol}"
-        found = agreed(what, first.event, order, compared=ORDER_COMPARED, completed=ORDER_COMPLETED)
-        kept.problems.extend(found.problems)
-        kept.placed[index] = changed(first, found.changes)
-        kept.repeated.append(placed)
-    return kept
-
-
-def with_orders(fills: Sequence[Placed], orders: Sequence[Placed]) -> list[Placed]:
-    """The fills, with what their orders say of them: `userTrades` does not print the client order id, so only the order
-    tells that a fill was a forced close."""
-    known: dict[tuple[str, str], Order] = {}
-    for placed in orders:
-        order = _order(placed)
-        if order.execution != "ALGO" and (order.close or order.client_order_id):
-            known.setdefault((order.symbol, order.order_id), order)
+        if order.execution != "ALGO" and order.order_id:
+            before = known.setdefault((order.symbol, order.order_id), number)
+            if order.client_order_id and not _order(orders.placed[before]).client_order_id:
+                known[order.symbol, order.order_id] = number
+    if not known:
+        return fills.placed
     found = []
-    for placed in fills:
-        fill = _fill(placed)
-        order_of = known.get((fill.symbol, fill.order_id))
-        if order_of is None or fill.client_order_id:
-            found.append(placed)
-        else:
-            close = fill.close or order_of.close
-            found.append(changed(placed, {"client_order_id": order_of.client_order_id, "close": close}))
+    for number, placed in enumerate(fills.placed):
+        fill = placed.event
+        assert isinstance(fill, Fill)
+        order_number = known.get((fill.symbol, fill.order_id))
+        if order_number is not None:
+            placed = _of_its_order(fills, number, orders, order_number)
+        found.append(placed)
     return found
+
+
+def _of_its_order(fills: Kept, number: int, orders: Kept, order_number: int) -> Placed:
+    placed, order = fills.placed[number], _order(orders.placed[order_number])
+    fill = _fill(placed)
+    changes: dict[str, object] = {}
+    if not fill.client_order_id and (order.client_order_id or order.close):
+        changes = {"client_order_id": order.client_order_id, "close": fill.close or order.close}
+    if not fills.has_side(number) and orders.has_side(order_number):
+        fills.sided.add(number)
+        changes["side"] = order.side
+    return changed(placed, changes)
 
 
 def _fill(placed: Placed) -> Fill:

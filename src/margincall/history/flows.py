@@ -1,10 +1,11 @@
-"""Rows of the income history against what is known already: fills, and the flows of a stream.
+"""Rows of the income history and of exports against the flows that are known already.
 
-The income history lists every change of a wallet again, later and by type. A row that belongs to a known fill or flow
-completes it and is not applied a second time.
+They list every change of a wallet again, later and by type. A row that belongs to a known fill or flow completes it
+and is not applied a second time. (Profit and fee rows that name no trade: `history/bookings.py`.)
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -37,6 +38,8 @@ def with_income(fills: Sequence[Placed], flows: Sequence[Placed]) -> tuple[list[
     REALIZED_PNL and COMMISSION rows name the trade. Where the fill prints the value already the row must agree.
     """
     found = list(fills)
+    if not any(_flow(placed).trade_id and not placed.stream for placed in flows):
+        return found, Matched(list(flows), [], [])
     known: dict[tuple[str, str], list[int]] = {}
     for index, placed in enumerate(found):
         if isinstance(placed.event, Fill) and placed.event.trade_id:
@@ -86,48 +89,120 @@ def _completed(placed: Placed, flow: Flow, problems: list[Problem]) -> Placed:
     return changed(placed, {"fee": row, "fee_asset": asset} if is_fee else {"realized": row})
 
 
-def without_doubles(flows: Sequence[Placed]) -> Matched:
-    """Each flow once: rows of answers by type and transaction id, then rows against the flows of a stream, one to one.
+def without_doubles(flows: Sequence[Placed], exported: frozenset[str] = frozenset()) -> Matched:
+    """Each flow once: rows by type and transaction id, then rows against the flows of a stream, then rows of exports
+    without any id against all of these, one to one.
 
-    What a row adds (transaction id, symbol) goes to the flow of the stream.
+    What a row adds (transaction id, symbol) goes to the flow that it repeats. `exported` are the files of exports:
+    equal rows of one of them are true.
     """
     stream = [placed for placed in flows if placed.stream]
-    rows = _distinct_rows([placed for placed in flows if not placed.stream])
-    left_stream, left_rows = _ordered(stream), _ordered(rows.kept)
-    kept: list[Placed] = []
-    repeated = list(rows.repeated)
+    answers = [placed for placed in flows if not placed.stream]
+    is_bare = [not _flow(placed).tran_id and placed.event.source.file in exported for placed in answers]
+    rows = _distinct_rows([placed for placed, bare in zip(answers, is_bare, strict=True) if not bare])
+    found = _once(stream, rows.kept)
+    bare = _most_in_one([placed for placed, bare in zip(answers, is_bare, strict=True) if bare])
+    if bare.kept:
+        whole = _once(found.kept, bare.kept, told_apart=True)
+        found = Matched(whole.kept, [*found.repeated, *whole.repeated], whole.problems)
+    return Matched(
+        found.kept,
+        [*rows.repeated, *bare.repeated, *found.repeated],
+        [*rows.problems, *found.problems],
+    )
+
+
+def _once(known: Sequence[Placed], rows: Sequence[Placed], *, told_apart: bool = False) -> Matched:
+    """Known flows and those of `rows` that do not repeat one of them. `told_apart`: rows that then stand beside a known
+    flow of their kind and second, of another amount, contradict it."""
+    left_known, left_rows = _ordered(known), _ordered(rows)
+    found = Matched([], [], [])
     for closest in (True, False):
-        pairs, left_stream, left_rows = _paired(left_stream, left_rows, closest)
-        kept.extend(_with_row(one, other) for one, other in pairs)
-        repeated.extend(other for _, other in pairs)
-    summed = _summed(left_stream, left_rows)
-    repeated.extend(summed)
+        pairs, left_known, left_rows = _paired(left_known, left_rows, closest)
+        found.kept.extend(_with_row(one, other) for one, other in pairs)
+        found.repeated.extend(other for _, other in pairs)
+    summed = _summed([placed for placed in left_known if placed.stream], left_rows)
+    found.repeated.extend(summed)
     numbers = {placed.place for placed in summed}
     left_rows = [placed for placed in left_rows if placed.place not in numbers]
-    return Matched([*kept, *left_stream, *left_rows], repeated, rows.problems)
-
-
-def _distinct_rows(rows: Sequence[Placed]) -> Matched:
-    """`tranId` is unique per income type and account (documentation); a second amount under it is a contradiction."""
-    seen: dict[object, Placed] = {}
-    found = Matched([], [], [])
-    for placed in rows:
-        flow = _flow(placed)
-        assets = tuple(sorted(flow.applied))
-        key = (flow.reason, flow.tran_id, flow.symbol, flow.trade_id, assets) if flow.tran_id else placed.place
-        first = seen.setdefault(key, placed)
-        if first is placed:
-            found.kept.append(placed)
-            continue
-        found.repeated.append(placed)
-        amounts = [" ".join(f"{amount} {asset}" for asset, amount in _amounts(each)) for each in (first, placed)]
-        what = f"income {flow.reason} {flow.tran_id}"
-        found.problems.append(contradiction(what, (first.event, amounts[0]), (flow, amounts[1])))
+    if told_apart:
+        contradicting = _contradicting(left_known, left_rows, found.problems)
+        found.repeated.extend(contradicting)
+        numbers = {placed.place for placed in contradicting}
+        left_rows = [placed for placed in left_rows if placed.place not in numbers]
+    found.kept.extend([*left_known, *left_rows])
     return found
 
 
+def _contradicting(known: Sequence[Placed], rows: Sequence[Placed], problems: list[Problem]) -> list[Placed]:
+    """Rows that stand beside a known flow of their category and asset within a second, and print another amount."""
+    groups: dict[object, tuple[list[Placed], list[Placed]]] = {}
+    for side, flows in enumerate((known, rows)):
+        for placed in flows:
+            kind = (_flow(placed).category, tuple(sorted(_flow(placed).applied)))
+            groups.setdefault(kind, ([], []))[side].append(placed)
+    found: list[Placed] = []
+    for ours, theirs in groups.values():
+        for one, other in in_step(ours, theirs, CLOSE_MS):
+            flow = _flow(one)
+            if (flow.tran_id or one.stream) and flow.category not in ("commission", "realized_pnl"):
+                what = f"{flow.category.replace('_', ' ')} at {flow.time_ms}"
+                problems.append(contradiction(what, (flow, _words(one)), (other.event, _words(other))))
+                found.append(other)
+    return found
+
+
+def _most_in_one(rows: Sequence[Placed]) -> Matched:
+    """Rows without ids of several files: of equal ones as many as the file has that has most of them."""
+    kept: Counter[object] = Counter()
+    here: Counter[object] = Counter()
+    found = Matched([], [], [])
+    for placed in rows:
+        kind = (_kind(placed), placed.event.time_ms)
+        here[placed.event.source.file, kind] += 1
+        if here[placed.event.source.file, kind] > kept[kind]:
+            kept[kind] += 1
+            found.kept.append(placed)
+        else:
+            found.repeated.append(placed)
+    return found
+
+
+def _distinct_rows(rows: Sequence[Placed]) -> Matched:
+    """`tranId` is unique per income type and account (documentation); a second amount under it is a contradiction.
+
+    A row of the transaction history names no trade: it repeats any row of its transaction, of equal amount if there is
+    one.
+    """
+    seen: dict[object, list[Placed]] = {}
+    found = Matched([], [], [])
+    for placed in rows:
+        flow = _flow(placed)
+        key = (flow.reason, flow.tran_id, flow.symbol, tuple(sorted(flow.applied))) if flow.tran_id else placed.place
+        known = seen.setdefault(key, [])
+        same = [each for each in known if _is_same_trade(_flow(each), flow)]
+        if not same:
+            known.append(placed)
+            found.kept.append(placed)
+            continue
+        found.repeated.append(placed)
+        if not any(_flow(each).applied == flow.applied for each in same):
+            what = f"income {flow.reason} {flow.tran_id}"
+            found.problems.append(contradiction(what, (same[0].event, _words(same[0])), (flow, _words(placed))))
+    return found
+
+
+def _is_same_trade(known: Flow, flow: Flow) -> bool:
+    return not (known.trade_id and flow.trade_id) or known.trade_id == flow.trade_id
+
+
+def _words(placed: Placed) -> str:
+    """The amounts of a flow, for a message."""
+    return " ".join(f"{amount} {asset}" for asset, amount in _amounts(placed))
+
+
 def _paired(
-    stream: Sequence[Placed], rows: Sequence[Placed], closest: bool
+    known: Sequence[Placed], rows: Sequence[Placed], closest: bool
 ) -> tuple[list[tuple[Placed, Placed]], list[Placed], list[Placed]]:
     """Pairs of equal category, asset and amount near in time, and what is left of both."""
     waiting: dict[object, list[Placed]] = {}
@@ -136,7 +211,7 @@ def _paired(
     pairs: list[tuple[Placed, Placed]] = []
     left: list[Placed] = []
     by_kind: dict[object, list[Placed]] = {}
-    for placed in stream:
+    for placed in known:
         by_kind.setdefault(_kind(placed), []).append(placed)
     for kind, ours in by_kind.items():
         window = CLOSE_MS if closest else _window(ours[0])

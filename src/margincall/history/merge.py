@@ -1,18 +1,21 @@
 """Several sources of one account -> one history: nothing counted twice, nothing dropped without a word.
 
-Files overlap: a recorded stream, the list of trades, the income history, two recordings of the same hours. What is the
-same is recognised by the venue's own marks and kept once:
+Files overlap: a recorded stream, the list of trades, the income history, exports, two recordings of the same hours.
+Rows of other accounts are left out first (`history/accounts.py`). What is the same is recognised by the venue's own
+marks and kept once:
 
-* a message by its time and content (`history/repeats.py`; a repeat is reported);
-* a fill by symbol, trade id and direction, an order by its state (`history/fills.py`);
+* a message by its time and content (`history/repeats.py`; a repeat is reported); equal rows of one export are true;
+* a fill by symbol, trade id and direction (`history/fills.py`), an order by its state (`history/orders.py`);
 * profit and commission of the income history by the trade id of their fill, other rows by type and transaction id, and
-  by category, asset, amount and nearest time against the flows of the stream (`history/flows.py`).
+  by category, asset, amount and nearest time against the flows of the stream (`history/flows.py`);
+* profit and fees of exports, which name no trade, by asset, amount and second of their fill (`history/bookings.py`).
 
-Of two sources the stream is believed: it printed at the moment. What it left out is taken from the other; where both
-speak and differ, that is a problem of kind `contradiction`.
+Of two sources the stream is believed: it printed at the moment; of the others the one with the finer times. What one
+left out is taken from the other; where both speak and differ, that is a problem of kind `contradiction`.
 
 Total order: `time_ms`; then prices, settings, flows and margin moves of answers, the stream in the order of its file
-(where a statement stands before the fill that it already holds), orders and fills of answers, statements of answers.
+(where a statement stands before the fill that it already holds), orders and fills of answers, their clearance fees,
+statements of answers, closed positions.
 """
 
 from collections import Counter
@@ -29,18 +32,32 @@ from margincall.core.events import (
     MarkCandle,
     MarkPrice,
     Order,
+    PositionClosed,
     Setting,
     Statement,
 )
-from margincall.history.fills import merged_fills, merged_orders, with_orders
+from margincall.history.accounts import of_one_account
+from margincall.history.bookings import with_bookings
+from margincall.history.fills import merged_fills, with_orders
 from margincall.history.flows import moved_with, with_income, without_doubles
 from margincall.history.messages import Message, Placed, contradiction
-from margincall.history.repeats import without_repeats
+from margincall.history.orders import merged_orders
+from margincall.history.repeats import content, without_repeats
 from margincall.wire.problems import Problem
 
 STREAM_PHASE = 3
-PHASES: dict[type[AnyEvent], int] = {Setting: 1, Flow: 2, MarginMove: 2, Order: 4, Fill: 5, Statement: 6}
-"""Where events of answers stand among those of equal time; prices (0) stand first whoever printed them."""
+CLEARANCE_PHASE = 6
+PHASES: dict[type[AnyEvent], int] = {
+    Setting: 1,
+    Flow: 2,
+    MarginMove: 2,
+    Order: 4,
+    Fill: 5,
+    Statement: 7,
+    PositionClosed: 8,
+}
+"""Where events of answers stand among those of equal time; prices (0) stand first whoever printed them, and what an
+insurance fund books follows the fills that it clears."""
 PRICES: tuple[type[AnyEvent], ...] = (MarkPrice, IndexPrice, MarkCandle)
 
 
@@ -53,32 +70,45 @@ class Merged(Struct, frozen=True):
 
 def merge(messages: Iterable[Message]) -> Merged:
     """The history that these messages tell together, whatever their order."""
-    ranked, ranks = _ranked(messages)
+    own, foreign = of_one_account(list(messages))
+    ranked, ranks = _ranked(own)
     kept, problems = without_repeats(ranked)
-    placed = [
-        Placed(event, message.stream, (ranks[message.source.file], message.number, number))
-        for message in kept
-        for number, event in enumerate(message.events)
-    ]
-    orders = merged_orders(_of(Order, placed))
-    known_fills = merged_fills(_of(Fill, placed))
-    fills, income = with_income(with_orders(known_fills.placed, orders.placed), _of(Flow, placed))
-    flows = without_doubles(income.kept)
-    prices = [each for kind in PRICES for each in _distinct_prices(_of(kind, placed), problems)]
-    moves = moved_with(_of(MarginMove, placed), _of(Statement, placed))
-    settings, statements = _of(Setting, placed), _of(Statement, placed)
-    whole = sorted([*fills, *orders.placed, *flows.kept, *prices, *moves, *settings, *statements], key=_order_key)
-    for found in (known_fills, orders, income, flows):
+    problems = [*foreign, *problems]
+    exported = frozenset(each.source.file for each in kept if each.rows)
+    silent = {each.source.file: each.silent for each in kept if each.silent}
+    placed = _placed(kept, ranks)
+    orders = merged_orders(placed[Order], silent)
+    known_fills = merged_fills(placed[Fill], silent)
+    fills, income = with_income(with_orders(known_fills, orders), placed[Flow])
+    fills, booked = with_bookings(fills, income.kept, exported)
+    flows = without_doubles(booked.kept, exported)
+    prices = [each for kind in PRICES for each in _distinct_prices(placed[kind], problems)]
+    moves = moved_with(placed[MarginMove], placed[Statement])
+    closed = _distinct_positions(placed[PositionClosed])
+    whole = [*fills, *orders.placed, *flows.kept, *prices, *moves, *placed[Setting], *placed[Statement], *closed]
+    whole.sort(key=_order_key)
+    for found in (known_fills, orders, income, booked, flows):
         problems.extend(found.problems)
-    problems.extend(_told_twice([*known_fills.repeated, *orders.repeated, *income.repeated, *flows.repeated]))
+    repeated = [known_fills.repeated, orders.repeated, income.repeated, booked.repeated, flows.repeated]
+    problems.extend(_told_twice([each for found in repeated for each in found]))
     return Merged(
         tuple(structs.replace(each.event, seq=seq) for seq, each in enumerate(whole)),
         tuple(problems),
     )
 
 
+def _placed(messages: Iterable[Message], ranks: dict[str, int]) -> dict[type[AnyEvent], list[Placed]]:
+    """All events by their type, in the order in which they are believed, with their places."""
+    found: dict[type[AnyEvent], list[Placed]] = {kind: [] for kind in (*PHASES, MarkPrice, IndexPrice)}
+    for message in messages:
+        rank, number, stream = ranks[message.source.file], message.number, message.stream
+        for place, event in enumerate(message.events):
+            found[type(event)].append(Placed(event, stream, (rank, number, place)))
+    return found
+
+
 def _ranked(messages: Iterable[Message]) -> tuple[list[Message], dict[str, int]]:
-    """Messages in the order in which they are believed, streams first, and the rank of each file.
+    """Messages in the order in which they are believed, streams and finer times first, and the rank of each file.
 
     Files are ranked by the time at which they begin: of two recordings the later one goes on where the earlier ends.
     """
@@ -88,12 +118,8 @@ def _ranked(messages: Iterable[Message]) -> tuple[list[Message], dict[str, int]]
         file, time_ms = message.source.file, message.events[0].time_ms
         begins[file] = min(begins.get(file, 0) or time_ms, time_ms or begins.get(file, 0))
     ranks = {file: rank for rank, file in enumerate(sorted(begins, key=lambda file: (begins[file], file)))}
-    ordered.sort(key=lambda each: (not each.stream, ranks[each.source.file], each.number))
+    ordered.sort(key=lambda each: (not each.stream, each.resolution_ms, ranks[each.source.file], each.number))
     return ordered, ranks
-
-
-def _of(kind: type[AnyEvent], placed: Iterable[Placed]) -> list[Placed]:
-    return [each for each in placed if isinstance(each.event, kind)]
 
 
 def _order_key(placed: Placed) -> tuple[object, ...]:
@@ -102,8 +128,10 @@ def _order_key(placed: Placed) -> tuple[object, ...]:
         return event.time_ms, 0, 0, "", placed.place
     if placed.stream:
         return event.time_ms, STREAM_PHASE, 0, "", placed.place
-    trade_id = event.trade_id if isinstance(event, Fill) else ""
-    return event.time_ms, PHASES[type(event)], len(trade_id), trade_id, placed.place
+    if isinstance(event, Fill):
+        return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
+    is_clearance = isinstance(event, Flow) and event.category == "insurance_clear"
+    return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
 
 
 def _distinct_prices(placed: Iterable[Placed], problems: list[Problem]) -> list[Placed]:
@@ -119,6 +147,20 @@ def _distinct_prices(placed: Iterable[Placed], problems: list[Problem]) -> list[
                 contradiction(f"price of {name} at {event.time_ms}", (first.event, values[0]), (event, values[1]))
             )
     return list(seen.values())
+
+
+def _distinct_positions(placed: Iterable[Placed]) -> list[Placed]:
+    """Closed positions, of equal ones as many as the file has that has most of them."""
+    kept: Counter[object] = Counter()
+    here: Counter[object] = Counter()
+    found = []
+    for each in placed:
+        what = content(each.event)
+        here[each.event.source.file, what] += 1
+        if here[each.event.source.file, what] > kept[what]:
+            kept[what] += 1
+            found.append(each)
+    return found
 
 
 def _price(event: AnyEvent) -> object:

@@ -15,15 +15,20 @@ Place = tuple[int, int, int]
 
 
 class Message(Struct, frozen=True):
-    """The events of one message of a stream, or of one row or answer of the API, in the venue's order.
+    """The events of one message of a stream, or of one row or answer of the API, in the venue's order; or (`rows`) all
+    rows of an export, oldest first.
 
     `number` counts the messages of its file. A message of a stream is the venue's own word at that moment (`stream`);
-    a row of an answer says the same later.
+    a row of an answer says the same later. Equal rows of one export are true, equal messages are repeats.
+    `resolution_ms` is the unit of the times. `silent` are fields of its events that the source does not print.
     """
 
     number: int
     events: tuple[AnyEvent, ...]
     stream: bool
+    rows: bool = False
+    resolution_ms: int = 1
+    silent: frozenset[str] = frozenset()
 
     @property
     def source(self) -> Source:
@@ -32,8 +37,8 @@ class Message(Struct, frozen=True):
 
 
 class SourceFile(Struct, frozen=True):
-    """A file that was read: its size in bytes, how many events of each kind it gave, and how finely it stamps them
-    (1, or 1000 for whole seconds)."""
+    """A file that was read: its size in bytes, how many events of each kind it gave, and the unit of its times in
+    milliseconds (1, or 1000 for stamps in whole seconds)."""
 
     file: str
     size: int
@@ -51,7 +56,7 @@ class FileReading(Struct, frozen=True):
     tables: tuple[DatedTable, ...] = ()
 
 
-class Placed(Struct, frozen=True):
+class Placed(Struct, frozen=True, gc=False):
     """One event on its way through a merge: whether a stream said it, and its place among events of equal time."""
 
     event: AnyEvent

@@ -1,7 +1,8 @@
 """The front of the readers: files and folders in, one account's history out.
 
-Every file is read on its own, element by element; a bad element is a problem and costs nothing else. Then all files
-are merged (`history/merge.py`). The result does not depend on the order in which files are given, nor on how often.
+Every file is read on its own, element by element or (exports) row by row; a bad one is a problem and costs nothing
+else. Then all files are merged (`history/merge.py`). The result does not depend on the order in which files are given,
+nor on how often.
 """
 
 from collections import Counter
@@ -11,14 +12,18 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from margincall.core.events import AnyEvent, Source
+from margincall.history.archives import members_of
+from margincall.history.exports import DAMAGED, read_export
 from margincall.history.files import Content, Element, content_of, decoded, elements, files_of
 from margincall.history.merge import merge
 from margincall.history.messages import FileReading, Message, SourceFile
+from margincall.history.scope import Scope, scope_of
 from margincall.history.tables import Tables, is_brackets, tables_of
+from margincall.history.texts import ZIP, Header, Text, check_size, head_of, header_of, text_of_file
 from margincall.venues.book import DatedTable
 from margincall.wire.documents import Unreadable
 from margincall.wire.kinds import Unmodelled
-from margincall.wire.problems import Problem
+from margincall.wire.problems import Problem, excerpt
 from margincall.wire.reading import Reading, reading
 from margincall.wire.row import place_of, readable
 from margincall.wire.snapshots import dated, joined
@@ -40,13 +45,27 @@ class History(Struct, frozen=True):
     sources: tuple[SourceFile, ...] = ()
 
 
-def read(paths: Sequence[Path], progress: Callable[[int], None] | None = None) -> History:
-    """The history in these files and folders. Raises nothing: what cannot be read is a problem.
+def read(
+    paths: Sequence[Path],
+    progress: Callable[[int], None] | None = None,
+    *,
+    tz: str = "",
+    start: str = "",
+    end: str = "",
+) -> History:
+    """The history in these files and folders. What cannot be read is a problem.
 
-    `progress` is called with numbers of bytes that add up to the size of all files.
+    `progress` is called with numbers of bytes that add up to the size of all files. `tz` is the zone of exports that do
+    not tell theirs: an offset as `UTC+3`, or an IANA name. Only what lies between `start` and `end` (ISO dates or
+    times, UTC) is read. Raises `UsageError` if one of these three is none.
     """
+    return read_within(paths, scope_of(tz, start, end), progress)
+
+
+def read_within(paths: Sequence[Path], scope: Scope, progress: Callable[[int], None] | None = None) -> History:
+    """As `read`, with what the user says beside the files in one value. Raises nothing."""
     files, notes = files_of(paths)
-    readings = [read_file(file, progress) for file in files]
+    readings = [each for file in files for each in readings_of(file, scope, progress)]
     merged = merge([message for each in readings for message in each.messages])
     return History(
         events=merged.events,
@@ -55,6 +74,66 @@ def read(paths: Sequence[Path], progress: Callable[[int], None] | None = None) -
         tables=tuple(table for each in readings for table in each.tables),
         sources=tuple(each.source for each in readings),
     )
+
+
+def readings_of(path: Path, scope: Scope, progress: Callable[[int], None] | None = None) -> list[FileReading]:
+    """What a file says: one reading, or one for each member of an archive."""
+    try:
+        text = text_of_file(path)
+        head = head_of(text)
+    except OSError:
+        return [within(read_file(path, progress), scope)]
+    if head.startswith(ZIP):
+        return _archived(path, scope, progress)
+    header = header_of(head)
+    if header is None:
+        return [within(read_file(path, progress), scope)]
+    return [_export(text, header, scope, progress)]
+
+
+def _export(text: Text, header: Header, scope: Scope, progress: Callable[[int], None] | None) -> FileReading:
+    report = _Progress(progress, text.packed, max(text.size, 1))
+    found = read_export(text, header, scope, report.at)
+    report.finish()
+    return structs.replace(found, problems=tuple(condensed(found.problems)))
+
+
+def _archived(path: Path, scope: Scope, progress: Callable[[int], None] | None) -> list[FileReading]:
+    """The exports in an archive; what is wrong with its other members."""
+    members, problems = members_of(path)
+    found: list[FileReading] = []
+    for text in members:
+        try:
+            check_size(text, windowed=scope.is_window)
+            head = head_of(text)
+        except Unreadable as error:
+            problems.append(error.problem(text.file))
+            continue
+        except DAMAGED as error:
+            problems.append(Problem(text.file, "", f"a damaged member of an archive: {excerpt(error)}"))
+            continue
+        if head.startswith(ZIP):
+            problems.append(Problem(text.file, "", "an archive inside of an archive: not read", kind="refused"))
+        elif (header := header_of(head)) is None:
+            problems.append(Problem(text.file, "", "not a CSV; not read", kind="ignored"))
+        else:
+            found.append(_export(text, header, scope, progress))
+    size = path.stat().st_size
+    if progress is not None:
+        progress(size - sum(each.source.size for each in found))
+    return [*found, FileReading(SourceFile(str(path), size, {}), problems=tuple(problems))]
+
+
+def within(reading: FileReading, scope: Scope) -> FileReading:
+    """The messages of a reading that lie in the chosen time."""
+    if not scope.is_window:
+        return reading
+    kept = tuple(each for each in reading.messages if any(scope.holds(event.time_ms) for event in each.events))
+    left = len(reading.messages) - len(kept)
+    if not left:
+        return reading
+    note = Problem(reading.source.file, "", f"{left} messages outside of --from and --to are left out", kind="note")
+    return structs.replace(reading, messages=kept, problems=(*reading.problems, note))
 
 
 def read_file(path: Path, progress: Callable[[int], None] | None = None) -> FileReading:
@@ -114,7 +193,7 @@ def _text(content: Content, file: str) -> Reading:
     text = content.data[content.start :].decode("utf-8", "replace")
     if is_support_text(text):
         return reading(support_text, text, Source(file, 1, content.start), stream=False)
-    what = "neither JSON nor a reply of the venue's support"
+    what = "neither JSON, nor a CSV with a header, nor a reply of the venue's support"
     return Reading(problems=(Problem(file, "line 1", what, readable(text)),))
 
 

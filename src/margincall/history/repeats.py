@@ -13,11 +13,15 @@ PLACES = frozenset({"source", "seq", "received_ms", "v"})
 
 def without_repeats(messages: Sequence[Message]) -> tuple[list[Message], list[Problem]]:
     """The messages that say something new, in their order; for each pair of files a problem with the number of
-    repeats. The same numbers in other digits (`5`, `5.00`), keys or order of keys are the same message."""
+    repeats. The same numbers in other digits (`5`, `5.00`), keys or order of keys are the same message. Exports are
+    left as they are: equal rows are true there."""
     seen: dict[object, Message] = {}
     kept: list[Message] = []
     repeats: dict[tuple[str, str], list[Message]] = {}
     for message in messages:
+        if message.rows:
+            kept.append(message)
+            continue
         first = seen.setdefault(tuple(map(content, message.events)), message)
         if first is message:
             kept.append(message)

@@ -79,7 +79,7 @@ def user_trade(value: object, notes: Notes) -> list[AnyEvent]:
             price=row.price("price"),
             trade_id=row.text("trade_id"),
             order_id=row.text("order_id", ""),
-            fee=_fee(row.decimal_or_none("fee"), maker, notes),
+            fee=fee_paid(row.decimal_or_none("fee"), maker, notes, "userTrades"),
             fee_asset=asset_of(row, "fee_asset") if "fee_asset" in row else None,
             realized=row.decimal_or_none("realized"),
             maker=maker,
@@ -87,12 +87,12 @@ def user_trade(value: object, notes: Notes) -> list[AnyEvent]:
     ]
 
 
-def _fee(printed: Decimal | None, maker: bool | None, notes: Notes) -> Decimal | None:
+def fee_paid(printed: Decimal | None, maker: bool | None, notes: Notes, label: str) -> Decimal | None:
     """The fee, positive if paid. `commission` is positive today; the documentation's sample of 2019 prints a taker's
-    fee as negative. A maker's negative commission is a rebate."""
+    fee as negative. A maker's negative commission is a rebate. `label` names the list it stands in."""
     if printed is None or printed >= ZERO or maker:
         return printed
-    notes.problem("userTrades: a taker's negative commission is read as a fee paid (older sign)", "note")
+    notes.problem(f"{label}: a taker's negative commission is read as a fee paid (older sign)", "note")
     return -printed
 
 

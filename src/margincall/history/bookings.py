@@ -1,0 +1,185 @@
+"""Profit and fee rows that name no trade, against the fills that booked them.
+
+The transaction history and the statement list what each trade did to the wallet, but not which trade it was. A row
+belongs to a fill with this profit or fee in this asset (and symbol, where the rows name one) and this second: one to
+one, each file for itself, because each tells of all fills again.
+
+* A row that has its fill is not applied again; a fill that prints no value takes the row's.
+* A row beside fills of its second that print other values contradicts them. One that no other row has told is held
+  against it, and the row is not applied; where all are told, it is applied, because something unknown has booked it.
+* A row of a second in which no fill is known is a flow.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+from margincall.core.events import Category, Fill, Flow
+from margincall.history.flows import Matched
+from margincall.history.messages import Placed, changed, contradiction
+from margincall.venues.registry import contract_of
+from margincall.wire.problems import Problem
+from margincall.wire.row import place_of
+
+BOOKED: tuple[Category, ...] = ("realized_pnl", "commission")
+NEAR = (0, -1, 1)
+"""Seconds by which the booking of a trade may be stamped earlier or later, nearest first."""
+MANY = 10
+"""So many rows without their fills in the time of known fills, and more than have them, speak for a wrong time zone."""
+
+Kind = tuple[Category, str, str]
+"""Category, asset, and the symbol ("" where rows name none)."""
+
+
+def with_bookings(
+    fills: Sequence[Placed], flows: Sequence[Placed], exported: frozenset[str]
+) -> tuple[list[Placed], Matched]:
+    """Fills with the fees and profits that exports know of them, and the flows that are left. `exported` are the files
+    of exports."""
+    parts: dict[tuple[str, bool], list[Placed]] = {}
+    matched = Matched([], [], [])
+    for placed in flows:
+        flow = _flow(placed)
+        is_row = flow.source.file in exported and not flow.trade_id
+        if fills and is_row and flow.category in BOOKED and len(flow.applied) == 1:
+            parts.setdefault((flow.source.file, bool(flow.symbol)), []).append(placed)
+        else:
+            matched.kept.append(placed)
+    found = list(fills)
+    for (_, is_named), rows in parts.items():
+        _Match(found, is_named).run(rows, matched)
+    return found, matched
+
+
+class _Match:
+    """The rows of one file against all fills. `told` are fills whose value a row of the file has told."""
+
+    def __init__(self, fills: list[Placed], is_named: bool) -> None:
+        self.fills = fills
+        self.is_named = is_named
+        self.told: set[tuple[int, Category]] = set()
+        self.begun: dict[object, int] = {}
+
+    def run(self, rows: Sequence[Placed], matched: Matched) -> None:
+        """Take out what has its fill, complete or contradict what stands beside one, keep the rest."""
+        index: dict[tuple[Kind, int, Decimal], list[int]] = {}
+        for number, kind, value in self._values():
+            if value:
+                index.setdefault((kind, self._second(number), value), []).append(number)
+        left = list(rows)
+        for shift in NEAR:
+            left = [row for row in left if not self._has_fill(row, shift, index)]
+        missing = self._beside_fills(left, matched.problems)
+        kept = {row.place for row in missing}
+        matched.kept.extend(missing)
+        matched.repeated.extend(row for row in rows if row.place not in kept)
+        matched.problems.extend(self._zone_problem(missing, len(rows)))
+
+    def _values(self) -> Iterator[tuple[int, Kind, Decimal | None]]:
+        """What each fill books, in the wallet's sign; none where it does not print it."""
+        for number, placed in enumerate(self.fills):
+            fill = placed.event
+            assert isinstance(fill, Fill)
+            symbol = fill.symbol if self.is_named else ""
+            margin_asset = _margin_asset(fill.symbol)
+            yield number, ("realized_pnl", margin_asset, symbol), fill.realized
+            fee = None if fill.fee is None else -fill.fee
+            yield number, ("commission", fill.fee_asset or margin_asset, symbol), fee
+
+    def _second(self, number: int) -> int:
+        return self.fills[number].event.time_ms // 1000
+
+    def _has_fill(self, row: Placed, shift: int, index: dict[tuple[Kind, int, Decimal], list[int]]) -> bool:
+        """Whether a fill booked exactly this row, in its second or `shift` beside it; the fill is then told."""
+        _, amount = _amount(row)
+        key = (self._kind(row), row.event.time_ms // 1000 + shift, amount)
+        numbers = index.get(key, [])
+        for place in range(self.begun.get(key, 0), len(numbers)):
+            self.begun[key] = place + 1
+            told = (numbers[place], _flow(row).category)
+            if told not in self.told:
+                self.told.add(told)
+                return True
+        return False
+
+    def _kind(self, row: Placed) -> Kind:
+        flow = _flow(row)
+        return flow.category, _amount(row)[0], flow.symbol
+
+    def _beside_fills(self, rows: Sequence[Placed], problems: list[Problem]) -> list[Placed]:
+        """The rows that no fill can have booked; the others complete the fills of their second, or contradict them."""
+        seconds = {(self._kind(row), row.event.time_ms // 1000) for row in rows}
+        beside: dict[tuple[Kind, int], list[tuple[int, Decimal | None]]] = {}
+        for number, kind, value in self._values() if rows else ():
+            if (kind, self._second(number)) in seconds and (value is None or value):
+                beside.setdefault((kind, self._second(number)), []).append((number, value))
+        left: list[Placed] = []
+        for row in rows:
+            here = beside.get((self._kind(row), row.event.time_ms // 1000), [])
+            # A fill without a printed value first: it cannot be contradicted.
+            free = sorted((each for each in here if (each[0], _flow(row).category) not in self.told), key=_is_printed)
+            if not free:
+                left.append(row)
+                if here:
+                    problems.append(_unknown(row))
+                continue
+            number, value = free[0]
+            self.told.add((number, _flow(row).category))
+            if value is None:
+                self._complete(number, row)
+            else:
+                problems.append(_differs(self.fills[number], value, row))
+        return left
+
+    def _complete(self, number: int, row: Placed) -> None:
+        asset, amount = _amount(row)
+        is_fee = _flow(row).category == "commission"
+        changes: dict[str, object] = {"fee": -amount, "fee_asset": asset} if is_fee else {"realized": amount}
+        self.fills[number] = changed(self.fills[number], changes)
+
+    def _zone_problem(self, missing: Sequence[Placed], total: int) -> Iterable[Problem]:
+        """That most rows of the time of known fills have none of them."""
+        first, last = self.fills[0].event.time_ms, self.fills[0].event.time_ms
+        for placed in self.fills if len(missing) >= MANY else ():
+            first, last = min(first, placed.event.time_ms), max(last, placed.event.time_ms)
+        inside = [row for row in missing if first <= row.event.time_ms <= last]
+        if len(inside) >= MANY and len(inside) * 2 > total:
+            source = inside[0].event.source
+            message = (
+                f"{len(inside)} of {total} profit and fee rows belong to no known fill, though fills of that time are "
+                "known: is the time zone right? They are applied as they are"
+            )
+            yield Problem(source.file, place_of(source), message, kind="contradiction")
+
+
+def _is_printed(each: tuple[int, Decimal | None]) -> bool:
+    return each[1] is not None
+
+
+def _differs(placed: Placed, value: Decimal, row: Placed) -> Problem:
+    fill, flow = placed.event, _flow(row)
+    assert isinstance(fill, Fill)
+    what = f"{flow.category.replace('_', ' ')} of trade {fill.trade_id or 'without id'} of {fill.symbol}"
+    return contradiction(what, (fill, value), (flow, _amount(row)[1]))
+
+
+def _unknown(row: Placed) -> Problem:
+    asset, amount = _amount(row)
+    source, flow = row.event.source, _flow(row)
+    what = f"{flow.category.replace('_', ' ')} of {amount} {asset}"
+    message = f"{what}: no known fill of this second booked it; it is applied"
+    return Problem(source.file, place_of(source), message, f"{amount} {asset}", "contradiction")
+
+
+@lru_cache(maxsize=4096)
+def _margin_asset(symbol: str) -> str:
+    return contract_of(symbol).margin_asset
+
+
+def _amount(row: Placed) -> tuple[str, Decimal]:
+    return next(iter(row.event.applied.items()))
+
+
+def _flow(placed: Placed) -> Flow:
+    assert isinstance(placed.event, Flow)
+    return placed.event

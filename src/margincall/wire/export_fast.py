@@ -1,0 +1,181 @@
+"""The plain rows of long exports, read quickly. What is not plain is left to `wire/export_rows.py`, which defines what
+a row means: a fast reader gives exactly what the careful one gives, or raises one of `NOT_PLAIN`.
+
+Plain is: as many cells as headings, a time in whole seconds of an hour that was read before, a symbol, asset and word
+that were read before, and numbers of digits, one point and a minus sign. Nothing is looked up by name.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from operator import itemgetter
+
+from msgspec import Struct
+
+from margincall.core.events import AnyEvent, Fill, Flow, Source
+from margincall.core.units import ZERO
+from margincall.wire.clock import IN_HOUR, Clock
+from margincall.wire.export_keys import OPERATIONS, TRANSACTION_TYPES, WALLETS, normal
+from margincall.wire.export_rows import POSITION_SIDES, account_name
+from margincall.wire.kinds import CREDIT_ASSETS, INCOME_KINDS
+from margincall.wire.numbers import AMOUNT_DIGITS
+from margincall.wire.row import BOUGHT
+
+NOT_PLAIN = (KeyError, ValueError, IndexError, InvalidOperation)
+"""What a fast reader raises for a row that it leaves to the careful one."""
+FastReader = Callable[[list[str], int], "AnyEvent | None"]
+"""Cells and line of a row -> its event; none for a row that says nothing about the account."""
+
+NUMBER_SIGNS = "0123456789.-"
+NO_ID = frozenset({"0", "-1", "-", "--"})
+NO_AMOUNTS: Mapping[str, Decimal] = {}
+"""Shared by all fills: a million empty mappings would take 64 MB."""
+FLAGS = {"true": True, "false": False, "TRUE": True, "FALSE": False}
+SIDES = {spelled: side for word, side in POSITION_SIDES.items() for spelled in (word, word.title())}
+TRADE_CELLS = ("time", "symbol", "buy", "price", "quantity", "fee", "realized")
+TRANSACTION_CELLS = ("time", "type", "amount", "asset", "symbol", "tran_id")
+STATEMENT_CELLS = ("time", "wallet", "operation", "asset", "amount")
+
+
+class Words(Struct, frozen=True):
+    """The words of a file that a careful reader has accepted, each kept once however often it stands in the file."""
+
+    symbols: dict[str, str]
+    assets: dict[str, str]
+    accounts: dict[str, str]
+
+    def learn(self, event: AnyEvent) -> None:
+        """Remember the words of an accepted event."""
+        self.accounts.setdefault(event.account, event.account)
+        for asset in event.applied:
+            self.assets.setdefault(asset, asset)
+        if isinstance(event, Fill | Flow) and event.symbol:
+            self.symbols.setdefault(event.symbol, event.symbol)
+        if isinstance(event, Fill) and event.fee_asset:
+            self.assets.setdefault(event.fee_asset, event.fee_asset)
+
+
+class Bound(Struct):
+    """A file's columns, bound once: our name -> place of the cell. `left_out` counts rows by the foreign account."""
+
+    file: str
+    width: int
+    places: Mapping[str, int]
+    clock: Clock
+    words: Words
+    left_out: Counter[str]
+
+    def place(self, name: str) -> int:
+        """The place of a column, −1 where the file has none."""
+        return self.places.get(name, -1)
+
+    def cells(self, names: tuple[str, ...]) -> Callable[[list[str]], tuple[str, ...]]:
+        """What picks these columns out of a row."""
+        return itemgetter(*(self.places[name] for name in names))
+
+
+def trades(bound: Bound) -> FastReader:
+    """Plain rows of the trade history -> `Fill`."""
+    width, file, hours = bound.width, bound.file, bound.clock.hours
+    symbols, assets, accounts = bound.words.symbols, bound.words.assets, bound.words.accounts
+    pick = bound.cells(TRADE_CELLS)
+    account_at, side_at, maker_at = bound.place("account"), bound.place("side"), bound.place("maker")
+    asset_at, trade_at, order_at = bound.place("fee_asset"), bound.place("trade_id"), bound.place("order_id")
+
+    def read(row: list[str], line: int) -> Fill:
+        if len(row) != width:
+            raise ValueError
+        time, symbol, word, price_text, quantity_text, fee_text, realized_text = pick(row)
+        fee_text, _, asset = fee_text.partition(" ")
+        if (price_text + quantity_text + fee_text + realized_text).strip(NUMBER_SIGNS):
+            raise ValueError
+        if len(price_text) > AMOUNT_DIGITS or len(quantity_text) > AMOUNT_DIGITS:
+            raise ValueError
+        if len(fee_text) > AMOUNT_DIGITS or len(realized_text) > AMOUNT_DIGITS:
+            raise ValueError
+        price, quantity, fee = Decimal(price_text), Decimal(quantity_text), Decimal(fee_text)
+        if not price or not quantity or price_text[0] == "-" or quantity_text[0] == "-" or fee_text[0] == "-":
+            raise ValueError
+        trade_id = row[trade_at].strip() if trade_at >= 0 else ""
+        order_id = row[order_at].strip() if order_at >= 0 else ""
+        return Fill(
+            time_ms=hours[time[:-5]] + IN_HOUR[time[-5:]],
+            source=Source(file, line),
+            account=accounts[row[account_at]] if account_at >= 0 else "",
+            applied=NO_AMOUNTS,
+            symbol=symbols[symbol],
+            side=SIDES[row[side_at]] if side_at >= 0 else "BOTH",
+            quantity=quantity if BOUGHT[word] else quantity.copy_negate(),
+            price=price,
+            trade_id="" if trade_id in NO_ID else trade_id,
+            order_id="" if order_id in NO_ID else order_id,
+            fee=fee,
+            fee_asset=assets[asset or row[asset_at]] if asset or asset_at >= 0 else None,
+            realized=ZERO if realized_text == "0" else Decimal(realized_text),
+            maker=FLAGS[row[maker_at]] if maker_at >= 0 else None,
+        )
+
+    return read
+
+
+def transactions(bound: Bound) -> FastReader:
+    """Plain rows of the transaction history -> `Flow`."""
+    width, file, hours = bound.width, bound.file, bound.clock.hours
+    symbols, assets = bound.words.symbols, bound.words.assets
+    pick = bound.cells(TRANSACTION_CELLS)
+    categories = {kind: found for kind, found in TRANSACTION_TYPES.items() if kind not in INCOME_KINDS}
+
+    def read(row: list[str], line: int) -> Flow:
+        if len(row) != width:
+            raise ValueError
+        time, kind, text, asset, symbol, tran_id = pick(row)
+        if len(text) > AMOUNT_DIGITS or text.strip(NUMBER_SIGNS) or asset in CREDIT_ASSETS:
+            raise ValueError
+        tran_id = tran_id.strip()
+        return Flow(
+            time_ms=hours[time[:-5]] + IN_HOUR[time[-5:]],
+            source=Source(file, line),
+            applied={assets[asset]: Decimal(text)},
+            category=categories[kind],
+            reason=kind,
+            symbol=symbols[symbol] if symbol else "",
+            tran_id="" if tran_id in NO_ID else tran_id,
+        )
+
+    return read
+
+
+def statements(bound: Bound) -> FastReader:
+    """Plain rows of "all statements" -> `Flow`, those of other accounts counted."""
+    width, file, hours, assets = bound.width, bound.file, bound.clock.hours, bound.words.assets
+    pick = bound.cells(STATEMENT_CELLS)
+    account_at = bound.place("account")
+    wallets: dict[str, str] = {}
+    names: dict[tuple[str, str], str] = {}
+
+    def read(row: list[str], line: int) -> Flow | None:
+        if len(row) != width:
+            raise ValueError
+        time, place, operation, asset, text = pick(row)
+        wallet = wallets.get(place)
+        if wallet is None:
+            wallet = wallets[place] = WALLETS.get(normal(place), "")
+        if not wallet:
+            bound.left_out[place] += 1
+            return None
+        if len(text) > AMOUNT_DIGITS or text.strip(NUMBER_SIGNS) or asset in CREDIT_ASSETS:
+            raise ValueError
+        user = row[account_at] if account_at >= 0 else ""
+        account = names.get((user, wallet))
+        if account is None:
+            account = names[user, wallet] = account_name(user.strip(), wallet)
+        return Flow(
+            time_ms=hours[time[:-5]] + IN_HOUR[time[-5:]],
+            source=Source(file, line),
+            account=account,
+            applied={assets[asset]: Decimal(text)},
+            category=OPERATIONS[operation.lower()],
+            reason=operation,
+        )
+
+    return read
