@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from margincall.core.account import SIDES
+from margincall.core.account import SIDES, MarginType, PositionKey, PositionSide
+from margincall.core.contract import value
 from margincall.core.events import (
     AnyEvent,
     BalancePrint,
@@ -20,16 +21,20 @@ from margincall.core.events import (
     Flow,
     MarginMove,
     Order,
+    PositionClosed,
     PositionPrint,
     Setting,
     Statement,
 )
 from margincall.core.margin import cross_wallet
+from margincall.core.rounding import booked, exact, plain
+from margincall.core.units import ZERO, Price, Quantity
 from margincall.forensics.reconstruct import reconstruct
 from margincall.forensics.rulebook import Rulebook
 from margincall.history.read import read
 from margincall.venues.book import BracketBook
 from margincall.venues.embedded import embedded_book
+from margincall.venues.registry import contract_of
 from margincall.wire.encode import Json
 from tests.cases import venue
 from tests.cases.answers import book
@@ -198,3 +203,59 @@ def _snapshot(steps: list[Told], events: tuple[AnyEvent, ...]) -> Statement:
             for (symbol, side), shown in sorted(last.positions.items())
         ),
     )
+
+
+def closed_positions(events: tuple[AnyEvent, ...]) -> Iterator[PositionClosed]:
+    """The rows of a position history: one for each position that trades opened and closed wholly."""
+    running: dict[PositionKey, list[Fill]] = {}
+    held: dict[PositionKey, Decimal] = {}
+    isolated = {event.symbol for event in events if isinstance(event, MarginMove)}
+    for event in events:
+        if isinstance(event, Fill):
+            key = (event.symbol, event.side)
+            before, after = held.get(key, ZERO), held.get(key, ZERO) + event.quantity
+            held[key] = after
+            if before * after < 0:
+                running.pop(key, None)  # turned over in one trade: the venue's row of that is not published
+                continue
+            running.setdefault(key, []).append(event)
+            if not after:
+                found = _closed(running.pop(key), "isolated" if event.symbol in isolated else "cross")
+                if found is not None:
+                    yield found
+
+
+def _closed(fills: list[Fill], margin: MarginType) -> PositionClosed | None:
+    sign = 1 if fills[0].quantity > 0 else -1
+    opening = [fill for fill in fills if fill.quantity * sign > 0]
+    closing = [fill for fill in fills if fill.quantity * sign < 0]
+    size = sum((abs(fill.quantity) for fill in opening), ZERO)
+    if size != sum((abs(fill.quantity) for fill in closing), ZERO):
+        return None
+    largest = total = ZERO
+    for fill in fills:
+        total += fill.quantity * sign
+        largest = max(largest, total)
+    side: PositionSide = "LONG" if sign > 0 else "SHORT"
+    return PositionClosed(
+        time_ms=fills[-1].time_ms,
+        symbol=fills[0].symbol,
+        side=side,
+        margin=margin,
+        entry=average_price(opening),
+        average_close=average_price(closing),
+        max_quantity=largest,
+        closed_quantity=size,
+        realized=sum((fill.realized or ZERO for fill in fills), ZERO),
+        opened_ms=fills[0].time_ms,
+    )
+
+
+@exact
+def average_price(fills: list[Fill]) -> Decimal:
+    """Average price as the venue prints it: to eight decimals; of an inverse contract the harmonic one."""
+    contract = contract_of(fills[0].symbol)
+    size = sum((abs(fill.quantity) for fill in fills), ZERO)
+    worth = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO)
+    exact_price = size * contract.contract_size / worth if contract.is_inverse else worth / size
+    return plain(booked(exact_price))

@@ -129,13 +129,15 @@ class _Venue:
         yield _statement(step, "ORDER", [(fill.symbol, fill.side)], [_asset(fill.symbol), fill.fee_asset or ""])
         if order is not None:
             executed = order.executed + abs(fill.quantity)
+            worth = (order.executed_value or Decimal(0)) + abs(fill.quantity) * fill.price
             order = msgspec.structs.replace(
                 order,
                 time_ms=action.time_ms,
                 status="FILLED" if executed == order.quantity else "PARTIALLY_FILLED",
                 execution="CALCULATED" if order.close else "TRADE",
-                average_price=fill.price,
+                average_price=worth / executed,
                 executed=executed,
+                executed_value=worth,
             )
             self.orders[action["order"]] = order
             yield order

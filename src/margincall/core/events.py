@@ -168,7 +168,7 @@ class Setting(Event, frozen=True, kw_only=True, tag="setting"):
 
 class Order(Event, frozen=True, kw_only=True, tag="order"):
     """A state of an order that is not a fill: placed, cancelled, expired (`expire_reason` 5: the account was
-    liquidated)."""
+    liquidated). `executed_value` is what was executed in the margin asset, as printed: an average price is rounded."""
 
     symbol: str
     side: PositionSide
@@ -184,6 +184,7 @@ class Order(Event, frozen=True, kw_only=True, tag="order"):
     stop_price: Decimal | None = None
     average_price: Decimal | None = None
     executed: Decimal = Decimal(0)
+    executed_value: Decimal | None = None
     reduce_only: bool = False
     close_position: bool = False
     expire_reason: str | None = None

@@ -59,12 +59,17 @@ class Comparison(Struct, frozen=True):
 
 
 class FillCheck(Struct, frozen=True):
-    """A fill beside what the rules derive for it; `leverage` is that of its symbol, as far as known."""
+    """A fill beside what the rules derive for it; `leverage` is that of its symbol, as far as known.
+
+    `founded`: the position that it trades on is known, from a print before it or from an earlier close that agreed.
+    Files that print no position may begin inside one, or tell no position side.
+    """
 
     place: int
     fill: Fill
     terms: FillTerms
     leverage: int | None
+    founded: bool = True
 
 
 class Compared(Struct, frozen=True):
@@ -99,17 +104,23 @@ class Comparer:
         self.found: list[Comparison] = []
         self.equal: dict[str, int] = {}
         self.checks: dict[int, FillCheck] = {}
+        self.founded = {key_of(known[1]) for known in opening.first if known[0] == "position"}
 
     def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
         """Compare what one event prints."""
         if isinstance(event, Statement):
             self.found += _statement(place, event, after, self.opening, self.rules_at(event.time_ms))
         elif isinstance(event, Fill) and terms is not None:
+            key = (event.symbol, event.side)
+            was_founded = key in self.founded
+            if not was_founded and terms.closed and event.realized == terms.realized:
+                self.founded.add(key)
             if self._is_plain(place, event, terms):
                 for field in ("fee", "realized"):
                     self.equal[field] = self.equal.get(field, 0) + 1
                 return
-            self.checks[place] = FillCheck(place, event, terms, before.leverage.get(event.symbol))
+            leverage = before.leverage.get(event.symbol)
+            self.checks[place] = FillCheck(place, event, terms, leverage, was_founded)
             self.found += _fill(place, event, terms, self.opening)
 
     def compared(self) -> Compared:

@@ -40,6 +40,12 @@ RULES = {
 }
 
 
+NOT_FOUNDED = (
+    "the files do not tell the position before this fill: they may begin inside one, or print no position side; "
+    "the trades since it was opened, with the position side (export of GET /fapi/v1/trade/asyn), would tell"
+)
+
+
 class News(Struct, frozen=True):
     """A print whose gap to the fold is new, and by how much the gap changed."""
 
@@ -201,6 +207,8 @@ def _fill_finding(
         verdict: Verdict = FAILS if ("wallet", asset) in told else UNCLEAR
         fields: tuple[str, ...] = ("wallet", "cross_wallet", "isolated_wallet")
         return _of(doubts["fee"], verdict), {known for known in told if known[0] in fields}
+    if realized and not check.founded:
+        return structs.replace(_of(doubts["realized"], UNCLEAR), rule=NOT_FOUNDED), set()
     if realized:
         fields = ("wallet", "cross_wallet", "accumulated_pnl") if ("wallet", asset) in told else ()
         return _of(doubts["realized"], FAILS), {known for known in told if known[0] in fields}

@@ -196,6 +196,7 @@ def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
             mark_source=mark.how if mark is not None else None,
             order_limit=limit,
             average_fill=money.average,
+            break_even=moment.alone[1].break_even if moment.alone is not None else None,
         )
     has_rows = moment.has_rows
     # Without its own mark a position's interval is known; what hangs on the mark is not.
@@ -253,7 +254,7 @@ def _entry(moment: Moment, incident: Incident) -> Decimal | None:
 
 
 def _bracket(moment: Moment) -> BracketUsed:
-    own = moment.own
+    own = moment.own if moment.own is not None or moment.alone is None else moment.alone[0]
     if own is None or not own.table.symbol:
         return BracketUsed()
     if not moment.own_mark_known:

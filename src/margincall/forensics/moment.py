@@ -37,7 +37,9 @@ class Moment(Struct, frozen=True):
     position or its wallet is not founded in the files ("account", "income", "fills"); `extreme` is how far the candle
     went from which the mark is taken, where it is, `wallets` the lowest and highest wallet where it is in doubt;
     `tables` says for each symbol of the pool whether a bracket table was in force ("dated", "only_later", "none").
-    `verdicts` are the verdicts under each other assumption or later table, and at both ends of a wallet in doubt.
+    `alone` are terms and prices of the position as if it stood alone: what of them does not rest on its pool is known
+    where the pool is not. `verdicts` are the verdicts under each other assumption or later table, and at both ends of a
+    wallet in doubt.
     """
 
     account: Account
@@ -47,6 +49,7 @@ class Moment(Struct, frozen=True):
     pool: PoolTerms | None = None
     own: PositionTerms | None = None
     prices: PositionPrices | None = None
+    alone: tuple[PositionTerms, PositionPrices] | None = None
     extreme: Price | None = None
     wallets: tuple[Collateral, Collateral] | None = None
     missing: tuple[str, ...] = ()
@@ -85,7 +88,9 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     key: PositionKey = (incident.symbol, incident.side)
     held = account.positions.get(key)
     if held is None or not held.quantity:
-        return Moment(account, rules, history.marks.at((), incident.first), lacks=("account", "fills"))
+        marks = history.marks.at((), incident.first)
+        mark = _mark_point(history, incident, incident.symbol)
+        return Moment(account, rules, marks, mark, lacks=("account", "fills"))
     members = pool_members(account, held, rules)
     marks, missing = _fresh_marks(history, incident, members)
     mark = _mark_point(history, incident, incident.symbol)
@@ -95,7 +100,8 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty, assumed=assumed)
     lacks = _unfounded(history, incident, account, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
-        return structs.replace(moment, lacks=lacks)
+        alone = _alone(moment, held) if "fills" not in lacks else None
+        return structs.replace(moment, lacks=lacks, alone=alone)
     placeholders = {symbol: NO_BRACKETS for symbol in members if symbol not in rules.tables}
     moment = structs.replace(moment, rules=rules.with_tables(placeholders))
     try:
@@ -129,6 +135,16 @@ def _priced(history: Reconstruction, incident: Incident, moment: Moment, held: P
         assumed=(*assumed, *_back_cast(history, incident, pool)),
     )
     return _with_alternatives(history, incident, moment)
+
+
+def _alone(moment: Moment, held: Position) -> tuple[PositionTerms, PositionPrices] | None:
+    """Terms and prices of a position as if it stood alone; none without its mark or any table."""
+    if moment.mark is None or held.symbol not in moment.rules.tables:
+        return None
+    single = structs.replace(moment.account, positions={held.key: held}, multi_assets=False)
+    marks = Marks({held.symbol: moment.mark.price})
+    pool, found = _own(structs.replace(moment, account=single), marks, held)
+    return pool.positions[0], found
 
 
 def _own(moment: Moment, marks: Marks, held: Position) -> tuple[PoolTerms, PositionPrices]:

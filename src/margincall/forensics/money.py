@@ -93,6 +93,8 @@ def _base(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> Decim
         contract = rules.contract(incident.symbol)
         return sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in traded), ZERO)
     order = incident.order
+    if order is not None and order.executed and order.executed_value:
+        return order.executed_value
     if order is not None and order.executed and order.average_price:
         contract = rules.contract(incident.symbol)
         return abs(value(contract, Quantity(order.executed), Price(order.average_price)))
@@ -107,10 +109,15 @@ def _quantity(incident: Incident, fills: Sequence[Fill]) -> Decimal | None:
 
 def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> Decimal | None:
     traded = [fill for fill in fills if fill.trade_id != TAKEN_OVER]
+    contract = rules.contract(incident.symbol) if incident.symbol else None
     if not traded:
         order = incident.order
-        return order.average_price if order is not None and order.average_price else None
-    contract = rules.contract(incident.symbol)
+        if order is None or not order.average_price:
+            return None
+        if contract is None or contract.is_inverse or not order.executed_value:
+            return order.average_price
+        return ratio_nearest(order.executed_value / order.executed)
+    assert contract is not None, "fills have a symbol"
     worth = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in traded), ZERO)
     size = sum((abs(fill.quantity) for fill in traded), ZERO)
     return ratio_nearest(size * contract.contract_size / worth if contract.is_inverse else worth / size)

@@ -99,7 +99,7 @@ def merge(messages: Iterable[Message]) -> Merged:
 
 def _placed(messages: Iterable[Message], ranks: dict[str, int]) -> dict[type[AnyEvent], list[Placed]]:
     """All events by their type, in the order in which they are believed, with their places."""
-    found: dict[type[AnyEvent], list[Placed]] = {kind: [] for kind in (*PHASES, MarkPrice, IndexPrice)}
+    found: dict[type[AnyEvent], list[Placed]] = {kind: [] for kind in (*PHASES, *PRICES)}
     for message in messages:
         rank, number, stream = ranks[message.source.file], message.number, message.stream
         for place, event in enumerate(message.events):

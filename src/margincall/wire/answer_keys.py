@@ -55,12 +55,13 @@ ORDER = Keys(
         "stop_price": ("stopPrice",),
         "average_price": ("avgPrice",),
         "executed": ("executedQty",),
+        "executed_value": ("cumQuote",),
         "reduce_only": ("reduceOnly",),
         "close_position": ("closePosition",),
         "time": ("time",),
         "update_time": ("updateTime",),
     },
-    frozenset({"cumQty", "cumQuote", "cumBase", "origType", "workingType", "priceProtect", "priceMatch", "pair"})
+    frozenset({"cumQty", "cumBase", "origType", "workingType", "priceProtect", "priceMatch", "pair"})
     | {"selfTradePreventionMode", "goodTillDate", "activatePrice", "priceRate", "modifyId"},
 )
 

@@ -119,10 +119,8 @@ def with_placing(order: Order, placed_ms: int) -> list[AnyEvent]:
     """An order's last state, behind the state in which it was placed where that was earlier."""
     if placed_ms >= order.time_ms or order.status == "NEW":
         return [order]
-    execution = order.execution or "NEW"
-    placed = structs.replace(
-        order, time_ms=placed_ms, status="NEW", execution=execution, executed=ZERO, average_price=None
-    )
+    begun = structs.replace(order, time_ms=placed_ms, status="NEW", execution=order.execution or "NEW")
+    placed = structs.replace(begun, executed=ZERO, executed_value=None, average_price=None)
     return [placed, order]
 
 
@@ -146,6 +144,7 @@ def _order(row: Row, execution: str, source: Source) -> Order:
         stop_price=row.nonzero("stop_price"),
         average_price=row.nonzero("average_price"),
         executed=row.decimal_or_none("executed") or ZERO,
+        executed_value=row.nonzero("executed_value") if "executed_value" in row.keys.names else None,
         reduce_only=row.flag("reduce_only"),
         close_position=row.flag("close_position"),
         close=close_kind(client_order_id, order_type),

@@ -240,7 +240,8 @@ def order_row(order: Order) -> Json:
         time=order.time_ms,
         update_time=order.time_ms,
     )
-    quote = _text(plain(order.executed * (order.average_price or ZERO)))
+    worth = order.executed_value if order.executed_value is not None else order.executed * (order.average_price or ZERO)
+    quote = _text(plain(worth))
     return {**printed, "cumQuote": quote, "workingType": "CONTRACT_PRICE", "origType": order.order_type}
 
 

@@ -194,6 +194,7 @@ def _filled(fill: Fill, before: Order | None) -> Order:
         time_ms=fill.time_ms,
         quantity=whole,
         executed=executed,
+        executed_value=worth,
         average_price=plain(quotient(worth, executed)),
         status="FILLED" if executed >= whole else "PARTIALLY_FILLED",
     )
@@ -201,6 +202,7 @@ def _filled(fill: Fill, before: Order | None) -> Order:
 
 def _order(event: Order, placed_ms: int, page: Page) -> Cells:
     average = event.average_price or ZERO
+    worth = event.executed_value if event.executed_value is not None else event.executed * average
     return {
         **_user(event, page),
         **_times(page.time(placed_ms)),
@@ -212,7 +214,7 @@ def _order(event: Order, placed_ms: int, page: Page) -> Cells:
         "Average Price": _text(average),
         "Amount": _text(event.quantity),
         "Executed Amount": _text(event.executed),
-        "Executed Quote Amount": _text(plain(event.executed * average)),
+        "Executed Quote Amount": _text(plain(worth)),
         "Stop Price": _text(event.stop_price or ZERO),
         "Status": event.status,
         "Client Order Id": event.client_order_id,

@@ -52,6 +52,7 @@ ORDER = Keys(
         "average_price": ("Average Price",),
         "quantity": ("Amount",),
         "executed": ("Executed Amount",),
+        "executed_value": ("Executed Quote Amount",),
         "stop_price": ("Stop Price",),
         "status": ("Status",),
         "client_order_id": ("Client Order Id",),
@@ -59,7 +60,7 @@ ORDER = Keys(
         "update_time": ("Update Time",),
         "order_id": ("Order No",),
     },
-    frozenset({"Executed Quote Amount", "Activate Price", "Price Rate"}),
+    frozenset({"Activate Price", "Price Rate"}),
 )
 ORDER_HEADERS: Mapping[str, str] = {
     variant: f"Uid,{time},Symbol,Type,Side,Position Side,Price,Average Price,Amount,Executed Amount,"

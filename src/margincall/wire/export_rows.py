@@ -11,8 +11,9 @@ from decimal import Decimal
 from margincall.core.account import PositionSide
 from margincall.core.events import AnyEvent, Fill, Flow, Order, PositionClosed
 from margincall.core.units import ZERO
+from margincall.venues.registry import contract_of
 from margincall.wire import export_keys as keys
-from margincall.wire.api import fee_paid
+from margincall.wire.api import fee_paid, with_placing
 from margincall.wire.export_keys import OPERATIONS, TRANSACTION_TYPES, WALLETS, normal
 from margincall.wire.kinds import CREDIT_ASSETS, INCOME_KINDS
 from margincall.wire.numbers import AMOUNT_DIGITS, BadNumber, decimal_of, is_plausible
@@ -85,31 +86,37 @@ def _fee(row: Row) -> tuple[Decimal | None, str | None]:
 
 
 def order(cells: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
-    """A row of the order history -> an `Order`: its last state. The client order id shows forced closes."""
+    """A row of the order history -> an `Order`: its last state, behind the one in which it was placed if that was
+    earlier. The client order id shows forced closes."""
     row = Row(cells, keys.ORDER, notes)
     client_order_id, order_type = row.text("client_order_id", ""), row.text("type").upper()
-    return [
-        Order(
-            time_ms=row.time("update_time", "time"),
-            source=notes.source,
-            account=row.text("account", ""),
-            symbol=symbol_of(row),
-            side=_side(row),
-            order_id=known_id(row.text("order_id", "")),
-            client_order_id=client_order_id,
-            status=row.text("status").upper(),
-            execution="",
-            order_type=order_type,
-            time_in_force=row.text("time_in_force", ""),
-            buy=row.chosen("buy", BOUGHT),
-            quantity=row.decimal("quantity"),
-            price=row.decimal_or_none("price") or ZERO,
-            stop_price=row.nonzero("stop_price"),
-            average_price=row.nonzero("average_price"),
-            executed=row.decimal_or_none("executed") or ZERO,
-            close=close_kind(client_order_id, order_type),
-        )
-    ]
+    last = Order(
+        time_ms=row.time("update_time", "time"),
+        source=notes.source,
+        account=row.text("account", ""),
+        symbol=symbol_of(row),
+        side=_side(row),
+        order_id=known_id(row.text("order_id", "")),
+        client_order_id=client_order_id,
+        status=row.text("status").upper(),
+        execution="",
+        order_type=order_type,
+        time_in_force=row.text("time_in_force", ""),
+        buy=row.chosen("buy", BOUGHT),
+        quantity=row.decimal("quantity"),
+        price=row.decimal_or_none("price") or ZERO,
+        stop_price=row.nonzero("stop_price"),
+        average_price=row.nonzero("average_price"),
+        executed=row.decimal_or_none("executed") or ZERO,
+        executed_value=_executed_value(row),
+        close=close_kind(client_order_id, order_type),
+    )
+    return with_placing(last, row.time("time"))
+
+
+def _executed_value(row: Row) -> Decimal | None:
+    """What was executed in the quote asset: of a linear contract that is the margin asset."""
+    return None if contract_of(symbol_of(row)).is_inverse else row.nonzero("executed_value")
 
 
 def transaction(cells: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
