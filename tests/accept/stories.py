@@ -29,13 +29,14 @@ from margincall.core.events import (
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import booked, exact, plain
 from margincall.core.units import ZERO, Price, Quantity
-from margincall.forensics.reconstruct import reconstruct
+from margincall.forensics.reconstruct import Reconstruction, reconstruct
 from margincall.forensics.rulebook import Rulebook
 from margincall.history.read import read
 from margincall.venues.book import BracketBook
 from margincall.venues.embedded import embedded_book
 from margincall.venues.registry import contract_of
 from margincall.wire.encode import Json
+from margincall.wire.export_keys import COIN_M
 from tests.cases import venue
 from tests.cases.answers import book
 from tests.cases.from_oracle import Told, told
@@ -89,7 +90,7 @@ def sessions(shared: Path) -> Iterator[Story]:
         tables = embedded_book({"BNBUSDT"})
         history = reconstruct(events, Rulebook({"BNBUSDT"}, tables))
         account, rules = history.timeline.last, history.rules_at(events[-1].time_ms)
-        kept = tuple(event for event in history.events if not isinstance(event, Statement))
+        kept = tuple(_charged(history, place) for place in range(len(history.events)) if _happened(history, place))
         changes = [event.time_ms for event in kept if isinstance(event, Fill | Flow)]
         snapshot = Statement(
             time_ms=max(changes, default=0),
@@ -131,6 +132,18 @@ def _of_case(case: Case) -> Story:
     )
 
 
+def _happened(history: Reconstruction, place: int) -> bool:
+    return not isinstance(history.events[place], Statement)
+
+
+def _charged(history: Reconstruction, place: int) -> AnyEvent:
+    """An event, a fill with the fee that was charged: one fill of the stream prints none, though the wallet fell."""
+    check = history.compared.checks.get(place)
+    if check is None or check.fill.fee is not None:
+        return history.events[place]
+    return msgspec.structs.replace(check.fill, fee=check.terms.fee, fee_asset="USDT")
+
+
 PUBLIC = frozenset({"markPriceUpdate", "assetIndexUpdate", "contractInfo"})
 """Messages of public streams."""
 
@@ -168,7 +181,14 @@ def _flow(step: Told) -> Flow | None:
     amount = Decimal(step.profit) if action.verb == TAKEN_OVER else sign * Decimal(action["amount"])
     asset = action.get("asset") or ("USDT" if "_" not in action["symbol"] else action["symbol"].partition("USD")[0])
     symbol = action.get("symbol")
-    return Flow(time_ms=action.time_ms, applied={asset: amount}, category=category, reason=kind, symbol=symbol)
+    return Flow(
+        time_ms=action.time_ms,
+        account="" if asset == "USDT" else COIN_M,
+        applied={asset: amount},
+        category=category,
+        reason=kind,
+        symbol=symbol,
+    )
 
 
 def _settings(steps: list[Told]) -> Iterator[Setting]:

@@ -135,7 +135,7 @@ class _Venue:
                 time_ms=action.time_ms,
                 status="FILLED" if executed == order.quantity else "PARTIALLY_FILLED",
                 execution="CALCULATED" if order.close else "TRADE",
-                average_price=worth / executed,
+                average_price=round(worth / executed, 5),
                 executed=executed,
                 executed_value=worth,
             )

@@ -113,7 +113,7 @@ class Comparer:
         elif isinstance(event, Fill) and terms is not None:
             key = (event.symbol, event.side)
             was_founded = key in self.founded
-            if not was_founded and terms.closed and event.realized == terms.realized:
+            if not was_founded and event.realized and event.realized == terms.realized:
                 self.founded.add(key)
             if self._is_plain(place, event, terms):
                 for field in ("fee", "realized"):

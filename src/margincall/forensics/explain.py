@@ -113,7 +113,8 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         cause_since=cause,
         traces=incident.traces,
     )
-    unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None))
+    lacks = {"takeover"} if money.rest_unknown else set()
+    unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None, lacks=lacks))
     unknown += tuple(Unknown("verdict", reason) for reason in refused)
     return Case(incident, moment, money, structs.replace(explanation, unknown=unknown))
 

@@ -34,6 +34,7 @@ class Money(Struct, frozen=True):
     left: dict[str, Decimal]
     before_fee: Decimal | None
     commission: Decimal
+    rest_unknown: bool = False
 
 
 @exact
@@ -51,17 +52,30 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
     rate = ratio_nearest(fee / base) if fee is not None and base else None
     after = history.timeline.after(incident.last)
     unknown_wallets = history.opening.unknown_wallets
+    rest_unknown = _rest_unknown(history, incident, fills)
     steps, left = _steps(_Booked(incident, moment.account, after, rules, booked, unknown_wallets), fills, flows)
     return Money(
-        realized=realized,
-        quantity=_quantity(incident, fills),
+        realized=None if rest_unknown else realized,
+        quantity=None if rest_unknown else _quantity(incident, fills),
         average=_average(incident, fills, rules),
         clearance=Clearance(fee, rate, base),
         steps=steps,
         left=left,
         before_fee=_before_fee(history, incident, moment, steps) if left and taken else None,
         commission=sum((fill.fee or ZERO for fill in fills if fill.fee_asset in (None, asset)), ZERO),
+        rest_unknown=rest_unknown,
     )
+
+
+def _rest_unknown(history: Reconstruction, incident: Incident, fills: Sequence[Fill]) -> bool:
+    """Whether the order left something over, and no file tells what became of it: it may still be open, or the
+    insurance fund took it over."""
+    order = incident.order
+    if order is None or order.executed >= order.quantity or order.status == "NEW":
+        return False
+    if any(fill.trade_id == TAKEN_OVER for fill in fills):
+        return False
+    return ("position", f"{incident.symbol} {incident.side}") not in history.opening.first
 
 
 def _booked_profit(history: Reconstruction, place: int) -> Decimal:

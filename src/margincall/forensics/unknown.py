@@ -3,7 +3,7 @@
 A term rests on kinds of evidence; what is named is the evidence that is missing, not everything that it rests on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from margincall.forensics.evidence import Evidence
 from margincall.forensics.moment import Moment
@@ -17,6 +17,8 @@ EVIDENCE: Mapping[str, str] = {
     "order": "the liquidation order (GET /fapi/v1/forceOrders, kept for 90 days)",
     "orders": "the order history (export, or GET /fapi/v1/allOrders), whose client order ids tell forced closes",
     "brackets": "a bracket table dated at or before the event (margincall brackets import FILE)",
+    "takeover": "the account update that tells what became of the rest of the order (a recorded user-data stream), or "
+    "an `account` answer and the income since",
     "income": "the income history (GET /fapi/v1/income, kept for three months)",
 }
 
@@ -42,8 +44,8 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "clearance.fee": ("income",),
     "clearance.rate": ("income", "order"),
     "clearance.base": ("order",),
-    "quantity": ("order",),
-    "realized_pnl": ("fills", "income"),
+    "quantity": ("takeover", "order"),
+    "realized_pnl": ("takeover", "fills", "income"),
     "left": ("account", "income"),
     "cause": ("account", "income", "fills", "marks", "brackets", "earlier"),
 }
@@ -62,9 +64,12 @@ def settled_by(kinds: tuple[str, ...]) -> str:
     return "; ".join(EVIDENCE[kind] for kind in kinds)
 
 
-def unknown_terms(explanation: Explanation, moment: Moment, *, cause_known: bool) -> Iterator[Unknown]:
-    """Every term that is none for want of evidence. An interval's missing end is an answer if the pool is known."""
-    missing = missing_evidence(moment)
+def unknown_terms(
+    explanation: Explanation, moment: Moment, *, cause_known: bool, lacks: Collection[str] = ()
+) -> Iterator[Unknown]:
+    """Every term that is none for want of evidence. An interval's missing end is an answer if the pool is known.
+    `lacks` are kinds of evidence that are missing beside what the moment tells."""
+    missing = missing_evidence(moment) | set(lacks)
     for term, kinds in RESTS_ON.items():
         if explanation.kind == "adl" and term in NOT_FOR_ADL:
             continue

@@ -46,6 +46,9 @@ from margincall.history.repeats import content, without_repeats
 from margincall.wire.problems import Problem
 
 STREAM_PHASE = 3
+SECOND_MS = 1000
+BOOKED = frozenset({"realized_pnl", "commission", "insurance_clear"})
+"""Categories of what follows from a fill."""
 CLEARANCE_PHASE = 6
 PHASES: dict[type[AnyEvent], int] = {
     Setting: 1,
@@ -86,7 +89,8 @@ def merge(messages: Iterable[Message]) -> Merged:
     moves = moved_with(placed[MarginMove], placed[Statement])
     closed = _distinct_positions(placed[PositionClosed])
     whole = [*fills, *orders.placed, *flows.kept, *prices, *moves, *placed[Setting], *placed[Statement], *closed]
-    whole.sort(key=_order_key)
+    coarse = frozenset(each.source.file for each in kept if each.resolution_ms >= SECOND_MS)
+    whole.sort(key=lambda each: _order_key(each, coarse))
     for found in (known_fills, orders, income, booked, flows):
         problems.extend(found.problems)
     repeated = [known_fills.repeated, orders.repeated, income.repeated, booked.repeated, flows.repeated]
@@ -122,8 +126,11 @@ def _ranked(messages: Iterable[Message]) -> tuple[list[Message], dict[str, int]]
     return ordered, ranks
 
 
-def _order_key(placed: Placed) -> tuple[object, ...]:
+def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
+    """What a fill books follows it within its second, where the stamps of a file (`coarse`) are whole seconds."""
     event = placed.event
+    if isinstance(event, Flow) and event.category in BOOKED and event.source.file in coarse:
+        return event.time_ms + SECOND_MS - 1, CLEARANCE_PHASE, 0, "", placed.place
     if isinstance(event, PRICES):
         return event.time_ms, 0, 0, "", placed.place
     if placed.stream:
