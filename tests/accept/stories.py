@@ -161,14 +161,15 @@ def _account_events(case: Case, steps: list[Told]) -> Iterator[AnyEvent]:
         for step in steps
         if step.action.verb == "margin"
     ]
-    flows = [flow for step in steps if (flow := _flow(step)) is not None]
+    is_coin = any("_" in symbol for symbol, _ in steps[-1].positions)
+    flows = [flow for step in steps if (flow := _flow(step, COIN_M if is_coin else "")) is not None]
     others = [event for event in venue.events(case) if isinstance(event, Fill | Order)]
     numbered = sorted([*moves, *flows, *others], key=lambda event: event.time_ms)
     for number, event in enumerate(numbered, FIRST_TRANSACTION):
         yield msgspec.structs.replace(event, tran_id=str(number)) if isinstance(event, Flow) else event
 
 
-def _flow(step: Told) -> Flow | None:
+def _flow(step: Told, account: str) -> Flow | None:
     """The wallet change of a line that is no trade, as an income history tells it: with its symbol.
 
     A takeover is no trade. What it lost must stand in the income history, or the wallet would not follow from it
@@ -183,7 +184,7 @@ def _flow(step: Told) -> Flow | None:
     symbol = action.get("symbol")
     return Flow(
         time_ms=action.time_ms,
-        account="" if asset == "USDT" else COIN_M,
+        account=account,
         applied={asset: amount},
         category=category,
         reason=kind,

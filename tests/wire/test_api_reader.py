@@ -177,9 +177,16 @@ def test_an_order(client_order_id: str, close: str) -> None:
         price=Decimal(98),
         average_price=Decimal("99.5"),
         executed=Decimal(2),
+        executed_value=Decimal(199),
         close=close,  # type: ignore[arg-type]
     )
-    changes = {"status": "NEW", "execution": "NEW", "executed": Decimal(0), "average_price": None}
+    changes = {
+        "status": "NEW",
+        "execution": "NEW",
+        "executed": Decimal(0),
+        "executed_value": None,
+        "average_price": None,
+    }
     placed = structs.replace(last, time_ms=TIME, **changes)
     row = ORDER | {"clientOrderId": client_order_id}
     assert events(row) == [placed, last]

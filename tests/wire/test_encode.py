@@ -174,7 +174,7 @@ def test_income_of_a_flow_and_of_a_fill() -> None:
 
 
 def test_orders_and_margin_moves() -> None:
-    order = msgspec.structs.replace(FORCED, execution="", order_type="LIMIT")
+    order = msgspec.structs.replace(FORCED, execution="", order_type="LIMIT", executed_value=D("49.5"))
     assert read_back([encode.order_row(order)]) == (order,)
     move = MarginMove(time_ms=TIME, source=PLACE, symbol="BTCUSDT", side="LONG", asset="USDT", amount=D("-5.5"))
     assert read_back([encode.margin_change_row(move)]) == (move,)

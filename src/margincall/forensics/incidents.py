@@ -105,13 +105,17 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> list[I
 
 
 def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Incident | None:
+    """The last liquidation before it that it can belong to; none if it names no symbol and several can: a statement's
+    row does not tell which."""
+    fitting: list[Incident] = []
     for incident in reversed(found):
         if event.time_ms - incident.time_ms > AFTERMATH_MS:
-            return None
+            break
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
         if fits and event.symbol in ("", incident.symbol):
-            return incident
-    return None
+            fitting.append(incident)
+    is_one = len({(each.symbol, each.side) for each in fitting}) == 1
+    return fitting[0] if fitting and (is_one or event.symbol) else None
 
 
 def _completed(incident: Incident, fills: list[int], fees: list[int], events: Sequence[AnyEvent]) -> Incident:

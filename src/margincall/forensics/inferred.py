@@ -80,6 +80,8 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
         rules = rules_at(event.time_ms)
         if isinstance(event, Order):
             _note_forced(event, forced)
+        elif isinstance(event, Flow) and _is_told(event, out, places):
+            continue
         elif isinstance(event, Flow) and (rest := _rest(event, account, forced, rules)) is not None:
             places.append(len(out))
             event = rest
@@ -183,6 +185,20 @@ def _taken_over(
             )
         )
     return found
+
+
+def _is_told(flow: Flow, out: Sequence[AnyEvent], places: Sequence[int]) -> bool:
+    """Whether a profit without a trade is that of a takeover which an update of the stream told already."""
+    if flow.category != "realized_pnl" or not places:
+        return False
+    last = out[places[-1]]
+    return (
+        isinstance(last, Fill)
+        and last.trade_id == TAKEN_OVER
+        and flow.symbol in ("", last.symbol)
+        and abs(flow.time_ms - last.time_ms) <= NEAR_MS
+        and last.realized in flow.applied.values()
+    )
 
 
 def _note_forced(order: Order, forced: dict[str, Order]) -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.contract import Contract
 from margincall.core.events import AnyEvent, Fill, PositionClosed
-from margincall.core.rounding import AMOUNT_UNIT, exact, quotient
+from margincall.core.rounding import AMOUNT_UNIT, exact, price_nearest, quotient
 from margincall.core.units import ZERO
 from margincall.forensics.rulebook import RulesAt
 
@@ -100,13 +100,13 @@ def _leg(position: PositionClosed, fills: Sequence[Fill], contract: Contract) ->
 
 
 def _average(fills: Iterable[Fill], contract: Contract) -> Decimal:
-    """The average price of fills, weighed by what they are worth at it."""
+    """The average price of fills, weighed by what they are worth at it, freed from what quotients leave behind."""
     total = weight = ZERO
     for fill in fills:
         quantity = abs(fill.quantity)
         total += quantity
         weight += quotient(quantity, fill.price) if contract.is_inverse else quantity * fill.price
-    return quotient(total, weight) if contract.is_inverse else quotient(weight, total)
+    return price_nearest(total / weight if contract.is_inverse else weight / total)
 
 
 def _finding(position: PositionClosed, leg: Leg) -> Finding:
