@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from margincall.case.folder import readable_paths
 from margincall.cli.output import console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer, answer, example
@@ -35,7 +36,8 @@ NO_RECOVERY = (
 def explain(paths: tuple[Path, ...], as_json: bool, markdown_file: Path | None, term: str | None, number: int) -> int:
     """Explain the liquidations in PATHS: files or folders with recorded user-data streams, or answers of the API
     (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or a
-    support reply pasted into a text file. Without PATHS: an embedded example.
+    support reply pasted into a text file. Of a case folder the evidence is read, and refused (exit code 4) if anything
+    in it was altered. Without PATHS: an embedded example.
     """
     found = _read(paths, quiet=as_json)
     if not found.is_usable:
@@ -60,6 +62,7 @@ def _read(paths: tuple[Path, ...], *, quiet: bool) -> Answer:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    paths = readable_paths(paths)
     if quiet or not sys.stderr.isatty():
         return answer(paths, book)
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
