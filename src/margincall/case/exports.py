@@ -5,7 +5,6 @@ The link is not saved: whoever has it can download the file. The file is.
 """
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -73,12 +72,6 @@ def link_of(answer: Answer) -> str:
     except msgspec.DecodeError:
         return ""
     return found.url if found.status == "completed" else ""
-
-
-def without_query(link: str) -> str:
-    """Where a file came from, without the part of the link that lets anybody download it."""
-    parts = urlsplit(link)
-    return f"{parts.scheme}://{parts.hostname or ''}"
 
 
 def ending(data: bytes) -> str:

@@ -228,12 +228,15 @@ def _candles(scope: Scope, known: Known) -> Iterator[Task]:
     (last,) = of(scope.market, venue.LAST_CANDLES)
     own = {symbol: [time for name, time in known.events if name in (symbol, "")] for symbol in known.symbols}
     every = [time for _, time in known.events]
+    indexed: set[tuple[str, int, int]] = set()
     for symbol in known.symbols:
         pair = symbol.partition("_")[0]
         for begin, count in _minutes(scope, every):
             yield _candle_task(marks, begin, count, symbol=symbol)
         for begin, count in _minutes(scope, own[symbol]):
-            yield _candle_task(index, begin, count, pair=pair)
+            if (pair, begin, count) not in indexed:  # contracts of one pair share its index
+                indexed.add((pair, begin, count))
+                yield _candle_task(index, begin, count, pair=pair)
             yield _candle_task(last, begin, count, symbol=symbol)
 
 

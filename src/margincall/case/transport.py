@@ -26,6 +26,9 @@ async def network() -> AsyncIterator[Get]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, connect=15)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=jar, headers=HEADERS) as session:
+        # aiohttp would send a GET again by itself when a connection breaks. Some here start something (an export), and
+        # waits and tries are the client's. There is no public switch; a test sees that nothing is sent twice.
+        session._retry_connection = False
 
         async def get(address: str, headers: Mapping[str, str]) -> Reply:
             try:
