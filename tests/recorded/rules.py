@@ -64,7 +64,13 @@ def funding(account: Account, now: int, params: Mapping[str, str]) -> list[Json]
 def exchange_info(account: Account, now: int, params: Mapping[str, str]) -> Json:
     limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}
     symbols = [{"symbol": symbol, "liquidationFee": "0.012500", "filters": []} for symbol in account.symbols]
-    return {"timezone": "UTC", "serverTime": now, "rateLimits": [limit], "assets": [], "symbols": symbols}
+    return {
+        "timezone": "UTC",
+        "serverTime": now // made.MINUTE * made.MINUTE,
+        "rateLimits": [limit],
+        "assets": [],
+        "symbols": symbols,
+    }
 
 
 def config(account: Account, now: int, params: Mapping[str, str]) -> list[Json]:
