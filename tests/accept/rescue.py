@@ -164,8 +164,8 @@ def table(found: Mapping[str, Mapping[str, Line]], scratch: Path) -> str:
         "# What is lost when",
         "",
         "Made by `python -m tests.accept.rescue`: the same account, rescued from the recorded server at four ages of",
-        "its liquidation. Numbers are rows about the event's day that the answers still hold. The server forgets as the",
-        "venue documents it; the account had one stop-loss and one limit order that never filled.",
+        "its liquidation. Numbers are rows about the event's day that the answers still hold. The server forgets as",
+        "the venue documents it; the account had one stop-loss and one limit order that never filled.",
         "",
         "| evidence | " + " | ".join(ages) + " |",
         "|---|" + "---|" * len(ages),
@@ -176,11 +176,11 @@ def table(found: Mapping[str, Mapping[str, Line]], scratch: Path) -> str:
     for name in ("markPriceKlines", "indexPriceKlines", "klines", "leverageBracket", "account-v3", "trade.asyn"):
         there = [found[age][name].answers for age in ages]
         text.append(f"| `{name}` | " + " | ".join("there" if each else "**nothing**" for each in there) + " |")
-    text += ["", "Endpoints that gave nothing, and the terms of an explanation for which nothing else was saved:", ""]
+    text += ["", "What a rescue at that age says is lost, and what it would have told:", ""]
     for age in ages:
-        missing = [line for line in found[age].values() if line.is_missing and line.settles]
-        names = "; ".join(f"`{line.endpoint}` ({', '.join(line.settles)})" for line in missing)
-        text.append(f"* {age}: {names or 'none'}")
+        gone = {f"{lost.what}: {lost.tells}": None for line in found[age].values() for lost in line.lost}
+        missing = {f"`{line.endpoint}`": None for line in found[age].values() if line.is_missing and line.settles}
+        text.append(f"* {age}: {'; '.join((*gone, *missing)) or 'nothing'}")
     present = "The present state (positions, open orders, brackets, settings) is what it is on the day of the rescue:"
     text += ["", f"{present} what it was at the event is lost as soon as it changes.", ""]
     return "\n".join(text)

@@ -1,24 +1,34 @@
 """What a rescue left: per endpoint what is there, until when the rest can still be had, and which terms of an
 explanation each missing answer would settle."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from margincall.case.endpoints import Market, evidence
+from margincall.case.endpoints import evidence
 from margincall.case.manifest import Begun, Declined, Entry, Saved
 from margincall.case.retention import RULES, Retention, expires_ms, in_order_of_expiry
-from margincall.forensics.unknown import EVIDENCE, RESTS_ON
+from margincall.errors import UsageError
+from margincall.forensics.unknown import RESTS_ON
 
 EMPTY_MAX = 2
 """Bytes of an answer without rows: `[]`."""
 
 
+class Lost(Struct, frozen=True):
+    """What the venue had forgotten of the event when the rescue began, since when, and what it would have told."""
+
+    what: str
+    since_ms: int
+    tells: str
+
+
 class Line(Struct, frozen=True):
     """One endpoint: how many answers hold something, how many are empty, how many the venue refused.
 
-    `expires_ms` is when its evidence of the event is gone, none for what shows the present only; `settles` the terms
-    of an explanation that rest on what it gives, where it gave nothing.
+    `expires_ms` is when its evidence of the event begins to go, none for what shows the present only; `lost` what was
+    gone when the rescue began, with what it would have told; `tells` what it tells; `settles` the terms of an
+    explanation that rest on what it gives, where nothing gave it.
     """
 
     endpoint: str
@@ -28,7 +38,14 @@ class Line(Struct, frozen=True):
     refused: int
     said: str
     expires_ms: int | None
+    lost: tuple[Lost, ...]
+    tells: str
     settles: tuple[str, ...]
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the venue was asked and answered."""
+        return bool(self.answers or self.empty or self.refused)
 
     @property
     def is_missing(self) -> bool:
@@ -47,8 +64,8 @@ class Click(Struct, frozen=True):
 
 def lines(entries: Sequence[Entry], event_ms: int) -> list[Line]:
     """The state of the last rescue in these records, in order of expiry."""
-    market, current = last_rescue(entries)
-    gives = evidence(market)
+    begin, current = last_rescue(entries)
+    gives = evidence(begin.market)
     found = [entry.said for entry in current]
     by_name: dict[str, list[Saved | Declined]] = {}
     for said in found:
@@ -58,18 +75,24 @@ def lines(entries: Sequence[Entry], event_ms: int) -> list[Line]:
     result: dict[str, Line] = {}
     for name, rule in in_order_of_expiry():
         if name in gives and name not in result:
-            result[name] = _line(name, rule, by_name.get(name, []), event_ms, _terms(gives[name], there))
+            lost = _lost(RULES[name], event_ms, begin.until_ms)
+            terms = _terms(gives[name], there)
+            result[name] = _line(name, rule, by_name.get(name, []), event_ms, lost=lost, terms=terms)
     return list(result.values())
 
 
-def last_rescue(entries: Sequence[Entry]) -> tuple[Market, Sequence[Entry]]:
-    """The market of the last rescue and the records since it began."""
-    begins = [place for place, entry in enumerate(entries) if isinstance(entry.said, Begun)]
-    if not begins:
-        return "fapi", ()
-    begin = entries[begins[-1]].said
-    assert isinstance(begin, Begun)
-    return begin.market, entries[begins[-1] + 1 :]
+def last_rescue(entries: Sequence[Entry]) -> tuple[Begun, Sequence[Entry]]:
+    """How the last rescue began and the records since. Raises `UsageError` where there was none."""
+    for place in range(len(entries) - 1, -1, -1):
+        said = entries[place].said
+        if isinstance(said, Begun):
+            return said, entries[place + 1 :]
+    raise UsageError("nothing was rescued into this case yet")
+
+
+def _lost(rules: Sequence[Retention], event_ms: int, until_ms: int) -> tuple[Lost, ...]:
+    gone = [(rule, expires_ms(rule, event_ms)) for rule in rules if not rule.is_now_only]
+    return tuple(Lost(rule.what, end, rule.tells) for rule, end in gone if end <= until_ms)
 
 
 def name_of(origin: str) -> str:
@@ -84,7 +107,15 @@ def _answers(files: Iterable[Saved | Declined]) -> int:
     return sum(isinstance(file, Saved) and file.size > EMPTY_MAX for file in files)
 
 
-def _line(name: str, rule: Retention, files: Sequence[Saved | Declined], event_ms: int, terms: tuple[str, ...]) -> Line:
+def _line(
+    name: str,
+    rule: Retention,
+    files: Sequence[Saved | Declined],
+    event_ms: int,
+    *,
+    lost: tuple[Lost, ...],
+    terms: tuple[str, ...],
+) -> Line:
     refused = [file for file in files if isinstance(file, Declined)]
     answers = _answers(files)
     return Line(
@@ -95,6 +126,8 @@ def _line(name: str, rule: Retention, files: Sequence[Saved | Declined], event_m
         refused=len(refused),
         said=f"{refused[-1].said} ({refused[-1].code})" if refused else "",
         expires_ms=None if rule.is_now_only else expires_ms(RULES[name][0], event_ms),
+        lost=lost,
+        tells=rule.tells,
         settles=() if answers else terms,
     )
 
@@ -103,11 +136,6 @@ def _terms(gives: Sequence[str], there: set[str]) -> tuple[str, ...]:
     """The terms that rest on kinds of evidence of which nothing else is there."""
     lacking = [kind for kind in gives if kind not in there]
     return tuple(term for term, kinds in RESTS_ON.items() if any(kind in kinds for kind in lacking))
-
-
-def evidence_words(kinds: Iterable[str]) -> Mapping[str, str]:
-    """The kinds in words."""
-    return {kind: EVIDENCE[kind] for kind in kinds}
 
 
 PAGES: tuple[tuple[str, str], ...] = (

@@ -16,8 +16,8 @@ DAY_MS = 86_400_000
 class Retention(Struct, frozen=True):
     """One rule: for how many days or calendar months after its time something is kept, since which day that is so.
 
-    Neither days nor months: it shows the present only, and is gone when it changes. `assumed` where nothing is
-    published.
+    Neither days nor months: it shows the present only, and is gone when it changes. `tells` says what follows from it,
+    with the checks of an explanation that rest on it; `assumed` where nothing is published.
     """
 
     what: str
@@ -25,6 +25,7 @@ class Retention(Struct, frozen=True):
     months: int = 0
     since: str = ""
     source: str = ""
+    tells: str = ""
     assumed: bool = False
 
     @property
@@ -46,15 +47,36 @@ DOC = "Binance documentation 2026-05-28"
 KEPT = 1200
 """Months that stand for "no limit is known"."""
 
-UNFILLED = Retention("orders cancelled or expired without a fill", days=3, source=DOC)
-ORDERS = Retention("other orders", days=90, source=DOC)
-MARGIN_MOVES = Retention("margin added to or taken from a position", days=30, since="2024-10-16", source=DOC)
-FORCED = Retention("liquidation and deleveraging orders", days=90, since="2026-04-06", source="change log 2026-04-06")
-TRADES = Retention("trades", months=3, since="2026-08-26", source="change log 2026-08-26 (six months before)")
-INCOME = Retention("profit, fees, funding, transfers", months=3, source=DOC)
-EXPORTS = Retention("exports of up to a year, 5 a month, links for 7 days", months=12, source=DOC)
-NOW = Retention("the present state", source=DOC)
-PUBLIC = Retention("public market data", months=KEPT, source="no limit is published", assumed=True)
+UNFILLED = Retention(
+    "orders cancelled or expired without a fill", days=3, source=DOC,
+    tells="whether your stops and limit orders were there, and when they were cancelled (check: orders cancelled)",
+)  # fmt: skip
+ORDERS = Retention("other orders", days=90, source=DOC, tells="the orders behind the fills")
+MARGIN_MOVES = Retention(
+    "margin added to or taken from a position", days=30, since="2024-10-16", source=DOC,
+    tells="the isolated balance before the trigger (checks: trigger, limit price)",
+)  # fmt: skip
+FORCED = Retention(
+    "liquidation and deleveraging orders", days=90, since="2026-04-06", source="change log 2026-04-06",
+    tells="the venue's own order and its limit (checks: limit price, fill price)",
+)  # fmt: skip
+TRADES = Retention(
+    "trades", months=3, since="2026-08-26", source="change log 2026-08-26 (six months before)",
+    tells="entry, fees and profit (checks: trigger, fill price)",
+)  # fmt: skip
+INCOME = Retention(
+    "profit, fees, funding, transfers", months=3, source=DOC,
+    tells="clearance fee and every change of the wallet (checks: clearance fee, balance after)",
+)  # fmt: skip
+EXPORTS = Retention(
+    "exports of up to a year, 5 a month, links for 7 days", months=12, source=DOC,
+    tells="the same lists further back; the order history still names forced closes",
+)  # fmt: skip
+NOW = Retention("the present state", source=DOC, tells="wallet, positions, settings and brackets as they are")
+PUBLIC = Retention(
+    "public market data", months=KEPT, source="no limit is published", assumed=True,
+    tells="the prices around the event (check: trigger)",
+)  # fmt: skip
 
 RULES: Mapping[str, tuple[Retention, ...]] = {
     "openOrders": (NOW,),
@@ -145,11 +167,11 @@ def markdown() -> str:
         "Generated from `src/margincall/case/retention.py`; a test compares. Names are those of the endpoints below",
         "`/fapi` and `/dapi`. Where COIN-M documents nothing of its own, the rule of USDⓈ-M is assumed.",
         "",
-        "| what | endpoint | kept | since | source |",
-        "|---|---|---|---|---|",
+        "| what | endpoint | kept | since | tells | source |",
+        "|---|---|---|---|---|---|",
     ]
     for name, rule in in_order_of_expiry():
         source = rule.source + (" (assumed)" if rule.assumed else "")
-        lines.append(f"| {rule.what} | `{name}` | {rule.words} | {rule.since or '—'} | {source} |")
+        lines.append(f"| {rule.what} | `{name}` | {rule.words} | {rule.since or '—'} | {rule.tells} | {source} |")
     lines += ["", "`margincall rescue --without-key --event TIME` gives the dates for one event.", ""]
     return "\n".join(lines)

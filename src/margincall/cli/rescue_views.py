@@ -15,6 +15,7 @@ from margincall.case.retention import day_of, longest, utc
 from margincall.forensics.present import Section
 
 TERMS_SHOWN = 6
+EVENTS_SHOWN = 5
 OTHER = "OTHERUSDT"
 
 
@@ -104,7 +105,8 @@ def summary(scope: Scope, outcome: Outcome, events: Sequence[int], key: str) -> 
     """What was done, in sentences."""
     lines = [f"{outcome.asked} answers saved, {outcome.kept} were there already; the key may {key}."]
     if events:
-        lines.append("Forced closes at " + ", ".join(utc(each) for each in events[-5:]) + ".")
+        named = list(dict.fromkeys(utc(each) for each in events))
+        lines.append("Forced closes at " + ", ".join(named[-EVENTS_SHOWN:]) + ".")
     else:
         lines.append("No forced close was found; name one with --event TIME to get the candles around it.")
     lines += [f"No answer: {each}" for each in outcome.unanswered]
@@ -121,6 +123,7 @@ def evidence_section(found: Sequence[Line]) -> Section:
     rows = tuple(
         (each.endpoint, str(each.answers), str(each.empty), str(each.refused), _expiry(each), each.said)
         for each in found
+        if each.is_asked
     )
     columns = ("endpoint", "with rows", "empty", "refused", "this event's is gone after", "the venue said")
     return Section("Saved", columns, rows, (1, 2, 3))
@@ -134,14 +137,18 @@ def _expiry(each: Line) -> str:
 
 
 def missing_section(found: Sequence[Line]) -> Section | None:
-    """Which terms each missing answer would settle."""
+    """What was gone before the rescue, and what did not come: what each would have told or would settle."""
     rows = []
     for each in found:
-        if each.is_missing and each.settles:
+        for lost in each.lost:
+            rows.append((each.endpoint, lost.what, f"gone since {day_of(lost.since_ms)}", lost.tells))
+        if each.is_asked and each.is_missing and each.settles:
             more = len(each.settles) - TERMS_SHOWN
             named = ", ".join(each.settles[:TERMS_SHOWN]) + (f" and {more} more" if more > 0 else "")
-            rows.append((each.endpoint, _expiry(each), named))
+            rows.append(
+                (each.endpoint, each.what, f"can be had until {_expiry(each)}", f"{each.tells}; terms: {named}")
+            )
     if not rows:
         return None
-    columns = ("missing", "can be had until", "would turn from “cannot tell” into a verdict")
+    columns = ("missing", "what", "when", "would turn from “cannot tell” into a verdict")
     return Section("What is missing, and what it would settle", columns, tuple(rows))
