@@ -232,6 +232,8 @@ async def serve(options: argparse.Namespace) -> None:
     recorded = Recorded(running_clock(options.age), faults=faults)
     recorded.log_file = options.log
     recorded.export_polls = options.export_polls
+    if options.may:
+        recorded.permissions = None if options.may == "none" else {**READ_ONLY, options.may: True}
     await started(recorded, options.port)
     print("listening", recorded.port, flush=True)
     await asyncio.Event().wait()
@@ -244,6 +246,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--log", type=Path, help="append one line for each request")
     parser.add_argument("--fault", action="append", default=[], metavar="N:KIND", help="spoil the Nth request")
+    parser.add_argument("--may", default="", help="a permission that the key has too; none: they cannot be asked")
     parser.add_argument("--export-polls", type=int, default=0, help="questions before an export is done")
     asyncio.run(serve(parser.parse_args()))
 
