@@ -134,9 +134,9 @@ def test_what_the_venue_refuses_is_kept_apart_and_the_run_goes_on(tmp_path: Path
     assert check(tmp_path / "case")[1] == ()
 
 
-@pytest.mark.parametrize(("code", "number"), [(-2015, 4), (-2014, 4), (-1022, 30)])
+@pytest.mark.parametrize(("code", "number"), [(-2015, 2), (-2015, 4), (-2014, 2), (-2014, 4), (-1022, 30)])
 def test_a_key_that_the_venue_does_not_accept_ends_the_run(tmp_path: Path, code: int, number: int) -> None:
-    """−2015 at the first request; a malformed key or a wrong secret at any."""
+    """−2015 at the permissions or the first request; a malformed key or a wrong secret at any."""
     recorded, clock = recorded_at("1h", faults={number: f"refuse={code}"})
     with pytest.raises(KeyRejected, match=str(code)):
         rescued(tmp_path / "case", recorded, clock)

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from margincall.case.keys import Credentials
 from margincall.case.request import Answer, Host, Request, error_of, query, signed_query
-from margincall.errors import MargincallError, Refused
+from margincall.errors import NOTHING_USABLE, MargincallError, Refused
 
 TIME_PATH: Mapping[Host, str] = {"fapi": "/fapi/v1/time", "dapi": "/dapi/v1/time", "spot": "/api/v3/time"}
 WEIGHT_HEADER = "x-mbx-used-weight-1m"
@@ -53,6 +53,8 @@ class NoReply(Exception):
 
 class Unanswered(MargincallError):
     """One request got no answer that counts; the others may."""
+
+    exit_code = NOTHING_USABLE
 
 
 class Banned(Refused):

@@ -54,11 +54,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def permissions_of(client: Client) -> Permissions:
-    """What the venue says the key may do; unknown where it cannot be asked."""
+    """What the venue says the key may do; unknown where it cannot be asked. Raises `KeyRejected`."""
     try:
         answer = await client.ask(RESTRICTIONS)
     except Unanswered:
         return UNKNOWN
+    _refuse_bad_key(client, answer, also=REJECTED_KEY)
     return permissions(answer.body) if answer.is_good else UNKNOWN
 
 
@@ -131,12 +132,7 @@ class Rescue:
             return None
         self.silent = 0
         self.asked += 1
-        code = error_of(answer.body).code if not answer.is_good else 0
-        if code in BAD_KEY or (code == REJECTED_KEY and not self.known):
-            raise KeyRejected(
-                f"the venue does not accept this key ({code}): {_shown(answer, self.client)} "
-                "It must have been made after the futures account was opened; see docs/how-to/rescue.md"
-            )
+        _refuse_bad_key(self.client, answer, also=0 if self.known else REJECTED_KEY)
         return answer
 
     def _save(self, request: Request, answer: Answer) -> None:
@@ -235,6 +231,16 @@ def _is_finished(writer: Writer) -> bool:
         if isinstance(entry.said, Begun | Finished):
             finished = isinstance(entry.said, Finished)
     return finished
+
+
+def _refuse_bad_key(client: Client, answer: Answer, *, also: int) -> None:
+    """Raises `KeyRejected` if the venue knows neither key nor signature; for code `also` too, if that is not 0."""
+    code = 0 if answer.is_good else error_of(answer.body).code
+    if code and (code in BAD_KEY or code == also):
+        raise KeyRejected(
+            f"the venue does not accept this key ({code}): {_shown(answer, client)} It must be valid for this address, "
+            "and made after the futures account was opened; see docs/how-to/rescue.md"
+        )
 
 
 def _shown(answer: Answer, client: Client) -> str:

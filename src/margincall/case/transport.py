@@ -14,7 +14,9 @@ from yarl import URL
 from margincall.case.client import Get, NoReply, Reply
 from margincall.errors import UsageError
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 600.0
+SILENCE_S = 30.0
+"""Seconds for a whole answer, and without a byte of one."""
 SIZE_MAX = 256 * 1024 * 1024
 CHUNK = 1 << 16
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "margincall"}
@@ -23,7 +25,7 @@ HEADERS = {"Accept-Encoding": "identity", "User-Agent": "margincall"}
 @asynccontextmanager
 async def network() -> AsyncIterator[Get]:
     """A function that sends GET requests, for as long as the context lasts."""
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, connect=15)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S, sock_connect=SILENCE_S, sock_read=SILENCE_S)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=jar, headers=HEADERS) as session:
         # aiohttp would send a GET again by itself when a connection breaks. Some here start something (an export), and
@@ -39,7 +41,7 @@ async def network() -> AsyncIterator[Get]:
                     names = {name.lower(): value for name, value in response.headers.items()}
                     return Reply(response.status, names, body)
             except TimeoutError:
-                raise NoReply(f"no answer within {TIMEOUT_S:g} s") from None
+                raise NoReply("no answer in time") from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 # Only the kind of the error: its text may hold the signed address.
                 raise NoReply(f"the connection failed: {type(error).__name__}") from None

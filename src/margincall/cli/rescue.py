@@ -36,6 +36,12 @@ BUDGET = 1_800
 EARLIEST_YEAR = 2017
 
 
+GOING_ON = {
+    "resumed": "going on where it stopped: what happened until {until}; --again asks for what came after",
+    "finished": "finished before, until {until}; --again asks everything once more",
+}
+
+
 class Crash(AssertionError):
     """A bug on the way to the venue, told without the key."""
 
@@ -169,6 +175,7 @@ async def _asked(folder: Path, client: Client, options: Mapping[str, Any]) -> in
     from margincall.case.keys import refusal
     from margincall.case.plan import Known
     from margincall.case.rescue import Rescue, Settings, begun, permissions_of
+    from margincall.case.retention import utc
 
     key = await permissions_of(client)
     if (why := refusal(key)) and not options["insist"]:
@@ -179,9 +186,10 @@ async def _asked(folder: Path, client: Client, options: Mapping[str, Any]) -> in
     with Writer(folder) as writer:
         scope, state = begun(writer, wanted, key, now_ms(), again=options["again"])
         known = Known(scope)
-        if why or state != "new":
-            warned = f"insisted: {why}" if why else {"resumed": "going on where it stopped", "finished": ""}[state]
-            click.echo(warned or "finished before; --again asks everything once more", err=True)
+        if why:
+            click.echo(f"insisted: {why}", err=True)
+        if state != "new":
+            click.echo(GOING_ON[state].format(until=utc(scope.until_ms)), err=True)
         settings = Settings(exports=not options["no_exports"], retry_refused=options["retry_refused"])
         with _progress() as progress:
             outcome = await Rescue(client, writer, scope, settings).run(known, progress)
