@@ -1,6 +1,9 @@
 """`margincall rescue` as a user calls it; against the recorded server in processes of their own."""
 
+import contextlib
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ from margincall.errors import FINE, REFUSED, USAGE
 from tests.cli.calling import call
 from tests.recorded import account as made
 from tests.recorded.processes import COMMAND, environment, rescue, server
+from tests.recorded.processes import command as run_of
 from tests.recorded.server import KEY, SECRET
 
 EVENT = ("--event", "2026-05-28T20:27:00")
@@ -220,3 +224,24 @@ def test_the_base_address_comes_from_the_environment_too(tmp_path: Path, monkeyp
         )  # fmt: skip
         assert any(line.startswith("/dapi/v1/income?") for line in served.requests())
     assert done.returncode == FINE, done.stderr
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
+    """How many requests are settled, of how many, and which one is asked; no secret in it."""
+    with server(tmp_path / "server") as served:
+        screen, terminal = os.openpty()
+        arguments = run_of(tmp_path / "case", served, "--no-exports")
+        process = subprocess.Popen(
+            arguments, env=environment({"TERM": "xterm"}), stderr=terminal, stdout=subprocess.PIPE
+        )
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # a closed terminal is an error on Linux, an end elsewhere
+            while part := os.read(screen, 65536):
+                shown += part
+        process.communicate()
+        os.close(screen)
+    assert process.returncode == FINE
+    assert b"/fapi/v1/" in shown
+    assert re.search(rb"\d+/\d+", shown)
+    assert not any(word.encode() in shown for word in (KEY, SECRET, "signature"))
