@@ -5,7 +5,8 @@ what is saved and listed counts, so a rescue that is killed at any moment repeat
 At every start the server's clock is measured and the key's permissions are asked again.
 """
 
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal
 
 from msgspec import Struct
 
@@ -23,13 +24,8 @@ RESTRICTIONS = Request("spot", "/sapi/v1/account/apiRestrictions")
 SILENT_MAX = 3
 """Requests in a row without an answer after which the venue counts as out of reach."""
 SAID_MAX = 300
-
-
-class Progress(Protocol):
-    """What is told while it goes on."""
-
-    def __call__(self, done: int, left: int, what: str) -> None:
-        """`done` requests are settled, at least `left` are left, `what` is asked now."""
+Progress = Callable[[int, int, str], None]
+"""Told as it goes on: how many requests are settled, how many are left at least, and which one is asked now."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):

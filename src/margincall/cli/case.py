@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from margincall.cli.output import console, print_json, show
+from margincall.cli.output import NO_RECOVERY, console, print_json, show
 from margincall.errors import DIFFERENCES, FINE, UsageError
 
 if TYPE_CHECKING:
     from margincall.case.document import CaseDocument
     from margincall.forensics.present import Section
 
-NO_RECOVERY = (
-    "Nobody can promise that money comes back. Offers to recover losses for a fee are a known fraud; "
-    "never share keys or pay in advance."
-)
 STATUSES = ("opened", "answered", "escalated", "offered", "accepted", "refused", "closed")
 SHORT_HASH = 12
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.output import console, print_json, problems_section, show
+from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer, answer, example
 from margincall.forensics.document import document
@@ -20,11 +20,6 @@ from margincall.history.bracket_store import load_book
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-NO_RECOVERY = (
-    "Nobody can promise that money comes back. Offers to recover liquidation losses for a fee are a known fraud; "
-    "never share keys or pay in advance."
-)
 
 
 @click.command()

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.cli.case import NO_RECOVERY
-from margincall.cli.output import console, print_json, show
+from margincall.cli.output import NO_RECOVERY, console, print_json, show
 from margincall.errors import DIFFERENCES, FINE, MargincallError, Refused, UsageError
 
 if TYPE_CHECKING:
