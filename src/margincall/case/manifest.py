@@ -6,7 +6,7 @@ records were cut off its end: who wants to prove that writes the last hash down 
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -14,8 +14,8 @@ from msgspec import Struct
 MANIFEST = "case.manifest"
 """Its ending is none that the readers of evidence take for one of theirs."""
 FIRST = "0" * 64
-STATUSES = ("opened", "answered", "escalated", "offered", "accepted", "refused", "closed")
 Status = Literal["opened", "answered", "escalated", "offered", "accepted", "refused", "closed"]
+STATUSES: tuple[str, ...] = get_args(Status)
 
 
 class Opened(Struct, frozen=True, tag="case"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from margincall.case.manifest import STATUSES
 from margincall.cli.output import NO_RECOVERY, console, print_json, show
 from margincall.errors import DIFFERENCES, FINE, UsageError
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from margincall.case.document import CaseDocument
     from margincall.forensics.present import Section
 
-STATUSES = ("opened", "answered", "escalated", "offered", "accepted", "refused", "closed")
 SHORT_HASH = 12
 
 folder_argument = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
