@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from margincall.cli.output import console, print_json, problems_section, show
+from margincall.case.folder import readable_paths
+from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer, answer, example
 from margincall.forensics.document import document
@@ -20,11 +21,6 @@ from margincall.history.scope import Scope, scope_of
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-NO_RECOVERY = (
-    "Nobody can promise that money comes back. Offers to recover liquidation losses for a fee are a known fraud; "
-    "never share keys or pay in advance."
-)
 
 
 @click.command()
@@ -52,7 +48,8 @@ def explain(
     """Explain the liquidations in PATHS: files or folders with recorded user-data streams, or answers of the API
     (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or the
     CSV exports of futures (trade, order, transaction and position history, all statements; plain, gzip or zip), or a
-    support reply pasted into a text file. Without PATHS: an embedded example.
+    support reply pasted into a text file. Of a case folder the evidence is read, and refused (exit code 4) if anything
+    in it was altered. Without PATHS: an embedded example.
     """
     found = _read(paths, scope_of(tz, start, end), quiet=as_json)
     if not found.is_usable:
@@ -77,6 +74,7 @@ def _read(paths: tuple[Path, ...], scope: Scope, *, quiet: bool) -> Answer:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    paths = readable_paths(paths)
     if quiet or not sys.stderr.isatty():
         return answer(paths, book, scope=scope)
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn

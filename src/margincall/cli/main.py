@@ -11,6 +11,8 @@ from margincall.errors import BUG, NOTHING_USABLE, USAGE, MargincallError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("margincall.cli.explain:explain", "Explain past liquidations from the venue's files."),
+    "rescue": ("margincall.cli.rescue:rescue", "Save a liquidation's evidence before the venue forgets it."),
+    "case": ("margincall.cli.case:case", "Folders of evidence that are never altered."),
     "calc": ("margincall.cli.calc:calc", "Liquidation interval, bankruptcy price, ratio and remedy from a few flags."),
     "brackets": ("margincall.cli.brackets:brackets", "Import, list, show, infer and check bracket tables."),
 }

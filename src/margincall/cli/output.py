@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
     from margincall.forensics.present import Section
 
+NO_RECOVERY = (
+    "Nobody can promise that money comes back. Offers to recover liquidation losses for a fee are a known fraud; "
+    "never share keys or pay in advance."
+)
 STYLES = {"✓": "green", "✗": "bold red", "?": "yellow"}
 
 

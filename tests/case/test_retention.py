@@ -1,0 +1,76 @@
+"""Dates of expiry, and the page that lists them."""
+
+from margincall.case.endpoints import evidence
+from margincall.case.report import PAGES, click_list
+from margincall.case.retention import (
+    FORCED,
+    INCOME,
+    NOW,
+    PUBLIC,
+    RULES,
+    UNFILLED,
+    Retention,
+    expires_ms,
+    in_order_of_expiry,
+    longest,
+    markdown,
+    reach_ms,
+    utc,
+)
+from margincall.forensics.unknown import EVIDENCE
+from tests.sources import ROOT
+
+EVENT = 1_780_000_000_000
+PAGE = ROOT / "docs" / "reference" / "retention.md"
+
+
+def test_days_and_months_are_counted() -> None:
+    """Months by the calendar."""
+    assert utc(EVENT) == "2026-05-28 20:26:40 UTC"
+    assert utc(expires_ms(UNFILLED, EVENT)) == "2026-05-31 20:26:40 UTC"
+    assert utc(expires_ms(FORCED, EVENT)) == "2026-08-26 20:26:40 UTC"
+    assert utc(expires_ms(INCOME, EVENT)) == "2026-08-28 20:26:40 UTC"
+    assert utc(reach_ms(INCOME, EVENT)) == "2026-02-28 20:26:40 UTC"
+    assert utc(expires_ms(NOW, EVENT)) == utc(EVENT)
+
+
+def test_a_month_without_that_day_ends_on_its_last() -> None:
+    """31 May less three months is 28 February, in a leap year the 29th."""
+    rule = Retention("x", months=3)
+    may_2026, may_2024 = 1_780_185_600_000, 1_717_113_600_000
+    assert utc(reach_ms(rule, may_2026)) == "2026-02-28 00:00:00 UTC"
+    assert utc(reach_ms(rule, may_2024)) == "2024-02-29 00:00:00 UTC"
+    assert utc(expires_ms(PUBLIC, may_2026)).startswith("2126-")
+
+
+def test_the_order_is_that_of_expiry() -> None:
+    """What is gone at once, after 3, 30, 90 days, three months, a year."""
+    lengths = [rule.days or rule.months * 31 for _, rule in in_order_of_expiry()]
+    assert lengths == sorted(lengths)
+    assert longest("allOrders").days == 90
+    assert [rule.days for rule in RULES["allOrders"]] == [3, 90]
+
+
+def test_evidence_is_called_as_the_explanation_calls_it() -> None:
+    """One vocabulary."""
+    for market in ("fapi", "dapi"):
+        assert {kind for kinds in evidence(market).values() for kind in kinds} <= set(EVIDENCE)
+    assert {kind for kinds in evidence("fapi").values() for kind in kinds} == set(EVIDENCE)
+
+
+def test_the_click_list_is_in_order_and_dated() -> None:
+    """What is gone first stands first."""
+    found = click_list(EVENT)
+    dates = [each.expires_ms or 0 for each in found]
+    assert dates == sorted(dates)
+    assert {name for name, _ in PAGES} <= set(RULES)
+    assert any("Order History" in each.where and each.expires_ms == expires_ms(UNFILLED, EVENT) for each in found)
+
+
+def test_the_committed_page_is_the_table() -> None:
+    """Change a rule, and the page is written anew: `python -m tests.case.test_retention`."""
+    assert PAGE.read_text(encoding="utf-8") == markdown()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(markdown(), encoding="utf-8")
