@@ -58,17 +58,17 @@ def _both(
 
 PRESENT: tuple[Endpoint, ...] = (
     Endpoint("fapi", "/fapi/v3/positionRisk", 5, ("account",)),
-    Endpoint("fapi", "/fapi/v3/account", 5, ("account",)),
+    Endpoint("fapi", "/fapi/v3/account", 5, ("account", "takeover")),
     *_both("openOrders", (1, 40), (1, 40), ()),
     Endpoint("fapi", "/fapi/v1/openAlgoOrders", 40),
     Endpoint("fapi", "/fapi/v2/positionRisk", 10, ("account",)),
-    Endpoint("fapi", "/fapi/v2/account", 10, ("account",)),
+    Endpoint("fapi", "/fapi/v2/account", 10, ("account", "takeover")),
     Endpoint("fapi", "/fapi/v3/balance", 5, ("account",)),
     Endpoint("fapi", "/fapi/v1/accountConfig", 5, ("account",)),
     Endpoint("fapi", "/fapi/v1/symbolConfig", 5, ("account",)),
     Endpoint("fapi", "/fapi/v1/multiAssetsMargin", 30, ("account",)),
     Endpoint("dapi", "/dapi/v1/positionRisk", 1, ("account",)),
-    Endpoint("dapi", "/dapi/v1/account", 5, ("account",)),
+    Endpoint("dapi", "/dapi/v1/account", 5, ("account", "takeover")),
     Endpoint("dapi", "/dapi/v1/balance", 1, ("account",)),
     *_both("positionSide/dual", (1, 30), (1, 30), ("account",)),
     *_both("leverageBracket", (1, 1), (2, 1), ("brackets",)),
@@ -84,7 +84,7 @@ FORCE_ORDERS = _both("forceOrders", (1, 50), (1, 50), ("order",), limit=100)
 INCOME = _both("income", (1, 30), (1, 20), ("income",), limit=1000)
 """The two lists that name the symbols: asked after the present state."""
 
-ALL_ORDERS = _both("allOrders", (1, 5), (1, 20), ("order",), limit=1000)
+ALL_ORDERS = _both("allOrders", (1, 5), (1, 20), ("order", "orders"), limit=1000)
 ALGO_ORDERS = [Endpoint("fapi", "/fapi/v1/allAlgoOrders", 5, (), limit=1000)]
 MARGIN_HISTORY = _both("positionMargin/history", (1, 1), (1, 1), ("account",), limit=500, days=30)
 USER_TRADES = _both("userTrades", (1, 5), (1, 20), ("fills",), limit=1000)
@@ -110,7 +110,7 @@ CANDLES_MAX = 1000
 """Candles that one request asks for at most; weight 5 for 500 to 1000 of them."""
 
 EXPORTS = [
-    *_both("order/asyn", (1, 1000), (1, 5), ("order",)),
+    *_both("order/asyn", (1, 1000), (1, 5), ("order", "orders")),
     *_both("trade/asyn", (1, 1000), (1, 5), ("fills",)),
     *_both("income/asyn", (1, 1000), (1, 5), ("income",)),
 ]
