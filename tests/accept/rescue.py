@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from margincall.case.endpoints import evidence
 from margincall.case.folder import check
+from margincall.case.judged import Judged, explained, judged
 from margincall.case.manifest import without_times
 from margincall.case.report import Line, lines
+from margincall.case.retention import MARGIN_MOVES, UNFILLED, Retention, expires_ms
 from margincall.errors import FINE
-from margincall.forensics.answer import answer
-from margincall.history.bracket_store import load_book
+from margincall.forensics.unknown import CHECKS
 from tests.accept.hashes import src_hash
 from tests.recorded import account as made
 from tests.recorded.processes import killed, rescue, server
@@ -144,9 +145,24 @@ def lost(scratch: Path) -> dict[str, dict[str, Line]]:
     return found
 
 
+LOST_EVIDENCE: Mapping[Retention, tuple[str, ...]] = {UNFILLED: ("unfilled",), MARGIN_MOVES: ("margin",)}
+"""What a rule of retention takes away for good. Forced orders and trades are in the exports for a year."""
+
+
+def lost_checks(folder: Path) -> set[str]:
+    """The checks of a rescued folder that nobody can tell for want of a file."""
+    return {each.check for each in judged(folder) if each.is_lost}
+
+
+def due_checks(age_ms: int) -> set[str]:
+    """The checks that must be lost at an age, by the rules of retention alone."""
+    gone = {kind for rule, kinds in LOST_EVIDENCE.items() if expires_ms(rule, 0) <= age_ms for kind in kinds}
+    return {check for check, kinds in CHECKS.items() if gone & set(kinds)}
+
+
 def unknown_terms(folder: Path) -> list[str]:
     """The terms of the liquidation that an explanation of a rescued folder leaves open, with what would settle them."""
-    found = answer([folder / "evidence"], load_book(symbols=["BTCUSDT", "ETHUSDT"]))
+    found = explained(folder)
     cases = [each.explanation for each in found.explained.cases if each.explanation.symbol == "BTCUSDT"]
     return [f"{each.term}: {each.settled_by}" for explanation in cases for each in explanation.unknown]
 
@@ -182,6 +198,10 @@ def table(found: Mapping[str, Mapping[str, Line]], scratch: Path) -> str:
     for name in ("markPriceKlines", "indexPriceKlines", "klines", "leverageBracket", "account-v3", "trade.asyn"):
         there = [found[age][name].answers for age in ages]
         text.append(f"| `{name}` | " + " | ".join("there" if each else "**nothing**" for each in there) + " |")
+    text += ["", "Checks of the explanation:", "", "| check | " + " | ".join(ages) + " |", "|---|" + "---|" * len(ages)]
+    verdicts = {age: {each.check: each for each in judged(scratch / age)} for age in ages}
+    for name in CHECKS:
+        text.append(f"| {name.replace('_', ' ')} | " + " | ".join(_verdict(verdicts[age], name) for age in ages) + " |")
     text += ["", "What a rescue at that age says is lost, and what it would have told:", ""]
     for age in ages:
         gone = {f"{lost.what}: {lost.tells}": None for line in found[age].values() for lost in line.lost}
@@ -190,6 +210,14 @@ def table(found: Mapping[str, Mapping[str, Line]], scratch: Path) -> str:
     present = "The present state (positions, open orders, brackets, settings) is what it is on the day of the rescue:"
     text += ["", f"{present} what it was at the event is lost as soon as it changes.", ""]
     return "\n".join(text)
+
+
+def _verdict(found: Mapping[str, Judged], check: str) -> str:
+    each = found.get(check)
+    if each is None:
+        return "–"
+    rests_on = f" ({', '.join(each.rests_on)})" if each.rests_on else ""
+    return "**lost**" if each.is_lost else f"{each.verdict}{rests_on}"
 
 
 def main() -> int:
@@ -201,7 +229,7 @@ def main() -> int:
         runs, places = secrets(scratch / "secrets")
         found = lost(scratch / "ages")
         TABLE.write_text(table(found, scratch / "ages"), encoding="utf-8")
-        figures = {
+        figures: dict[str, Any] = {
             "command": "python -m tests.accept.rescue",
             "src": src_hash(),
             "kills": kills,
@@ -209,13 +237,18 @@ def main() -> int:
             "runs_listened_to": runs,
             "secrets_found": places,
             "unknown_at_1h": unknown_terms(scratch / "ages" / "1h"),
+            "lost_checks": {age: sorted(lost_checks(scratch / "ages" / age)) for age in AGES},
         }
+        due = {age: sorted(due_checks(age_ms)) for age, age_ms in AGES.items()}
     FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(f"killed at each of {kills} requests: {len(wrong)} differences")
     print(f"{runs} rescues from a misbehaving server: secrets in {len(places)} places")
     for line in (*wrong, *places):
         print(line)
-    return 1 if wrong or places else 0
+    for age, checks in figures["lost_checks"].items():
+        print(f"{age}: lost are {', '.join(checks) or 'no checks'}")
+    as_due = figures["lost_checks"] == due and not figures["unknown_at_1h"]
+    return 1 if wrong or places or not as_due else 0
 
 
 if __name__ == "__main__":

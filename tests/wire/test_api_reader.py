@@ -182,7 +182,6 @@ def test_an_order(client_order_id: str, close: str) -> None:
     )
     changes = {
         "status": "NEW",
-        "execution": "NEW",
         "executed": Decimal(0),
         "executed_value": None,
         "average_price": None,

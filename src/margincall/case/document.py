@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from margincall.case.judged import Judged
 from margincall.case.manifest import Declined, Dispute, Flaw, Manifest, Note, Opened
 from margincall.case.plan import Scope
 from margincall.case.report import Line
@@ -65,7 +66,7 @@ class CaseDocument(Struct, frozen=True):
 
 
 class RescueDocument(Struct, frozen=True):
-    """A rescue: its scope, what it did, and per endpoint what there is."""
+    """A rescue: its scope, what it did, per endpoint what there is, and which checks that allows."""
 
     schema: str
     folder: str
@@ -74,6 +75,7 @@ class RescueDocument(Struct, frozen=True):
     outcome: Outcome
     events_ms: tuple[int, ...]
     evidence: tuple[Line, ...]
+    checks: tuple[Judged, ...] = ()
     problems: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 

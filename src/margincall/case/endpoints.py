@@ -84,9 +84,9 @@ FORCE_ORDERS = _both("forceOrders", (1, 50), (1, 50), ("order",), limit=100)
 INCOME = _both("income", (1, 30), (1, 20), ("income",), limit=1000)
 """The two lists that name the symbols: asked after the present state."""
 
-ALL_ORDERS = _both("allOrders", (1, 5), (1, 20), ("order", "orders"), limit=1000)
+ALL_ORDERS = _both("allOrders", (1, 5), (1, 20), ("order", "orders", "unfilled"), limit=1000)
 ALGO_ORDERS = [Endpoint("fapi", "/fapi/v1/allAlgoOrders", 5, (), limit=1000)]
-MARGIN_HISTORY = _both("positionMargin/history", (1, 1), (1, 1), ("account",), limit=500, days=30)
+MARGIN_HISTORY = _both("positionMargin/history", (1, 1), (1, 1), ("margin",), limit=500, days=30)
 USER_TRADES = _both("userTrades", (1, 5), (1, 20), ("fills",), limit=1000)
 COMMISSION = _both("commissionRate", (1, 20), (1, 20), ())
 FUNDING = [

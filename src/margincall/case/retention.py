@@ -54,7 +54,7 @@ UNFILLED = Retention(
 ORDERS = Retention("other orders", days=90, source=DOC, tells="the orders behind the fills")
 MARGIN_MOVES = Retention(
     "margin added to or taken from a position", days=30, since="2024-10-16", source=DOC,
-    tells="the isolated balance before the trigger (checks: trigger, limit price)",
+    tells="the isolated balance before the trigger (checks: trigger, limit price, clearance fee, balance after)",
 )  # fmt: skip
 FORCED = Retention(
     "liquidation and deleveraging orders", days=90, since="2026-04-06", source="change log 2026-04-06",

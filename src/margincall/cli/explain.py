@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from margincall.case.coverage import coverage_of
 from margincall.case.folder import readable_paths
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
@@ -74,16 +75,17 @@ def _read(paths: tuple[Path, ...], scope: Scope, *, quiet: bool) -> Answer:
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    coverage = coverage_of(paths)
     paths = readable_paths(paths)
     if quiet or not sys.stderr.isatty():
-        return answer(paths, book, scope=scope)
+        return answer(paths, book, scope=scope, coverage=coverage)
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
         task = bar.add_task("reading", total=sum(file.stat().st_size for file in files))
-        return answer(paths, book, scope=scope, progress=lambda size: bar.advance(task, size))
+        return answer(paths, book, scope=scope, coverage=coverage, progress=lambda size: bar.advance(task, size))
 
 
 def _chosen(found: Answer, number: int) -> tuple[Case, ...]:

@@ -219,15 +219,18 @@ def _print(
     writer: Writer, scope: Scope, key: Permissions, outcome: Outcome, known: Known, *, as_json: bool
 ) -> None:  # fmt: skip
     from margincall.case.document import RESCUE_SCHEMA, RescueDocument
+    from margincall.case.judged import judged
     from margincall.case.report import lines
 
     events = tuple(sorted({time_ms for _, time_ms in known.events}))
     found = tuple(lines(writer.manifest.entries, events[-1] if events else scope.until_ms))
+    checks = judged(writer.path)
     said = ", ".join(key.acts) if key.acts else "only read"
     if as_json:
-        print_json(RescueDocument(RESCUE_SCHEMA, str(writer.path), scope, said, outcome, events, found))
+        document = RescueDocument(RESCUE_SCHEMA, str(writer.path), scope, said, outcome, events, found, checks)
+        print_json(document)
         return
-    from margincall.cli.rescue_views import evidence_section, missing_section, summary
+    from margincall.cli.rescue_views import checks_section, evidence_section, missing_section, summary
 
     out = console()
     for line in summary(scope, outcome, events, said):
@@ -235,6 +238,8 @@ def _print(
     show(out, evidence_section(found))
     if missing := missing_section(found):
         show(out, missing)
+    if checks:
+        show(out, checks_section(checks))
     out.print(f"Next: margincall explain {writer.path}; margincall case check {writer.path}", markup=False)
     out.print(NO_RECOVERY, style="dim")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from margincall.case.endpoints import COMMISSION, of
 from margincall.case.exports import starts
+from margincall.case.judged import Judged
 from margincall.case.plan import Known, Scope, plan
 from margincall.case.report import Click, Line
 from margincall.case.request import Request
@@ -152,3 +153,13 @@ def missing_section(found: Sequence[Line]) -> Section | None:
         return None
     columns = ("missing", "what", "when", "would turn from “cannot tell” into a verdict")
     return Section("What is missing, and what it would settle", columns, tuple(rows))
+
+
+def checks_section(found: Sequence[Judged]) -> Section:
+    """Every check that an explanation of the case makes now, and what would settle those that nobody can tell."""
+    rows = tuple(
+        (f"{each.symbol} {utc(each.time_ms)}", each.check, each.verdict, each.settled_by or ", ".join(each.rests_on))
+        for each in found
+    )
+    columns = ("liquidation", "check", "verdict", "missing, or rests on")
+    return Section("What this case can tell now", columns, rows)

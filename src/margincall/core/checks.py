@@ -20,7 +20,8 @@ UNCLEAR: Verdict = "cannot tell"
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One check's outcome. `amount` is printed − derived where both are numbers; `about` names what was checked."""
+    """One check's outcome. `amount` is printed − derived where both are numbers; `about` names what was checked,
+    `settled_by` the file without which nobody can tell."""
 
     kind: str
     verdict: Verdict
@@ -31,6 +32,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     amount: Decimal | None = None
     source: str = ""
     assumptions: tuple[str, ...] = ()
+    settled_by: str = ""
 
 
 @exact

@@ -9,7 +9,7 @@ from msgspec import Struct
 from margincall.core.rules import MissingContract
 from margincall.errors import UsageError
 from margincall.forensics.document import differs
-from margincall.forensics.evidence import evidence_of
+from margincall.forensics.evidence import Coverage, evidence_of
 from margincall.forensics.explain import Explained, explain, symbols_in
 from margincall.history.read import History, read, read_within
 from margincall.history.scope import EVERYTHING, Scope
@@ -45,10 +45,12 @@ def answer(
     *,
     scope: Scope = EVERYTHING,
     progress: Callable[[int], None] | None = None,
+    coverage: Coverage | None = None,
 ) -> Answer:
     """Explain what these files and folders hold. `book` are the bracket tables known; tables in the files join it.
-    `scope` is the time that is looked at, and the zone of exports that do not tell theirs."""
-    return _answered(read_within(paths, scope, progress), book)
+    `scope` is the time that is looked at, and the zone of exports that do not tell theirs. `coverage` is given where it
+    is known when the files were made."""
+    return _answered(read_within(paths, scope, progress), book, coverage=coverage)
 
 
 def example(book: BracketBook) -> Answer:
@@ -74,11 +76,13 @@ def _one_account(history: History) -> None:
         raise UsageError(f"these files are of two accounts with separate wallets: {files}. Explain each alone.")
 
 
-def _answered(history: History, book: BracketBook, example: tuple[str, ...] = ()) -> Answer:
+def _answered(
+    history: History, book: BracketBook, example: tuple[str, ...] = (), *, coverage: Coverage | None = None
+) -> Answer:
     _one_account(history)
     known = combine([book, book_of(history.tables)]) if history.tables else book
     refused = tuple(dict.fromkeys(mark.reason for mark in history.unmodelled))
-    evidence = evidence_of(history.sources, history.events)
+    evidence = evidence_of(history.sources, history.events, coverage)
     explained = explain(history.events, known, refused=refused, evidence=evidence)
     return Answer(
         explained=explained,

@@ -3,14 +3,30 @@
 An absent event proves something only where a file lists events of its kind.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
 from margincall.core.events import AnyEvent, Fill, Flow, Order
+from margincall.core.units import ZERO
 from margincall.history.messages import SourceFile
 
 SECOND_MS = 1000
+MARGIN_HISTORY = re.compile(r"positionMargin", re.IGNORECASE)
+"""In the name of a file that lists margin moves: such a list may be empty, and says something all the same."""
+ENDED_UNFILLED = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
+ALWAYS = 0
+
+
+class Coverage(Struct, frozen=True):
+    """Since when lists that a venue soon forgets are whole, in milliseconds; none where nobody knows.
+
+    `margin`: margin added to and taken from isolated positions; `unfilled`: orders that ended without a fill.
+    """
+
+    margin: int | None = None
+    unfilled: int | None = None
 
 
 class Evidence(Struct, frozen=True):
@@ -21,23 +37,52 @@ class Evidence(Struct, frozen=True):
     whole_seconds: frozenset[str] = frozenset()
     lists_flows: bool = False
     lists_orders: bool = False
+    coverage: Coverage = Coverage()
 
     def same_second(self, one: AnyEvent, other: AnyEvent) -> bool:
         """Whether the order of two events cannot be told from their stamps."""
         coarse = one.source.file in self.whole_seconds or other.source.file in self.whole_seconds
         return coarse and one.time_ms // SECOND_MS == other.time_ms // SECOND_MS
 
+    def knows_margin_since(self, time_ms: int) -> bool:
+        """Whether every margin move since a time is known."""
+        return self.coverage.margin is not None and self.coverage.margin <= time_ms
 
-def evidence_of(sources: Iterable[SourceFile], events: Sequence[AnyEvent]) -> Evidence:
+    def knows_unfilled_since(self, time_ms: int) -> bool:
+        """Whether every order that ended without a fill since a time is known."""
+        return self.coverage.unfilled is not None and self.coverage.unfilled <= time_ms
+
+
+def evidence_of(
+    sources: Iterable[SourceFile], events: Sequence[AnyEvent], coverage: Coverage | None = None
+) -> Evidence:
     """What these files can show. A merge leaves no flow of an income history whose rows all belong to known fills: the
-    counts of the files still tell of them."""
+    counts of the files still tell of them. `coverage` is given where it is known when the files were made (a case
+    folder); else a list that is there is taken for whole."""
     files = list(sources)
     listed = {kind for each in files for kind in each.counts}
+    whole_seconds = frozenset(each.file for each in files if each.resolution_ms >= SECOND_MS)
     return Evidence(
-        whole_seconds=frozenset(each.file for each in files if each.resolution_ms >= SECOND_MS),
+        whole_seconds=whole_seconds,
         lists_flows="flow" in listed or any(isinstance(event, Flow) for event in events),
         lists_orders="order" in listed or any(_tells_orders(event) for event in events),
+        coverage=coverage or Coverage(_margin(files, listed), _unfilled(events, whole_seconds)),
     )
+
+
+def _margin(files: Iterable[SourceFile], listed: set[str]) -> int | None:
+    is_listed = "margin_move" in listed or any(MARGIN_HISTORY.search(each.file) for each in files)
+    return ALWAYS if is_listed else None
+
+
+def _unfilled(events: Sequence[AnyEvent], exported: frozenset[str]) -> int | None:
+    """A stream shows every order, and so does the order history that one exports (assumed). A list of the API forgets
+    unfilled orders after three days: it is whole as far back as it still shows one."""
+    orders = [event for event in events if isinstance(event, Order)]
+    if any(order.execution not in ("", "ALGO") or order.source.file in exported for order in orders):
+        return ALWAYS
+    ended = [order.time_ms for order in orders if order.status in ENDED_UNFILLED and order.executed == ZERO]
+    return min(ended, default=None)
 
 
 def _tells_orders(event: AnyEvent) -> bool:

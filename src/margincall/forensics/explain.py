@@ -37,6 +37,9 @@ from margincall.forensics.support import explain_support
 from margincall.forensics.unknown import unknown_incidents, unknown_terms
 from margincall.venues.book import BracketBook
 
+WALLET = frozenset({"account", "margin", "income"})
+"""Evidence that a wallet rests on."""
+
 
 class Case(Struct, frozen=True):
     """All that is known of one explanation, for derivation trees: the values behind the printed terms."""
@@ -174,7 +177,7 @@ def _verdict(incident: Incident, moment: Moment) -> Verdict:
 
 def _wallet_alone(incident: Incident, moment: Moment) -> Verdict:
     """Prices of the pool are missing, but its wallet may be known."""
-    if not moment.tables or {"account", "income"} & set(moment.lacks) or moment.account.multi_assets:
+    if not moment.tables or WALLET & set(moment.lacks) or moment.account.multi_assets:
         return Verdict(pool="", asset="")
     held = moment.account.position((incident.symbol, incident.side))
     asset = moment.rules.contract(held.symbol).margin_asset

@@ -1,6 +1,6 @@
 """The checks that one liquidation allows: gathers their evidence from the history and hands it to `core.checks`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from msgspec import structs
@@ -21,6 +21,7 @@ from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.unknown import CHECKS, missing_evidence, settled_by
 
 SPLITS: tuple[Assumptions, ...] = (
     Assumptions(bankruptcy_split="maintenance"),
@@ -54,8 +55,8 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
     if moment.pool is not None and moment.own is not None and incident.order is not None and incident.order.price:
         found += [limit_finding(moment, order) for order in _orders_by_limit(history, incident)]
     found += _fill_findings(history, incident)
-    if incident.symbol:
-        found.append(_orders_finding(history, incident, moment))
+    if incident.symbol and (finding := _orders_finding(history, incident, moment)) is not None:
+        found.append(finding)
     if money.clearance.fee is not None and money.clearance.base is not None:
         found.append(
             checks.clearance_fee(
@@ -71,7 +72,44 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
         found += [
             checks.not_negative(wallet=amount, about=asset, source=source) for asset, amount in money.left.items()
         ]
-    return found
+    return _with_what_is_missing(found, incident, moment, money, source=source) if incident.symbol else found
+
+
+def _with_what_is_missing(found: Sequence[Finding], incident: Incident, moment: Moment, money: Money) -> list[Finding]:
+    """The findings, those that nobody can tell with the files that would settle them; and one for each check that the
+    files do not allow at all."""
+    missing = missing_evidence(moment)
+    if "orders_cancelled" not in {each.kind for each in found}:
+        missing.add("unfilled")
+    if incident.order is None or not incident.order.price:
+        missing.add("order")
+    if money.clearance.fee is None:
+        missing.add("income")
+    lacking = {kind: tuple(each for each in kinds if each in missing) for kind, kinds in CHECKS.items()}
+    told = [
+        structs.replace(each, settled_by=settled_by(lacking[each.kind]))
+        if each.verdict == UNCLEAR and lacking.get(each.kind)
+        else each
+        for each in found
+    ]
+    absent = [kind for kind in CHECKS if kind not in {each.kind for each in found} and lacking[kind]]
+    return told + [
+        Finding(
+            kind=kind,
+            verdict=UNCLEAR,
+            about=incident.symbol,
+            rule="not checked: the files do not hold what it rests on",
+            source=source,
+            settled_by=settled_by(lacking[kind]),
+        )
+        for kind in absent
+        if not _is_void(kind, incident, money)
+    ]
+
+
+def _is_void(kind: str, incident: Incident, money: Money) -> bool:
+    """Whether there is nothing to check: no fee was charged, the account is not empty yet."""
+    return kind == "clearance_fee" and money.clearance.fee is None and bool(incident.fills) and bool(money.left)
 
 
 def _is_closed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
@@ -220,8 +258,11 @@ def _fill_findings(history: Reconstruction, incident: Incident) -> Iterator[Find
             )
 
 
-def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding:
-    """Orders of the pool's symbols: those of other pools may stay."""
+def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding | None:
+    """Orders of the pool's symbols: those of other pools may stay. None where orders that ended without a fill may have
+    been forgotten by the venue: that no other is there proves nothing."""
+    if not history.evidence.knows_unfilled_since(incident.time_ms):
+        return None
     symbols = _pool_symbols(history, incident, moment)
     before = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
     return checks.orders_cancelled_first(

@@ -12,11 +12,12 @@ from margincall.core.account import Account, Marks, Position, PositionKey
 from margincall.core.assumptions import VERDICT_ALTERNATIVES
 from margincall.core.brackets import BracketTable, in_force
 from margincall.core.contract import entry_price
+from margincall.core.events import Fill
 from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms
 from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
-from margincall.core.units import ONE, Collateral, Price
+from margincall.core.units import ONE, Collateral, Price, Quantity
 from margincall.forensics.doubt import BACK_CAST, doubt_of, is_back_cast, reaches_snapshot
 from margincall.forensics.in_candle import CANDLE_RESOLUTION, candles_of, mark_within
 from margincall.forensics.incidents import Incident
@@ -219,6 +220,8 @@ def _unfounded(
         printed = ("isolated_wallet", f"{held.symbol} {held.side}") in opening.first
         if not printed and held.symbol not in account.leverage:
             lacks.append("account")
+        if not printed and not history.evidence.knows_margin_since(_opened_ms(history, incident, held)):
+            lacks.append("margin")
     else:
         counting = {history.book.contracts[symbol].margin_asset for symbol in members}
         counting |= set(account.wallets) if account.multi_assets else set()
@@ -228,6 +231,20 @@ def _unfounded(
     if any(key[0] in members for key in opening.unknown_entries):
         lacks.append("fills")
     return tuple(lacks)
+
+
+def _opened_ms(history: Reconstruction, incident: Incident, held: Position) -> int:
+    """When the position was opened, as far as the fills tell: its margin may have been moved since then."""
+    left = held.quantity
+    opened = history.events[incident.first].time_ms
+    for place in range(incident.first - 1, -1, -1):
+        event = history.events[place]
+        if isinstance(event, Fill) and (event.symbol, event.side) == held.key:
+            left = Quantity(left - event.quantity)
+            opened = event.time_ms
+            if not left * held.quantity > 0:
+                break
+    return opened
 
 
 def _fresh_marks(history: Reconstruction, incident: Incident, members: list[str]) -> tuple[Marks, tuple[str, ...]]:

@@ -53,7 +53,9 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
     after = history.timeline.after(incident.last)
     unknown_wallets = history.opening.unknown_wallets
     rest_unknown = _rest_unknown(history, incident, fills)
-    steps, left = _steps(_Booked(incident, moment.account, after, rules, booked, unknown_wallets), fills, flows)
+    margin_known = "margin" not in moment.lacks
+    whole = _Booked(incident, moment.account, after, rules, booked, unknown_wallets, margin_known)
+    steps, left = _steps(whole, fills, flows)
     return Money(
         realized=None if rest_unknown else realized,
         quantity=None if rest_unknown else _quantity(incident, fills),
@@ -138,8 +140,8 @@ def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> De
 
 
 class _Booked(Struct, frozen=True):
-    """An incident, the account before and after it, the profit that each of its fills (by place) booked, and the assets
-    whose opening wallet no file prints."""
+    """An incident, the account before and after it, the profit that each of its fills (by place) booked, the assets
+    whose opening wallet no file prints, and whether the margin of an isolated position is known."""
 
     incident: Incident
     account: Account
@@ -147,6 +149,7 @@ class _Booked(Struct, frozen=True):
     rules: VenueRules
     profits: dict[int, Decimal]
     unknown_wallets: tuple[str, ...]
+    margin_known: bool
 
     def profit(self, fills: Sequence[Fill], *, taken_over: bool) -> Decimal | None:
         """The profit of the fills that are (or are not) a takeover; none if there are no such fills."""
@@ -168,7 +171,7 @@ def _steps(
     held = booked.account.position((symbol, booked.incident.side))
     isolated = held.margin == "isolated" and bool(held.quantity)
     before = held.isolated_wallet if isolated else cross_wallet(booked.account, asset, booked.rules)
-    founded = isolated or asset not in booked.unknown_wallets
+    founded = booked.margin_known if isolated else asset not in booked.unknown_wallets
     steps = [Step("margin before", before, asset, "you")] if founded else []
     amount = booked.profit(fills, taken_over=False)
     if amount is not None:

@@ -11,28 +11,32 @@ from margincall.forensics.sheet import Explanation, Unknown
 
 EVIDENCE: Mapping[str, str] = {
     "account": "a recorded user-data stream, or an `account` answer (GET /fapi/v3/account) with the income since",
+    "margin": "the margin history (GET /fapi/v1/positionMargin/history, kept for 30 days), or a recorded user-data "
+    "stream",
     "fills": "the trades of the position since it was opened (GET /fapi/v1/userTrades)",
     "marks": "the mark price of that second (stream <symbol>@markPrice@1s) or its one-minute mark candles",
     "earlier": "mark prices between the last event before and the trigger",
     "order": "the liquidation order (GET /fapi/v1/forceOrders, kept for 90 days)",
     "orders": "the order history (export, or GET /fapi/v1/allOrders), whose client order ids tell forced closes",
     "brackets": "a bracket table dated at or before the event (margincall brackets import FILE)",
+    "unfilled": "the orders that ended without a fill (GET /fapi/v1/allOrders, kept for three days), the order history "
+    "or a recorded user-data stream",
     "takeover": "the account update that tells what became of the rest of the order (a recorded user-data stream), or "
     "an `account` answer and the income since",
     "income": "the income history (GET /fapi/v1/income, kept for three months)",
 }
 
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
-    "verdict.liquidated": ("account", "income", "fills", "marks", "brackets"),
-    "verdict.wallet_balance": ("income", "account"),
+    "verdict.liquidated": ("account", "margin", "income", "fills", "marks", "brackets"),
+    "verdict.wallet_balance": ("income", "margin", "account"),
     "verdict.unrealized_pnl": ("fills", "marks"),
-    "verdict.margin_balance": ("account", "income", "fills", "marks"),
+    "verdict.margin_balance": ("account", "margin", "income", "fills", "marks"),
     "verdict.maintenance_margin": ("fills", "marks", "brackets"),
-    "verdict.margin_ratio": ("account", "income", "fills", "marks", "brackets"),
+    "verdict.margin_ratio": ("account", "margin", "income", "fills", "marks", "brackets"),
     "prices.entry": ("fills",),
     "prices.mark_at_trigger": ("marks",),
-    "prices.liquidation": ("account", "income", "fills", "brackets"),
-    "prices.bankruptcy": ("account", "income", "fills", "marks"),
+    "prices.liquidation": ("account", "margin", "income", "fills", "brackets"),
+    "prices.bankruptcy": ("account", "margin", "income", "fills", "marks"),
     "prices.order_limit": ("order",),
     "prices.average_fill": ("order",),
     "prices.break_even": ("fills",),
@@ -46,10 +50,19 @@ RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "clearance.base": ("order",),
     "quantity": ("takeover", "order"),
     "realized_pnl": ("takeover", "fills", "income"),
-    "left": ("account", "income"),
-    "cause": ("account", "income", "fills", "marks", "brackets", "earlier"),
+    "left": ("margin", "account", "income"),
+    "cause": ("account", "margin", "income", "fills", "marks", "brackets", "earlier"),
 }
 TERMS = tuple(RESTS_ON)
+CHECKS: Mapping[str, tuple[str, ...]] = {
+    "trigger": ("account", "margin", "income", "fills", "marks", "brackets"),
+    "limit_price": ("order", "account", "margin", "income", "fills", "marks"),
+    "fill_price": ("order", "fills"),
+    "orders_cancelled": ("account", "margin", "income", "fills", "unfilled"),
+    "clearance_fee": ("income", "account", "margin", "order"),
+    "balance_after": ("account", "margin", "income"),
+}
+"""What each check of a liquidation rests on."""
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")
 
 

@@ -119,8 +119,9 @@ def with_placing(order: Order, placed_ms: int) -> list[AnyEvent]:
     """An order's last state, behind the state in which it was placed where that was earlier."""
     if placed_ms >= order.time_ms or order.status == "NEW":
         return [order]
-    begun = structs.replace(order, time_ms=placed_ms, status="NEW", execution=order.execution or "NEW")
-    placed = structs.replace(begun, executed=ZERO, executed_value=None, average_price=None)
+    placed = structs.replace(
+        order, time_ms=placed_ms, status="NEW", executed=ZERO, executed_value=None, average_price=None
+    )
     return [placed, order]
 
 
