@@ -75,7 +75,9 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
     return _with_what_is_missing(found, incident, moment, money, source=source) if incident.symbol else found
 
 
-def _with_what_is_missing(found: Sequence[Finding], incident: Incident, moment: Moment, money: Money) -> list[Finding]:
+def _with_what_is_missing(
+    found: Sequence[Finding], incident: Incident, moment: Moment, money: Money, *, source: str
+) -> list[Finding]:
     """The findings, those that nobody can tell with the files that would settle them; and one for each check that the
     files do not allow at all."""
     missing = missing_evidence(moment)
