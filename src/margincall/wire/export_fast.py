@@ -149,7 +149,7 @@ def statements(bound: Bound) -> FastReader:
     """Plain rows of "all statements" -> `Flow`, those of other accounts counted."""
     width, file, hours, assets = bound.width, bound.file, bound.clock.hours, bound.words.assets
     pick = bound.cells(STATEMENT_CELLS)
-    account_at = bound.place("account")
+    account_at, accounts = bound.place("account"), bound.words.accounts
     wallets: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
 
@@ -168,7 +168,7 @@ def statements(bound: Bound) -> FastReader:
         user = row[account_at] if account_at >= 0 else ""
         account = names.get((user, wallet))
         if account is None:
-            account = names[user, wallet] = account_name(user.strip(), wallet)
+            account = names[user, wallet] = accounts[account_name(user, wallet)]
         return Flow(
             time_ms=hours[time[:-5]] + IN_HOUR[time[-5:]],
             source=Source(file, line),
