@@ -63,8 +63,8 @@ LINES = text(*MARKS)
         ("wrapped_array.json", json.dumps({"stream": "!markPrice@arr", "data": MARKS})),
         ("bom.json", b"\xef\xbb\xbf" + json.dumps(MARKS).encode()),
         ("noname", json.dumps(MARKS)),
-        ("zipped.json.gz", gzip.compress(json.dumps(MARKS).encode())),
-        ("members.jsonl.gz", b"".join(gzip.compress(text(each).encode() + b"\n") for each in MARKS)),
+        ("zipped.json.gz", gzip.compress(json.dumps(MARKS).encode(), mtime=0)),
+        ("members.jsonl.gz", b"".join(gzip.compress(text(each).encode() + b"\n", mtime=0) for each in MARKS)),
     ],
 )
 def test_layouts(file: Write, name: str, content: str | bytes) -> None:
@@ -107,7 +107,7 @@ def test_elements_of_equal_text_have_their_own_place(file: Write) -> None:
             "neither JSON, nor a CSV with a header, nor a reply of the venue's support",
         ),
         ("Time,What,Amount\n2024-01-02,FUNDING_FEE,1", "a table whose columns no export has: `Time`, `What`, `Amount`"),
-        (gzip.compress(b""), "the file is empty"),
+        (gzip.compress(b"", mtime=0), "the file is empty"),
     ],
 )
 def test_files_that_cannot_be_used(file: Write, content: str | bytes, message: str) -> None:
