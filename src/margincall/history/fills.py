@@ -115,17 +115,15 @@ class _Outlines:
 def _merge_nameless(kept: Kept, nameless: Sequence[Placed]) -> None:
     """Fills without a trade id, file by file in the order in which they are believed, against those of other files:
     what agrees in everything first."""
-    whole, by_order, by_second = _Outlines(_whole), _Outlines(_of_order), _Outlines(_of_second)
-    for number, placed in enumerate(kept.placed):
-        for outlines in (whole, by_order, by_second):
-            outlines.add(number, _fill(placed))
     files: dict[str, list[Placed]] = {}
     for placed in nameless:
         files.setdefault(placed.event.source.file, []).append(placed)
+    known_outlines = (_Outlines(_whole), _Outlines(_of_order), _Outlines(_of_second))
+    _outline(known_outlines, kept, 0)
     given: set[tuple[str, int]] = set()
-    for fills in files.values():
-        left = fills
-        for outlines in (whole, by_order, by_second):
+    for left_files, fills in zip(range(len(files), 0, -1), files.values(), strict=True):
+        left, count = fills, len(kept.placed)
+        for outlines in known_outlines:
             waiting, left = left, []
             for placed in waiting:
                 known = outlines.take(_fill(placed), kept, given)
@@ -133,10 +131,16 @@ def _merge_nameless(kept: Kept, nameless: Sequence[Placed]) -> None:
                     left.append(placed)
                 else:
                     _put_together(kept, known, placed)
-        for placed in left:
-            number = kept.add(placed)
-            for outlines in (whole, by_order, by_second):
-                outlines.add(number, _fill(placed))
+        kept.placed.extend(left)
+        if left_files > 1:
+            _outline(known_outlines, kept, count)
+
+
+def _outline(known: Sequence[_Outlines], kept: Kept, first: int) -> None:
+    """Enter the kept fills from number `first` on."""
+    for number in range(first, len(kept.placed)):
+        for outlines in known:
+            outlines.add(number, _fill(kept.placed[number]))
 
 
 def _whole(fill: Fill) -> object:

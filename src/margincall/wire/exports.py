@@ -108,6 +108,7 @@ SHAPES: tuple[Shape, ...] = (
         read=export_rows.order,
         times=("time", "update_time"),
         ids=("order_id",),
+        fast=export_fast.orders,
         headers=keys.ORDER_HEADERS,
     ),
     Shape(
