@@ -12,8 +12,11 @@ from msgspec import json, structs
 
 from margincall.core.events import AnyEvent, Fill, Flow, Order
 from margincall.history.read import History, read
+from margincall.venues.registry import contract_of
 from margincall.wire import encode
 from margincall.wire.encode_csv import LAYOUTS, encoded
+from tests.cases.text import cases
+from tests.cases.venue import rendered
 from tests.exports import FILL, FUNDING, HEADERS, ORDER, TIME, bare, kinds, saved, text, troubles
 
 D = Decimal
@@ -390,3 +393,52 @@ def test_any_exports_with_any_answers_book_the_truth(
     if ledgers or has_income:
         told += flows
     assert booked(history.events) == booked(told)
+
+
+# --- whole histories --------------------------------------------------------------------------------------
+
+HISTORIES = {case.name: case for case in cases() if case.is_history}
+COMPLETED = {"tran_id": "", "symbol": "", "trade_id": ""}
+"""What exports add to the flows of a stream."""
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_exports_add_nothing_to_a_stream_but_orders(tmp_path: Path, name: str) -> None:
+    """Every constructed history, written down to every export beside its stream: no event twice, none changed."""
+    stream = saved(tmp_path, rendered(HISTORIES[name]), "stream.jsonl")
+    alone = read([stream])
+    whole = read([stream, *files(tmp_path / "x", alone.events, LAYOUTS, user="1")])
+    assert kinds(whole) == kinds(alone)
+    added = [event for event in whole.events if event.source.file != str(stream)]
+    assert {type(event) for event in added} <= {Order}
+    kept = [event for event in whole.events if event.source.file == str(stream)]
+    assert list(map(plain, bare(kept))) == list(map(plain, bare(alone.events)))
+
+
+def plain(event: AnyEvent) -> AnyEvent:
+    return structs.replace(event, **COMPLETED) if isinstance(event, Flow) else event
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_exports_alone_book_what_the_stream_booked(tmp_path: Path, name: str) -> None:
+    """In each asset, from the trades and the ledgers together, and from each ledger alone."""
+    alone = read([saved(tmp_path, rendered(HISTORIES[name]), "stream.jsonl")])
+    truth = by_asset(alone.events)
+    ledgers = [layout for layout in LAYOUTS if layout.startswith(("transaction", "statement"))]
+    for layouts in ([*TRADES, *ledgers], *([layout] for layout in ledgers)):
+        found = read(files(tmp_path / layouts[0].replace("/", " "), alone.events, layouts, user="1"))
+        assert by_asset(found.events) == truth
+        assert "contradiction" not in kinds(found)
+
+
+def by_asset(events: Iterable[AnyEvent]) -> dict[str, Decimal]:
+    """What all events together do to each wallet."""
+    total: dict[str, Decimal] = {}
+    for event in events:
+        amounts = list(event.applied.items())
+        if isinstance(event, Fill):
+            asset = contract_of(event.symbol).margin_asset
+            amounts += [(asset, event.realized or D(0)), (event.fee_asset or asset, -(event.fee or D(0)))]
+        for asset, amount in amounts:
+            total[asset] = total.get(asset, D(0)) + amount
+    return {asset: amount for asset, amount in total.items() if amount}
