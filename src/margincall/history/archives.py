@@ -15,7 +15,8 @@ from margincall.wire.problems import Problem, excerpt
 
 ENCRYPTED = 0x1
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)")
-HIDDEN = re.compile(r"(?:^|/)(?:__MACOSX/|\.)")
+HIDDEN = re.compile(r"(?:^|/)(?:__MACOSX/|\.[^/]*$)")
+"""What a system puts into archives beside the files."""
 
 
 def members_of(path: Path) -> tuple[list[Text], list[Problem]]:
@@ -31,11 +32,9 @@ def members_of(path: Path) -> tuple[list[Text], list[Problem]]:
     found: list[Text] = []
     problems: list[Problem] = []
     for info in sorted(infos, key=lambda info: info.filename):
-        if HIDDEN.search(info.filename):
-            continue
         if why := _refused(info):
             problems.append(Problem(file, "", f"member {excerpt(info.filename)!r} {why}", kind="refused"))
-        else:
+        elif not HIDDEN.search(info.filename):
             found.append(_text(path, info))
     if not infos:
         problems.append(Problem(file, "", "the archive is empty"))

@@ -8,6 +8,8 @@ one, each file for itself, because each tells of all fills again.
 * A row beside fills of its second that print other values contradicts them. One that no other row has told is held
   against it, and the row is not applied; where all are told, it is applied, because something unknown has booked it.
 * A row of a second in which no fill is known is a flow.
+
+Rows of the income history, which name the trade, are held in the same way against fills of exports that name none.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,27 +38,30 @@ def with_bookings(
 ) -> tuple[list[Placed], Matched]:
     """Fills with the fees and profits that exports know of them, and the flows that are left. `exported` are the files
     of exports."""
-    parts: dict[tuple[str, bool], list[Placed]] = {}
+    parts: dict[tuple[str, bool, bool], list[Placed]] = {}
     matched = Matched([], [], [])
+    has_nameless = any(not _fill(placed).trade_id for placed in fills)
     for placed in flows:
         flow = _flow(placed)
-        is_row = flow.source.file in exported and not flow.trade_id
+        is_row = has_nameless and not placed.stream if flow.trade_id else flow.source.file in exported
         if fills and is_row and flow.category in BOOKED and len(flow.applied) == 1:
-            parts.setdefault((flow.source.file, bool(flow.symbol)), []).append(placed)
+            parts.setdefault((flow.source.file, bool(flow.symbol), bool(flow.trade_id)), []).append(placed)
         else:
             matched.kept.append(placed)
     found = list(fills)
-    for (_, is_named), rows in parts.items():
-        _Match(found, is_named).run(rows, matched)
+    for (_, is_named, is_of_trade), rows in parts.items():
+        _Match(found, is_named=is_named, nameless=is_of_trade).run(rows, matched)
     return found, matched
 
 
 class _Match:
-    """The rows of one file against all fills. `told` are fills whose value a row of the file has told."""
+    """The rows of one file against all fills, or (`nameless`) those that name no trade. `told` are fills whose value a
+    row of the file has told."""
 
-    def __init__(self, fills: list[Placed], is_named: bool) -> None:
+    def __init__(self, fills: list[Placed], *, is_named: bool, nameless: bool) -> None:
         self.fills = fills
         self.is_named = is_named
+        self.nameless = nameless
         self.told: set[tuple[int, Category]] = set()
         self.begun: dict[object, int] = {}
 
@@ -78,8 +83,9 @@ class _Match:
     def _values(self) -> Iterator[tuple[int, Kind, Decimal | None]]:
         """What each fill books, in the wallet's sign; none where it does not print it."""
         for number, placed in enumerate(self.fills):
-            fill = placed.event
-            assert isinstance(fill, Fill)
+            fill = _fill(placed)
+            if self.nameless and fill.trade_id:
+                continue
             symbol = fill.symbol if self.is_named else ""
             margin_asset = _margin_asset(fill.symbol)
             yield number, ("realized_pnl", margin_asset, symbol), fill.realized
@@ -157,8 +163,7 @@ def _is_printed(each: tuple[int, Decimal | None]) -> bool:
 
 
 def _differs(placed: Placed, value: Decimal, row: Placed) -> Problem:
-    fill, flow = placed.event, _flow(row)
-    assert isinstance(fill, Fill)
+    fill, flow = _fill(placed), _flow(row)
     what = f"{flow.category.replace('_', ' ')} of trade {fill.trade_id or 'without id'} of {fill.symbol}"
     return contradiction(what, (fill, value), (flow, _amount(row)[1]))
 
@@ -178,6 +183,11 @@ def _margin_asset(symbol: str) -> str:
 
 def _amount(row: Placed) -> tuple[str, Decimal]:
     return next(iter(row.event.applied.items()))
+
+
+def _fill(placed: Placed) -> Fill:
+    assert isinstance(placed.event, Fill)
+    return placed.event
 
 
 def _flow(placed: Placed) -> Flow:

@@ -18,11 +18,11 @@ from msgspec import Struct
 
 from margincall.core.events import AnyEvent
 from margincall.history.damaged_ids import without_damaged_ids
-from margincall.history.limits import PROBLEMS_MAX, ROWS_MAX
+from margincall.history.limits import ROWS_MAX
 from margincall.history.messages import FileReading, Message, SourceFile
 from margincall.history.row_order import oldest_first, told_apart
 from margincall.history.scope import Scope
-from margincall.history.texts import Header, Text, check_size, lines_of
+from margincall.history.texts import Header, Text, lines_of, measured
 from margincall.wire.clock import Clock, DateOrder, sheet_order
 from margincall.wire.documents import Unreadable
 from margincall.wire.export_fast import NOT_PLAIN
@@ -70,7 +70,7 @@ def read_export(text: Text, header: Header, scope: Scope, tell: Callable[[int], 
     if header.columns is None:
         return _refused(text, Problem(text.file, "line 1", header.problem, readable(header.raw), "columns"))
     try:
-        check_size(text, windowed=scope.is_window)
+        text = measured(text, windowed=scope.is_window)
         clock = Clock(zone_of(text, header.columns, scope), _date_order(text, header, scope))
         decoded = _decoded(text, header, Rows(header.columns, clock, text.file, header.delimiter), scope, tell)
     except RefusedFile as error:
@@ -168,7 +168,7 @@ def _read_rows(reader: Reader, decoded: Decoded, scope: Scope) -> bool:
                 else:
                     decoded.skipped += 1
     except csv.Error as error:
-        rows.problems.append(Problem(rows.file, f"line {reader.line_num}", f"no row of a table: {error}"))
+        rows.tell([Problem(rows.file, f"line {reader.line_num}", f"no row of a table: {error}")])
         return False
     return True
 
@@ -190,7 +190,7 @@ def _reading(text: Text, columns: Columns, decoded: Decoded) -> FileReading:
     rows = decoded.rows
     events, apart = told_apart(oldest_first(rows.events), rows.clock.doubts, text.file)
     events, damaged = without_damaged_ids(events, columns.shape, text.file)
-    problems = [*_about_file(text, columns, decoded), *_bounded(rows.problems, text.file), *apart, *damaged]
+    problems = [*_about_file(text, columns, decoded), *rows.problems, *_untold(rows), *apart, *damaged]
     unit = rows.clock.resolution_ms
     message = Message(0, tuple(events), False, rows=True, resolution_ms=unit, silent=columns.lacking & SILENT)
     counts = Counter(str(type(event).__struct_config__.tag) for event in events)
@@ -223,12 +223,11 @@ def _about_file(text: Text, columns: Columns, decoded: Decoded) -> list[Problem]
     return found
 
 
-def _bounded(problems: list[Problem], file: str) -> list[Problem]:
-    """The first problems, and how many more there are."""
-    if len(problems) <= PROBLEMS_MAX:
-        return problems
-    more = Problem(file, "", f"{len(problems) - PROBLEMS_MAX} more problems in this file are not listed")
-    return [*problems[:PROBLEMS_MAX], more]
+def _untold(rows: Rows) -> list[Problem]:
+    """How many more problems there are than are told."""
+    if not rows.untold:
+        return []
+    return [Problem(rows.file, "", f"{rows.untold} more problems in this file are not listed")]
 
 
 def _refused(text: Text, problem: Problem) -> FileReading:

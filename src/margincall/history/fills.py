@@ -6,8 +6,7 @@ price, and the same order, or (where one of them names no order) the same second
 file stay as many as they are.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from margincall.core.events import Fill, Order
 from margincall.history.messages import Placed, agreed, changed, contradiction
@@ -88,61 +87,72 @@ def _same_fill(kept: Kept, known: Sequence[int], fill: Fill) -> int | None:
 
 
 class _Outlines:
-    """Kept fills by their outline, each given to a file at most once."""
+    """Kept fills by an outline of theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, outline: Callable[[Fill], object]) -> None:
+        self.outline = outline
         self.numbers: dict[object, list[int]] = {}
         self.next: dict[object, int] = {}
-        self.given: set[tuple[str, int]] = set()
 
-    def add(self, outline: object, number: int) -> None:
-        self.numbers.setdefault(outline, []).append(number)
+    def add(self, number: int, fill: Fill) -> None:
+        self.numbers.setdefault(self.outline(fill), []).append(number)
 
-    def take(self, outline: object, file: str, kept: Kept) -> int | None:
-        """The next fill of this outline that another file told and `file` did not yet."""
+    def take(self, fill: Fill, kept: Kept, given: set[tuple[str, int]]) -> int | None:
+        """The next fill of the same outline that another file told and the one of `fill` did not yet."""
+        outline, file = self.outline(fill), fill.source.file
         numbers = self.numbers.get(outline, [])
         for place in range(self.next.get((outline, file), 0), len(numbers)):
             number = numbers[place]
             self.next[outline, file] = place + 1
-            if kept.placed[number].event.source.file != file and (file, number) not in self.given:
-                self.given.add((file, number))
+            known = _fill(kept.placed[number])
+            is_other_order = known.order_id and fill.order_id and known.order_id != fill.order_id
+            if known.source.file != file and (file, number) not in given and not is_other_order:
+                given.add((file, number))
                 return number
         return None
 
 
-def _merge_nameless(kept: Kept, nameless: Iterable[Placed]) -> None:
-    """Fills without a trade id, in the order in which they are believed, against those of other files."""
-    by_order, by_second = _Outlines(), _Outlines()
-    for number, placed in enumerate(kept.placed):
-        by_order.add(_of_order(_fill(placed)), number)
-        by_second.add(_of_second(_fill(placed)), number)
+def _merge_nameless(kept: Kept, nameless: Sequence[Placed]) -> None:
+    """Fills without a trade id, file by file in the order in which they are believed, against those of other files:
+    what agrees in everything first."""
+    files: dict[str, list[Placed]] = {}
     for placed in nameless:
-        fill, file = _fill(placed), placed.event.source.file
-        known = by_order.take(_of_order(fill), file, kept) if fill.order_id else None
-        if known is None:
-            known = by_second.take(_of_second(fill), file, kept)
-            while known is not None and not _may_be(_fill(kept.placed[known]), fill):
-                known = by_second.take(_of_second(fill), file, kept)
-        if known is None:
-            number = kept.add(placed)
-            by_order.add(_of_order(fill), number)
-            by_second.add(_of_second(fill), number)
-        else:
-            by_second.given.add((file, known))
-            by_order.given.add((file, known))
-            _put_together(kept, known, placed)
+        files.setdefault(placed.event.source.file, []).append(placed)
+    known_outlines = (_Outlines(_whole), _Outlines(_of_order), _Outlines(_of_second))
+    _outline(known_outlines, kept, 0)
+    given: set[tuple[str, int]] = set()
+    for left_files, fills in zip(range(len(files), 0, -1), files.values(), strict=True):
+        left, count = fills, len(kept.placed)
+        for outlines in known_outlines:
+            waiting, left = left, []
+            for placed in waiting:
+                known = outlines.take(_fill(placed), kept, given)
+                if known is None:
+                    left.append(placed)
+                else:
+                    _put_together(kept, known, placed)
+        kept.placed.extend(left)
+        if left_files > 1:
+            _outline(known_outlines, kept, count)
 
 
-def _may_be(known: Fill, fill: Fill) -> bool:
-    """Whether orders do not speak against it: both named, they are the same."""
-    return not (known.order_id and fill.order_id) or known.order_id == fill.order_id
+def _outline(known: Sequence[_Outlines], kept: Kept, first: int) -> None:
+    """Enter the kept fills from number `first` on."""
+    for number in range(first, len(kept.placed)):
+        for outlines in known:
+            outlines.add(number, _fill(kept.placed[number]))
 
 
-def _of_order(fill: Fill) -> tuple[str, str, Decimal, Decimal]:
-    return fill.symbol, fill.order_id, fill.quantity, fill.price
+def _whole(fill: Fill) -> object:
+    return (*_of_second(fill), fill.fee, fill.realized)
 
 
-def _of_second(fill: Fill) -> tuple[str, int, Decimal, Decimal]:
+def _of_order(fill: Fill) -> object:
+    """Fills that name no order are alone with this."""
+    return (fill.symbol, fill.order_id, fill.quantity, fill.price) if fill.order_id else fill.source
+
+
+def _of_second(fill: Fill) -> tuple[object, ...]:
     return fill.symbol, fill.time_ms // 1000, fill.quantity, fill.price
 
 

@@ -115,8 +115,11 @@ def without_doubles(flows: Sequence[Placed], exported: frozenset[str] = frozense
 def _once(known: Sequence[Placed], rows: Sequence[Placed], *, told_apart: bool = False) -> Matched:
     """Known flows and those of `rows` that do not repeat one of them. `told_apart`: rows that then stand beside a known
     flow of their kind and second, of another amount, contradict it."""
-    left_known, left_rows = _ordered(known), _ordered(rows)
     found = Matched([], [], [])
+    if not known or not rows:
+        found.kept.extend([*known, *rows])
+        return found
+    left_known, left_rows = _ordered(known), _ordered(rows)
     for closest in (True, False):
         pairs, left_known, left_rows = _paired(left_known, left_rows, closest)
         found.kept.extend(_with_row(one, other) for one, other in pairs)
@@ -154,6 +157,8 @@ def _contradicting(known: Sequence[Placed], rows: Sequence[Placed], problems: li
 
 def _most_in_one(rows: Sequence[Placed]) -> Matched:
     """Rows without ids of several files: of equal ones as many as the file has that has most of them."""
+    if len({placed.event.source.file for placed in rows}) < 2:
+        return Matched(list(rows), [], [])
     kept: Counter[object] = Counter()
     here: Counter[object] = Counter()
     found = Matched([], [], [])

@@ -14,13 +14,11 @@ ROWS_MAX = 3_000_000
 """Events that are kept of one file, in memory about 1 KB each."""
 RATIO_MAX = 200
 """How many times larger than packed a text may be once it exceeds `RATIO_FROM` bytes; exports reach about 15."""
-RATIO_FROM = 32 * 1024**2
+RATIO_FROM = 16 * 1024**2
 MEMBERS_MAX = 1_000
 """Members of a zip archive."""
 LINE_MAX = 1024**2
 """Letters of one line."""
-PROBLEMS_MAX = 1_000
-"""Problems of one file that are told one by one; the rest are counted."""
 HEAD = 1 << 16
 """Bytes at the beginning by which a file is recognised."""
 CHUNK = 1 << 18

@@ -19,7 +19,7 @@ from margincall.history.merge import merge
 from margincall.history.messages import FileReading, Message, SourceFile
 from margincall.history.scope import Scope, scope_of
 from margincall.history.tables import Tables, is_brackets, tables_of
-from margincall.history.texts import ZIP, Header, Text, check_size, head_of, header_of, text_of_file
+from margincall.history.texts import ZIP, Header, Text, head_of, header_of, measured, text_of_file
 from margincall.venues.book import DatedTable
 from margincall.wire.documents import Unreadable
 from margincall.wire.kinds import Unmodelled
@@ -33,6 +33,8 @@ from margincall.wire.values import read_value, unwrapped
 REPEATING = frozenset({"ignored", "note", "undated", "unknown-event", "unknown-key", "unknown-type"})
 """Kinds of problems that stand once per file, with their number, however often they occur in it."""
 CHUNK = 1 << 20
+PACKING = 8
+"""How many times larger than packed a text is taken to be, for the progress bar, where nothing says it."""
 
 
 class History(Struct, frozen=True):
@@ -92,7 +94,7 @@ def readings_of(path: Path, scope: Scope, progress: Callable[[int], None] | None
 
 
 def _export(text: Text, header: Header, scope: Scope, progress: Callable[[int], None] | None) -> FileReading:
-    report = _Progress(progress, text.packed, max(text.size, 1))
+    report = _Progress(progress, text.packed, text.size if text.size > 0 else max(text.packed * PACKING, 1))
     found = read_export(text, header, scope, report.at)
     report.finish()
     return structs.replace(found, problems=tuple(condensed(found.problems)))
@@ -104,7 +106,7 @@ def _archived(path: Path, scope: Scope, progress: Callable[[int], None] | None) 
     found: list[FileReading] = []
     for text in members:
         try:
-            check_size(text, windowed=scope.is_window)
+            measured(text, windowed=scope.is_window)
             head = head_of(text)
         except Unreadable as error:
             problems.append(error.problem(text.file))
@@ -233,7 +235,7 @@ class _Progress:
 
     def at(self, byte: int) -> None:
         """Tell if a good deal was read since the last time."""
-        done = byte * self.size // self.length
+        done = min(byte * self.size // self.length, self.size)
         if self.tell is not None and done - self.told >= CHUNK:
             self.tell(done - self.told)
             self.told = done

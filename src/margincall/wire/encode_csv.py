@@ -56,9 +56,11 @@ Cells = Mapping[str, str]
 
 
 class Page(Struct, frozen=True):
-    """What is the same for a whole file: the user's id, and how times are printed."""
+    """What is the same for a whole file: the user's id, the futures wallet of flows that name neither account nor
+    symbol, and how times are printed."""
 
     user: str
+    wallet: str
     zone: Zone
     year: str
 
@@ -93,8 +95,11 @@ def encoded(
 ) -> bytes:
     """The export of these events (in the order in which they happened) in one of `LAYOUTS`. `user` fills the column of
     the user's id where an event names no account; `short_year`: `26-03-17` instead of `2026-03-17`."""
-    chosen = LAYOUTS[layout]
-    page = Page(user, UTC_ZONE if chosen.is_utc else zone, "y" if short_year else "Y")
+    chosen, events = LAYOUTS[layout], list(events)
+    wallets = {wallet_of_symbol(symbol) for event in events if (symbol := getattr(event, "symbol", ""))}
+    page = Page(
+        user, COIN_M if wallets == {COIN_M} else USD_M, UTC_ZONE if chosen.is_utc else zone, "y" if short_year else "Y"
+    )
     headings = chosen.header.split(",")
     rows = [",".join(cells.get(name, "") for name in headings) for cells in chosen.rows(events, page)]
     lines = [chosen.header, *(reversed(rows) if newest_first else rows)]
@@ -243,7 +248,7 @@ def _transactions(events: Iterable[AnyEvent], page: Page) -> Iterator[Cells]:
 
 def _statements(events: Iterable[AnyEvent], page: Page) -> Iterator[Cells]:
     for flow in _booked(events):
-        wallet = _wallet(flow)
+        wallet = _wallet(flow, page)
         operation = TRANSFERS[wallet] if flow.category == "transfer" else OPERATIONS.get(flow.category, flow.reason)
         for asset, amount in flow.applied.items():
             time = page.time(flow.time_ms)
@@ -302,12 +307,15 @@ def _booked(events: Iterable[AnyEvent]) -> Iterator[Flow]:
                     )
 
 
-def _wallet(flow: Flow) -> str:
-    """The futures wallet of a flow: as its account names it, else by its symbol; USDⓈ-M without either."""
-    if flow.account.endswith(COIN_M):
-        return COIN_M
-    is_coin = bool(flow.symbol) and venue_of(flow.symbol) == binance_coinm.VENUE
-    return COIN_M if is_coin else USD_M
+def _wallet(flow: Flow, page: Page) -> str:
+    """The futures wallet of a flow: as its account names it, else by its symbol, else that of the file."""
+    named = next((wallet for wallet in (USD_M, COIN_M) if flow.account.endswith(wallet)), "")
+    return named or (wallet_of_symbol(flow.symbol) if flow.symbol else page.wallet)
+
+
+def wallet_of_symbol(symbol: str) -> str:
+    """The futures wallet in which a symbol is traded. Raises `MissingContract`."""
+    return COIN_M if venue_of(symbol) == binance_coinm.VENUE else USD_M
 
 
 def _user(event: AnyEvent, page: Page) -> Cells:

@@ -12,13 +12,14 @@ from operator import itemgetter
 
 from msgspec import Struct
 
-from margincall.core.events import AnyEvent, Fill, Flow, Source
+from margincall.core.events import AnyEvent, Fill, Flow, Order, Source
 from margincall.core.units import ZERO
 from margincall.wire.clock import IN_HOUR, Clock
 from margincall.wire.export_keys import OPERATIONS, TRANSACTION_TYPES, WALLETS, normal
 from margincall.wire.export_rows import POSITION_SIDES, account_name
 from margincall.wire.kinds import CREDIT_ASSETS, INCOME_KINDS
 from margincall.wire.numbers import AMOUNT_DIGITS
+from margincall.wire.reading import close_kind
 from margincall.wire.row import BOUGHT
 
 NOT_PLAIN = (KeyError, ValueError, IndexError, InvalidOperation)
@@ -28,12 +29,18 @@ FastReader = Callable[[list[str], int], "AnyEvent | None"]
 
 NUMBER_SIGNS = "0123456789.-"
 NO_ID = frozenset({"0", "-1", "-", "--"})
+NO_WORD = frozenset({"-", "--"})
 NO_AMOUNTS: Mapping[str, Decimal] = {}
-"""Shared by all fills: a million empty mappings would take 64 MB."""
+"""Shared by all fills and orders: a million empty mappings would take 64 MB."""
 FLAGS = {"true": True, "false": False, "TRUE": True, "FALSE": False}
 SIDES = {spelled: side for word, side in POSITION_SIDES.items() for spelled in (word, word.title())}
 TRADE_CELLS = ("time", "symbol", "buy", "price", "quantity", "fee", "realized")
 TRANSACTION_CELLS = ("time", "type", "amount", "asset", "symbol", "tran_id")
+ORDER_CELLS = (
+    *("account", "time", "update_time", "symbol", "type", "buy", "side"),
+    *("price", "average_price", "quantity", "executed", "stop_price"),
+    *("status", "client_order_id", "time_in_force", "order_id"),
+)
 STATEMENT_CELLS = ("time", "wallet", "operation", "asset", "amount")
 
 
@@ -49,7 +56,7 @@ class Words(Struct, frozen=True):
         self.accounts.setdefault(event.account, event.account)
         for asset in event.applied:
             self.assets.setdefault(asset, asset)
-        if isinstance(event, Fill | Flow) and event.symbol:
+        if isinstance(event, Fill | Flow | Order) and event.symbol:
             self.symbols.setdefault(event.symbol, event.symbol)
         if isinstance(event, Fill) and event.fee_asset:
             self.assets.setdefault(event.fee_asset, event.fee_asset)
@@ -118,6 +125,51 @@ def trades(bound: Bound) -> FastReader:
     return read
 
 
+def orders(bound: Bound) -> FastReader:
+    """Plain rows of the order history -> `Order`. Where columns are missing the careful reader reads all."""
+    width, file, hours = bound.width, bound.file, bound.clock.hours
+    symbols, accounts = bound.words.symbols, bound.words.accounts
+    pick = bound.cells(ORDER_CELLS) if all(name in bound.places for name in ORDER_CELLS) else None
+
+    def read(row: list[str], line: int) -> Order:
+        if len(row) != width or pick is None:
+            raise ValueError
+        account, created, updated, symbol, kind, word, side, price, average, quantity, executed, stop, *texts = pick(
+            row
+        )
+        if (price + average + quantity + executed + stop).strip(NUMBER_SIGNS):
+            raise ValueError
+        if max(map(len, (price, average, quantity, executed, stop))) > AMOUNT_DIGITS:
+            raise ValueError
+        hours[created[:-5]], IN_HOUR[created[-5:]]  # a row of which one time is bad is not plain
+        status, client, force, order_id = map(str.strip, texts)
+        if not (order_id and kind.isupper() and status.isupper()) or client in NO_WORD or force in NO_WORD:
+            raise ValueError
+        return Order(
+            time_ms=hours[updated[:-5]] + IN_HOUR[updated[-5:]],
+            source=Source(file, line),
+            account=accounts[account],
+            applied=NO_AMOUNTS,
+            symbol=symbols[symbol],
+            side=SIDES[side],
+            order_id="" if order_id in NO_ID else order_id,
+            client_order_id=client,
+            status=status,
+            execution="",
+            order_type=kind.strip(),
+            time_in_force=force,
+            buy=BOUGHT[word],
+            quantity=Decimal(quantity),
+            price=Decimal(price) or ZERO,
+            stop_price=Decimal(stop) or None,
+            average_price=Decimal(average) or None,
+            executed=Decimal(executed) or ZERO,
+            close=close_kind(client, kind),
+        )
+
+    return read
+
+
 def transactions(bound: Bound) -> FastReader:
     """Plain rows of the transaction history -> `Flow`."""
     width, file, hours = bound.width, bound.file, bound.clock.hours
@@ -149,7 +201,7 @@ def statements(bound: Bound) -> FastReader:
     """Plain rows of "all statements" -> `Flow`, those of other accounts counted."""
     width, file, hours, assets = bound.width, bound.file, bound.clock.hours, bound.words.assets
     pick = bound.cells(STATEMENT_CELLS)
-    account_at = bound.place("account")
+    account_at, accounts = bound.place("account"), bound.words.accounts
     wallets: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
 
@@ -168,7 +220,7 @@ def statements(bound: Bound) -> FastReader:
         user = row[account_at] if account_at >= 0 else ""
         account = names.get((user, wallet))
         if account is None:
-            account = names[user, wallet] = account_name(user.strip(), wallet)
+            account = names[user, wallet] = accounts[account_name(user, wallet)]
         return Flow(
             time_ms=hours[time[:-5]] + IN_HOUR[time[-5:]],
             source=Source(file, line),

@@ -25,6 +25,10 @@ from margincall.wire.zones import is_utc_column
 
 NONE_SIGNS = frozenset({"-", "--"})
 """What a cell holds where there is nothing."""
+PROBLEMS_MAX = 1_000
+"""Problems of one file that are told one by one."""
+NOT_TEXT = "\ufffd"
+"""What stands for a byte that is no text."""
 NO_DATA = "no data"
 """How the one line of an export without rows begins: `No data matches the criteria.`"""
 
@@ -104,6 +108,7 @@ SHAPES: tuple[Shape, ...] = (
         read=export_rows.order,
         times=("time", "update_time"),
         ids=("order_id",),
+        fast=export_fast.orders,
         headers=keys.ORDER_HEADERS,
     ),
     Shape(
@@ -175,8 +180,8 @@ def _meant(spellings: Sequence[str], unknown: Sequence[str]) -> str:
 
 
 class Rows:
-    """Reads the rows of one file, one by one. What they say is in `events`, what was odd in `problems` and
-    `unmodelled`; `left_out` counts rows of accounts that are no futures account."""
+    """Reads the rows of one file, one by one. What they say is in `events`, what was odd in `problems` (the first
+    `PROBLEMS_MAX`, of which `untold` counts the rest) and `unmodelled`."""
 
     def __init__(self, columns: Columns, clock: Clock, file: str, delimiter: str = ",") -> None:
         """Bind the columns of a file."""
@@ -186,6 +191,7 @@ class Rows:
         self.delimiter = delimiter
         self.events: list[AnyEvent] = []
         self.problems: list[Problem] = []
+        self.untold = 0
         self.unmodelled: list[Unmodelled] = []
         self.bound = Bound(file, len(columns.headings), columns.places, clock, Words({}, {}, {}), Counter())
         self.fast = columns.shape.fast(self.bound) if columns.shape.fast is not None else None
@@ -212,9 +218,15 @@ class Rows:
             notes.problem(str(error))
         for event in found:
             self.bound.words.learn(event)
-        self.problems.extend(notes.problems)
-        self.unmodelled.extend(notes.unmodelled)
+        self.tell(notes.problems)
+        self.unmodelled.extend(mark for mark in notes.unmodelled if len(self.unmodelled) < PROBLEMS_MAX)
         return found
+
+    def tell(self, problems: Sequence[Problem]) -> None:
+        """Keep problems, or count them where there are very many."""
+        room = max(PROBLEMS_MAX - len(self.problems), 0)
+        self.problems.extend(problems[:room])
+        self.untold += len(problems[room:])
 
     def _check_width(self, row: list[str], notes: Notes) -> None:
         """A row of another width than the header is not guessed at."""
@@ -227,6 +239,8 @@ class Rows:
     def _cells(self, row: list[str]) -> dict[str, str]:
         """Heading -> cell, without empty ones, times as milliseconds."""
         columns = self.columns
+        if any(NOT_TEXT in cell for cell in row):
+            raise BadRow(f"{columns.shape.name}: a letter in it is no UTF-8 text")
         cells = {
             heading: text
             for heading, cell in zip(columns.headings, row, strict=True)
