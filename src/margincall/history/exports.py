@@ -158,10 +158,13 @@ def _read_rows(reader: Reader, decoded: Decoded, scope: Scope) -> bool:
             else:
                 if event is None:
                     continue
-                if not is_window:
+                if isinstance(event, list):
+                    found = event
+                elif not is_window:
                     append(event)
                     continue
-                found = [event]
+                else:
+                    found = [event]
             for each in found:
                 if scope.holds(each.time_ms):
                     append(each)

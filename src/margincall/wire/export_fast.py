@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from margincall.core.events import AnyEvent, Fill, Flow, Order, Source
 from margincall.core.units import ZERO
+from margincall.venues.registry import contract_of
+from margincall.wire.api import with_placing
 from margincall.wire.clock import IN_HOUR, Clock
 from margincall.wire.export_keys import OPERATIONS, TRANSACTION_TYPES, WALLETS, normal
 from margincall.wire.export_rows import POSITION_SIDES, account_name
@@ -24,8 +26,8 @@ from margincall.wire.row import BOUGHT
 
 NOT_PLAIN = (KeyError, ValueError, IndexError, InvalidOperation)
 """What a fast reader raises for a row that it leaves to the careful one."""
-FastReader = Callable[[list[str], int], "AnyEvent | None"]
-"""Cells and line of a row -> its event; none for a row that says nothing about the account."""
+FastReader = Callable[[list[str], int], "AnyEvent | list[AnyEvent] | None"]
+"""Cells and line of a row -> its event, or events; none for a row that says nothing about the account."""
 
 NUMBER_SIGNS = "0123456789.-"
 NO_ID = frozenset({"0", "-1", "-", "--"})
@@ -38,9 +40,9 @@ TRADE_CELLS = ("time", "symbol", "buy", "price", "quantity", "fee", "realized")
 TRANSACTION_CELLS = ("time", "type", "amount", "asset", "symbol", "tran_id")
 ORDER_CELLS = (
     *("account", "time", "update_time", "symbol", "type", "buy", "side"),
-    *("price", "average_price", "quantity", "executed", "stop_price"),
-    *("status", "client_order_id", "time_in_force", "order_id"),
+    *("price", "average_price", "quantity", "executed", "executed_value", "stop_price"),
 )
+TEXTS = ("status", "client_order_id", "time_in_force", "order_id")
 STATEMENT_CELLS = ("time", "wallet", "operation", "asset", "amount")
 
 
@@ -129,23 +131,28 @@ def orders(bound: Bound) -> FastReader:
     """Plain rows of the order history -> `Order`. Where columns are missing the careful reader reads all."""
     width, file, hours = bound.width, bound.file, bound.clock.hours
     symbols, accounts = bound.words.symbols, bound.words.accounts
-    pick = bound.cells(ORDER_CELLS) if all(name in bound.places for name in ORDER_CELLS) else None
+    is_whole = all(name in bound.places for name in (*ORDER_CELLS, *TEXTS))
+    pick = bound.cells(ORDER_CELLS) if is_whole else None
+    text_at = [bound.place(name) for name in TEXTS]
 
-    def read(row: list[str], line: int) -> Order:
+    linear: dict[str, bool] = {}
+
+    def read(row: list[str], line: int) -> Order | list[AnyEvent]:
         if len(row) != width or pick is None:
             raise ValueError
-        account, created, updated, symbol, kind, word, side, price, average, quantity, executed, stop, *texts = pick(
-            row
-        )
-        if (price + average + quantity + executed + stop).strip(NUMBER_SIGNS):
+        account, created, updated, symbol, kind, word, side, *numbers = pick(row)
+        texts = [row[place] for place in text_at]
+        if "".join(numbers).strip(NUMBER_SIGNS) or max(map(len, numbers)) > AMOUNT_DIGITS:
             raise ValueError
-        if max(map(len, (price, average, quantity, executed, stop))) > AMOUNT_DIGITS:
-            raise ValueError
-        hours[created[:-5]], IN_HOUR[created[-5:]]  # a row of which one time is bad is not plain
+        price, average, quantity, executed, worth, stop = map(Decimal, numbers)
+        placed_ms = hours[created[:-5]] + IN_HOUR[created[-5:]]
+        is_linear = linear.get(symbol)
+        if is_linear is None:
+            is_linear = linear[symbol] = not contract_of(symbols[symbol]).is_inverse
         status, client, force, order_id = map(str.strip, texts)
         if not (order_id and kind.isupper() and status.isupper()) or client in NO_WORD or force in NO_WORD:
             raise ValueError
-        return Order(
+        found = Order(
             time_ms=hours[updated[:-5]] + IN_HOUR[updated[-5:]],
             source=Source(file, line),
             account=accounts[account],
@@ -159,13 +166,15 @@ def orders(bound: Bound) -> FastReader:
             order_type=kind.strip(),
             time_in_force=force,
             buy=BOUGHT[word],
-            quantity=Decimal(quantity),
-            price=Decimal(price) or ZERO,
-            stop_price=Decimal(stop) or None,
-            average_price=Decimal(average) or None,
-            executed=Decimal(executed) or ZERO,
+            quantity=quantity,
+            price=price or ZERO,
+            stop_price=stop or None,
+            average_price=average or None,
+            executed=executed or ZERO,
+            executed_value=(worth or None) if is_linear else None,
             close=close_kind(client, kind),
         )
+        return with_placing(found, placed_ms) if placed_ms < found.time_ms else found
 
     return read
 
