@@ -13,7 +13,7 @@ STREAM_MAX = 16 * 1024**3
 ROWS_MAX = 3_000_000
 """Events that are kept of one file, in memory about 1 KB each."""
 RATIO_MAX = 200
-"""How many times larger than packed a text may be once it exceeds `RATIO_FROM` bytes; exports reach about 15."""
+"""How many times larger than packed a text may be once it exceeds `RATIO_FROM` bytes; a constructed export reaches 4."""
 RATIO_FROM = 16 * 1024**2
 MEMBERS_MAX = 1_000
 """Members of a zip archive."""

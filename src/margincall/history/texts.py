@@ -98,8 +98,8 @@ def header_of(head: bytes) -> Header | None:
 
 
 def measured(text: Text, *, windowed: bool) -> Text:
-    """The text, if it is not too large: as it declares, or (gzip) as is found by unpacking it once, which takes a tenth
-    of the time of reading it. Raises `Unreadable`."""
+    """The text, if it is not too large: as it declares, or (gzip) as is found by unpacking it once, which takes a twentieth of
+    the time of reading it. Raises `Unreadable`."""
     size = text.size
     if size < 0:
         size = 0
