@@ -568,9 +568,9 @@ def test_within_a_window_it_is_read_as_a_stream_and_a_line_without_end_stops_it(
 
 
 def test_rows_outside_of_a_window_take_no_memory(tmp_path: Path) -> None:
-    """4 MB of rows, none of them in the chosen time: what is held is a chunk or two."""
-    path = saved(tmp_path, text(WEB, *(row(number) for number in range(50_000))))
-    assert path.stat().st_size > 3_000_000
+    """5 MB of rows, none of them in the chosen time: what is held is a chunk or two."""
+    path = saved(tmp_path, text(WEB, *(row(number) for number in range(70_000))))
+    assert path.stat().st_size > 5_000_000
     tracemalloc.start()
     try:
         history = read([path], start="2026-04-01")
@@ -578,7 +578,7 @@ def test_rows_outside_of_a_window_take_no_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert history.events == ()
-    assert peak < 1_500_000
+    assert peak < 3_000_000, peak
 
 
 def test_json_over_the_limit_is_refused_at_once(tmp_path: Path) -> None:
