@@ -1,6 +1,7 @@
 """CSV exports as files: how they are recognised, decoded, dated, ordered, and what of a damaged one still counts."""
 
 import gzip
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -206,6 +207,13 @@ def test_an_hour_that_does_not_exist_is_a_problem(tmp_path: Path) -> None:
     assert problem.place == "line 3"
     assert "does not exist in Europe/Berlin" in problem.message
     assert "02:30:00" in problem.raw
+
+
+def test_a_position_opened_in_such_an_hour_is_named(tmp_path: Path) -> None:
+    line = "BTCUSDT,Cross,Long,100,101,1,1,1,2025-10-26 02:30:00,2025-10-26 05:00:00,Closed"
+    history = of_rows(tmp_path, "position history/web", line, **BERLIN)
+    assert len(history.events) == 1
+    assert kinds(history) == ["time-zone"]
 
 
 # --- spreadsheets -----------------------------------------------------------------------------------------
@@ -511,6 +519,15 @@ def test_a_bomb_is_refused(tmp_path: Path, pack: str) -> None:
         assert f"more than {RATIO_MAX} times larger than packed: a zip bomb" in " ".join(troubles(history))
 
 
+def test_many_small_members_are_no_way_around_it(tmp_path: Path) -> None:
+    content = text(WEB, row(1)) + b"\r\n" * 2_000_000
+    path = zipped(tmp_path, {f"{number}(UTC+0).csv": content for number in range(5)})
+    history = read([path])
+    assert history.events == ()
+    (message,) = troubles(history)
+    assert "a zip bomb" in message
+
+
 def test_a_lie_about_the_size_does_not_help(tmp_path: Path) -> None:
     """The declared size is small, the real one is not: the reader stops where the declared text ends."""
     content = text(WEB, row(1)) + b"\r\n" * 40_000_000
@@ -548,6 +565,20 @@ def test_within_a_window_it_is_read_as_a_stream_and_a_line_without_end_stops_it(
     path = sparse(tmp_path / "x(UTC+0).csv", text(WEB, row(1)), 2**31)
     (message,) = troubles(read([path], start="2026-01-01"))
     assert f"a line of more than {LINE_MAX} letters" in message
+
+
+def test_rows_outside_of_a_window_take_no_memory(tmp_path: Path) -> None:
+    """5 MB of rows, none of them in the chosen time: what is held is a chunk or two."""
+    path = saved(tmp_path, text(WEB, *(row(number) for number in range(70_000))))
+    assert path.stat().st_size > 5_000_000
+    tracemalloc.start()
+    try:
+        history = read([path], start="2026-04-01")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert history.events == ()
+    assert peak < 3_000_000, peak
 
 
 def test_json_over_the_limit_is_refused_at_once(tmp_path: Path) -> None:

@@ -80,6 +80,19 @@ def test_the_older_trade() -> None:
     assert (found.fee, found.fee_asset, found.maker, found.trade_id) == (D("0.35"), "USDT", None, "")
 
 
+def test_the_older_trade_without_a_fee_coin() -> None:
+    """Another reader's header of the older export."""
+    header = ["Date(UTC)", "Symbol", "Side", "Price", "Quantity", "Amount", "Fee", "Realized Profit", "Quote Asset"]
+    rows = Rows(columns_of(header), Clock(None), "export.csv")
+    assert rows.columns.is_utc
+    rows = Rows(columns_of(header), Clock(UTC_ZONE), "export.csv")
+    (found,) = rows.careful(
+        ["2026-03-11 22:10:05", "BTCUSDT", "BUY", "67000.0", "0.010", "670.0", "0.268", "0.0", "USDT"], 2
+    )
+    assert isinstance(found, Fill)
+    assert (found.fee, found.fee_asset) == (D("0.268"), None)
+
+
 def test_the_trade_of_a_download_names_its_side() -> None:
     row = "1,2023-01-01 00:00:00,BTCUSDT,BUY,Long,1.5,1,1.5,0.00053 BNB,2.34,true,false,99,88"
     found = one("trade history/asyn", row)

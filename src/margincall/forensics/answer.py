@@ -64,13 +64,17 @@ def example(book: BracketBook) -> Answer:
 
 def _one_account(history: History) -> None:
     """USDⓈ-M and COIN-M are separate accounts with separate wallets. Raises `UsageError` naming a file of each."""
-    seen: dict[str, str] = {}
+    first: dict[str, str] = {}
     for event in history.events:
         for symbol in symbols_in(event):
-            try:
-                seen.setdefault(venue_of(symbol), event.source.file)
-            except MissingContract:
-                continue
+            if symbol not in first:
+                first[symbol] = event.source.file
+    seen: dict[str, str] = {}
+    for symbol, file in first.items():
+        try:
+            seen.setdefault(venue_of(symbol), file)
+        except MissingContract:
+            continue
     if len(seen) > 1:
         files = " and ".join(f"{file} ({venue})" for venue, file in sorted(seen.items()))
         raise UsageError(f"these files are of two accounts with separate wallets: {files}. Explain each alone.")

@@ -115,12 +115,13 @@ def _fold(events: Sequence[AnyEvent], book: Rulebook) -> _Folded:
 
 
 def own_rates(events: Sequence[AnyEvent]) -> FeeRates | None:
-    """The fee rates that most of the account's own fills show, separately for maker and taker; none without fees.
+    """The fee rates that most of the account's own fills show, separately for maker and taker; none without fees. Of a
+    long history every so many events are looked at.
 
     Only linear fills whose fee is in the quote asset can show one: rate = fee / (quantity × price).
     """
     shown: dict[bool, Counter[Decimal]] = {True: Counter(), False: Counter()}
-    for event in events:
+    for event in events[:: len(events) // SAMPLE + 1]:
         if isinstance(event, Fill) and event.fee and event.maker is not None and event.close == "":
             worth = abs(event.quantity) * event.price
             same_asset = event.fee_asset is None or event.symbol.partition("_")[0].endswith(event.fee_asset)
@@ -133,6 +134,8 @@ def own_rates(events: Sequence[AnyEvent]) -> FeeRates | None:
     return FeeRates(maker=maker, taker=taker) if maker is not None and taker is not None else None
 
 
+SAMPLE = 20_000
+"""So many events are looked at for the account's fee rates at most."""
 MANY = 10
 """Fewer fills with a fee than this do not overrule the schedule: one wrong print must not become a rate."""
 

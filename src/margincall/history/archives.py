@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from margincall.history.limits import MEMBERS_MAX
+from margincall.history.limits import BOMB, MEMBERS_MAX, RATIO_FROM, RATIO_MAX
 from margincall.history.texts import Text
 from margincall.wire.problems import Problem, excerpt
 
@@ -29,6 +29,9 @@ def members_of(path: Path) -> tuple[list[Text], list[Problem]]:
         return [], [Problem(file, "", f"a damaged zip archive: {excerpt(error)}")]
     if len(infos) > MEMBERS_MAX:
         return [], [Problem(file, "", f"a zip archive of {len(infos)} members: more than {MEMBERS_MAX} are not read")]
+    size = sum(info.file_size for info in infos)
+    if size > RATIO_FROM and size > RATIO_MAX * path.stat().st_size:
+        return [], [Problem(file, "", f"its members are {BOMB}", kind="refused")]
     found: list[Text] = []
     problems: list[Problem] = []
     for info in sorted(infos, key=lambda info: info.filename):

@@ -13,7 +13,8 @@ STREAM_MAX = 16 * 1024**3
 ROWS_MAX = 3_000_000
 """Events that are kept of one file, in memory about 1 KB each."""
 RATIO_MAX = 200
-"""How many times larger than packed a text may be once it exceeds `RATIO_FROM` bytes; exports reach about 15."""
+"""How many times larger than packed a text may be once it exceeds `RATIO_FROM` bytes; a real export is a few times
+larger."""
 RATIO_FROM = 16 * 1024**2
 MEMBERS_MAX = 1_000
 """Members of a zip archive."""
@@ -24,4 +25,5 @@ HEAD = 1 << 16
 CHUNK = 1 << 18
 """Bytes that are read at a time."""
 
+BOMB = f"more than {RATIO_MAX} times larger than packed: a zip bomb, not read"
 WINDOW_HINT = "choose a time with --from and --to, then it is read as a stream"

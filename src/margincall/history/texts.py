@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 from msgspec import Struct, structs
 
 from margincall.history.limits import (
+    BOMB,
     CHUNK,
     HEAD,
     LINE_MAX,
@@ -98,8 +99,8 @@ def header_of(head: bytes) -> Header | None:
 
 
 def measured(text: Text, *, windowed: bool) -> Text:
-    """The text, if it is not too large: as it declares, or (gzip) as is found by unpacking it once, which takes a tenth
-    of the time of reading it. Raises `Unreadable`."""
+    """The text, if it is not too large: as it declares, or (gzip) as is found by unpacking it once, which takes a
+    twentieth of the time of reading it. Raises `Unreadable`."""
     size = text.size
     if size < 0:
         size = 0
@@ -113,7 +114,7 @@ def measured(text: Text, *, windowed: bool) -> Text:
 
 def _check(text: Text, size: int, *, windowed: bool) -> None:
     if size > RATIO_FROM and size > RATIO_MAX * max(text.packed, 1):
-        raise Unreadable(f"the text is more than {RATIO_MAX} times larger than packed: a zip bomb, not read")
+        raise Unreadable(f"the text is {BOMB}")
     if windowed:
         if size > STREAM_MAX:
             raise Unreadable(f"the text is larger than {STREAM_MAX} bytes: not read")
