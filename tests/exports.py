@@ -60,6 +60,7 @@ ORDER = Order(
     price=D("73000"),
     average_price=D("73822.3"),
     executed=D("0.01"),
+    executed_value=D("738.223"),
     close="liquidation",
 )
 FUNDING = Flow(

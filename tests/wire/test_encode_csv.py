@@ -5,19 +5,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import structs
 
 from margincall.core.events import AnyEvent, Fill, Flow, Order, PositionClosed
+from margincall.core.rounding import plain
 from margincall.history.read import read
+from margincall.venues.registry import contract_of
 from margincall.wire.encode_csv import LAYOUTS, encoded, file_name
+from margincall.wire.numbers import AMOUNT_DIGITS
 from margincall.wire.zones import zone_named
 from tests.exports import CLOSED, FILL, FUNDING, HEADERS, ORDER, TIME, USER, bare, troubles
 
 D = Decimal
 UTC_M6 = zone_named("UTC-6")
 
+UNFILLED = structs.replace(ORDER, average_price=None, executed=D(0), executed_value=None)
 WRITTEN: dict[str, tuple[AnyEvent, str]] = {
     "trade history/web": (
         FILL,
@@ -44,7 +48,7 @@ WRITTEN: dict[str, tuple[AnyEvent, str]] = {
         "autoclose-1773736452000000020,IOC,0,0.0,2026-03-17 02:34:12,49172439177",
     ),
     "order history/asyn": (
-        structs.replace(ORDER, stop_price=D(5), average_price=None, executed=D(0), status="CANCELED"),
+        structs.replace(UNFILLED, stop_price=D(5), status="CANCELED"),
         "862706699,2026-03-17 08:34:12,BTCUSDT,LIMIT,BUY,Both,73000,0,0.01,0,0,5,CANCELED,"
         "autoclose-1773736452000000020,IOC,0,0.0,2026-03-17 08:34:12,49172439177",
     ),
@@ -179,18 +183,22 @@ def flows(draw: st.DrawFn) -> Flow:
 @st.composite
 def orders(draw: st.DrawFn) -> Order:
     client, close = draw(st.sampled_from([("autoclose-1", "liquidation"), ("adl_autoclose", "adl"), ("web_1", "")]))
+    average, executed, symbol = draw(st.none() | amounts), draw(amounts), draw(symbols)
+    worth = None if average is None or contract_of(symbol).is_inverse else plain(executed * average)
+    assume(worth is None or len(f"{worth:f}") <= AMOUNT_DIGITS)
     return structs.replace(
         ORDER,
         time_ms=draw(seconds),
-        symbol=draw(symbols),
+        symbol=symbol,
         side=draw(st.sampled_from(["BOTH", "LONG", "SHORT"])),
         client_order_id=client,
         close=close,
         buy=draw(st.booleans()),
         quantity=draw(amounts),
         price=draw(amounts),
-        average_price=draw(st.none() | amounts),
-        executed=draw(amounts),
+        average_price=average,
+        executed=executed,
+        executed_value=worth,
         stop_price=draw(st.none() | amounts),
     )
 
@@ -234,7 +242,12 @@ def test_trades_are_read_back(events: list[AnyEvent], zone: str, newest_first: b
     assert back("trade history/web", events, zone, newest_first) == sideless
     older = [structs.replace(event, trade_id="", order_id="", maker=None) for event in sideless]
     found = back("trade history/older", events, zone, newest_first)
-    assert sorted(map(str, found)) == sorted(map(str, older))
+    assert sorted(found, key=_by_amounts) == sorted(older, key=_by_amounts)
+
+
+def _by_amounts(event: AnyEvent) -> tuple[object, ...]:
+    assert isinstance(event, Fill)
+    return event.time_ms, event.symbol, event.price, event.quantity, event.fee, event.realized
 
 
 @given(st.lists(orders(), min_size=1, max_size=6), st.sampled_from(["UTC", "UTC+3"]), st.booleans())

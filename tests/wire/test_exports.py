@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from margincall.core.events import AnyEvent, Fill, Flow, Order, PositionClosed, Source
 from margincall.wire.clock import Clock
@@ -111,8 +112,11 @@ def test_the_trade_of_a_download_names_its_side() -> None:
     ],
 )
 def test_an_order_shows_forced_closes(client: str, close: str) -> None:
+    """The row says when the order was placed, too: that is the moment of a liquidation."""
     row = f"1,2023-01-01 00:00:00,BTCUSDT,LIMIT,SELL,Short,10,11,1,1,11,0,FILLED,{client},IOC,0,0.0,"
-    assert one("order history/asyn", row + "2023-01-01 00:00:10,77") == Order(
+    rows = rows_of("order history/asyn", row + "2023-01-01 00:00:10,77")
+    assert rows.problems == []
+    last = Order(
         time_ms=at("2023-01-01 00:00:10"),
         source=Source("export.csv", 2),
         account="1",
@@ -130,8 +134,11 @@ def test_an_order_shows_forced_closes(client: str, close: str) -> None:
         stop_price=None,
         average_price=D(11),
         executed=D(1),
+        executed_value=D(11),
         close=close,  # type: ignore[arg-type]
     )
+    unfilled = {"status": "NEW", "executed": D(0), "executed_value": None, "average_price": None}
+    assert rows.events == [structs.replace(last, time_ms=at("2023-01-01 00:00:00"), **unfilled), last]
 
 
 @pytest.mark.parametrize("layout", ["transaction history/web", "transaction history/legacy"])
@@ -391,7 +398,7 @@ def fast_or_careful(layout: str, lines: Sequence[Sequence[str]]) -> tuple[list[A
             found += rows.careful(list(row), number)
         else:
             quick += 1
-            found += [event] if event is not None else []
+            found += event if isinstance(event, list) else [event] if event is not None else []
     return found, quick
 
 

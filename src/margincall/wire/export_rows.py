@@ -19,7 +19,7 @@ from margincall.wire.kinds import CREDIT_ASSETS, INCOME_KINDS
 from margincall.wire.numbers import AMOUNT_DIGITS, BadNumber, decimal_of, is_plausible
 from margincall.wire.problems import excerpt
 from margincall.wire.reading import close_kind, known_id
-from margincall.wire.row import BOUGHT, FLAGS, MARGIN_TYPES, Notes, Row, asset_of, symbol_of
+from margincall.wire.row import BOUGHT, FLAGS, MARGIN_TYPES, BadRow, Notes, Row, asset_of, symbol_of
 
 RowReader = Callable[[Mapping[str, str], Notes], list[AnyEvent]]
 """What reads one row of any CSV; raises `BadRow`."""
@@ -108,15 +108,22 @@ def order(cells: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
         stop_price=row.nonzero("stop_price"),
         average_price=row.nonzero("average_price"),
         executed=row.decimal_or_none("executed") or ZERO,
-        executed_value=_executed_value(row),
+        executed_value=_executed_value(row, notes),
         close=close_kind(client_order_id, order_type),
     )
     return with_placing(last, row.time("time"))
 
 
-def _executed_value(row: Row) -> Decimal | None:
-    """What was executed in the quote asset: of a linear contract that is the margin asset."""
-    return None if contract_of(symbol_of(row)).is_inverse else row.nonzero("executed_value")
+def _executed_value(row: Row, notes: Notes) -> Decimal | None:
+    """What was executed in the quote asset: of a linear contract that is the margin asset. It follows from the rest of
+    the row nearly, so one that cannot be read costs no more than itself."""
+    if contract_of(symbol_of(row)).is_inverse:
+        return None
+    try:
+        return row.nonzero("executed_value")
+    except BadRow as error:
+        notes.problem(f"{error}; the average price stands for it", "note")
+        return None
 
 
 def transaction(cells: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
