@@ -1,6 +1,8 @@
 """The whole way from paths to an answer: read, choose bracket tables, explain."""
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -50,7 +52,20 @@ def answer(
     """Explain what these files and folders hold. `book` are the bracket tables known; tables in the files join it.
     `scope` is the time that is looked at, and the zone of exports that do not tell theirs. `coverage` is given where it
     is known when the files were made."""
-    return _answered(read_within(paths, scope, progress), book, coverage=coverage)
+    with _uncollected():
+        return _answered(read_within(paths, scope, progress), book, coverage=coverage)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cyclic collector: events hold no cycles, and it would walk a million of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def example(book: BracketBook) -> Answer:

@@ -57,10 +57,11 @@ class Opening(Struct, frozen=True):
 def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
     """Solve the opening account from events in which statements follow their fills."""
     rules = rules_at(events[0].time_ms if events else 0)
-    first = first_prints(events)
-    margins = _first_margins(events)
-    stated = _stated_leverage(events)
-    implied = _implied_leverage(events, margins, stated, rules)
+    said = [(place, event) for place, event in enumerate(events) if isinstance(event, Statement | Setting)]
+    first = first_prints(said)
+    margins = _first_margins(said)
+    stated = _stated_leverage(said)
+    implied = _implied_leverage(events, said, margins, stated, rules)
     blurred: dict[PositionKey, Decimal] = {}
     unknown: set[PositionKey] = set()
     positions = []
@@ -79,7 +80,7 @@ def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
         margin_types=margins,
     )
     given = {known: printed for known, printed in first.items() if _is_needed(known, first, relative)}
-    given |= _steady_wallets(events, rules)
+    given |= _steady_wallets(said, rules)
     account = _with_first_prints(relative, events, given, rules_at)
     moved = _moved_assets(events, rules)
     return Opening(
@@ -102,10 +103,14 @@ def _is_snapshot(event: AnyEvent) -> bool:
     return isinstance(event, Statement) and event.origin in ("account", "position_risk")
 
 
-def first_prints(events: Sequence[AnyEvent]) -> dict[Known, FirstPrint]:
+Said = Sequence[tuple[int, AnyEvent]]
+"""Statements and settings with their places: of a million events of exports hardly any is one."""
+
+
+def first_prints(said: Said) -> dict[Known, FirstPrint]:
     """The first print of each wallet and position value."""
     first: dict[Known, FirstPrint] = {}
-    for place, event in enumerate(events):
+    for place, event in said:
         if isinstance(event, Statement):
             for known, amount in printed_values(event):
                 first.setdefault(known, FirstPrint(place, amount))
@@ -120,14 +125,14 @@ def _is_needed(known: Known, first: Mapping[Known, FirstPrint], relative: Accoun
     return field in ("wallet", "accumulated_pnl") or bool(relative.position(key_of(name)).quantity)
 
 
-def _steady_wallets(events: Sequence[AnyEvent], rules: VenueRules) -> dict[Known, FirstPrint]:
+def _steady_wallets(said: Said, rules: VenueRules) -> dict[Known, FirstPrint]:
     """For each asset its first printed wallet; the second, if only that is the sum of the cross and isolated wallets
     printed with it: a wallet that contradicts what is printed beside it is no opening."""
     isolated: dict[PositionKey, Decimal] = {}
     sums: dict[str, Decimal] = {}
     found: dict[Known, FirstPrint] = {}
     settled: set[str] = set()
-    for place, event in enumerate(events):
+    for place, event in said:
         if not isinstance(event, Statement):
             continue
         for position in event.positions:
@@ -330,10 +335,10 @@ def _fills_by_key(events: Iterable[AnyEvent]) -> dict[PositionKey, list[tuple[in
     return found
 
 
-def _first_margins(events: Iterable[AnyEvent]) -> dict[str, MarginType]:
+def _first_margins(said: Said) -> dict[str, MarginType]:
     """The margin type at the start: of the first print, or the opposite of the first change."""
     margins: dict[str, MarginType] = {}
-    for event in events:
+    for _, event in said:
         if isinstance(event, Statement):
             for printed in event.positions:
                 if printed.margin is not None:
@@ -343,10 +348,10 @@ def _first_margins(events: Iterable[AnyEvent]) -> dict[str, MarginType]:
     return margins
 
 
-def _stated_leverage(events: Iterable[AnyEvent]) -> dict[str, int]:
+def _stated_leverage(said: Said) -> dict[str, int]:
     """The first leverage that a snapshot prints per symbol; changes come as events."""
     stated: dict[str, int] = {}
-    for event in events:
+    for _, event in said:
         if isinstance(event, Statement):
             for printed in event.positions:
                 if printed.leverage is not None:
@@ -355,13 +360,17 @@ def _stated_leverage(events: Iterable[AnyEvent]) -> dict[str, int]:
 
 
 def _implied_leverage(
-    events: Sequence[AnyEvent], margins: Mapping[str, MarginType], stated: Mapping[str, int], rules: VenueRules
+    events: Sequence[AnyEvent],
+    said: Said,
+    margins: Mapping[str, MarginType],
+    stated: Mapping[str, int],
+    rules: VenueRules,
 ) -> dict[str, tuple[int, int]]:
     """Leverage that the first isolated print implies when it follows the fill that opened the position:
     `value / (isolated wallet + fee)`, with the place of that print."""
-    changed = {event.symbol for event in events if isinstance(event, Setting) and event.leverage is not None}
+    changed = {event.symbol for _, event in said if isinstance(event, Setting) and event.leverage is not None}
     implied: dict[str, tuple[int, int]] = {}
-    for place, event in enumerate(events):
+    for place, event in said:
         before = events[place - 1] if place else None
         if not isinstance(event, Statement) or not isinstance(before, Fill):
             continue

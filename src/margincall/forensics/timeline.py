@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from margincall.core.account import Account
-from margincall.core.events import AnyEvent, Fill
+from margincall.core.events import AnyEvent, Fill, Order
 from margincall.core.fold import FillTerms, fill_terms, fold, fold_fill
 from margincall.forensics.rulebook import RulesAt
 
@@ -41,6 +41,8 @@ class Timeline:
                 contract = rules.contract(event.symbol)
                 terms = fill_terms(before.position((event.symbol, event.side)), event, contract, rules.fees)
                 after = fold_fill(before, event, terms, contract)
+            elif isinstance(event, Order):
+                after = before
             else:
                 after = fold(before, event, rules)
             for see in seeing:

@@ -31,6 +31,8 @@ MANY = 10
 
 Kind = tuple[Category, str, str]
 """Category, asset, and the symbol ("" where rows name none)."""
+Index = dict[tuple[str, str, str, int, Decimal], list[int]]
+"""Category, asset, symbol, second and amount -> numbers of the fills that booked it."""
 
 
 def with_bookings(
@@ -63,22 +65,51 @@ class _Match:
         self.is_named = is_named
         self.nameless = nameless
         self.told: set[tuple[int, Category]] = set()
-        self.begun: dict[object, int] = {}
 
     def run(self, rows: Sequence[Placed], matched: Matched) -> None:
         """Take out what has its fill, complete or contradict what stands beside one, keep the rest."""
-        index: dict[tuple[Kind, int, Decimal], list[int]] = {}
-        for number, kind, value in self._values():
-            if value:
-                index.setdefault((kind, self._second(number), value), []).append(number)
+        index = self._index()
         left = list(rows)
         for shift in NEAR:
-            left = [row for row in left if not self._has_fill(row, shift, index)]
+            left = self._without_fills(left, shift, index)
         missing = self._beside_fills(left, matched.problems)
         kept = {row.place for row in missing}
         matched.kept.extend(missing)
         matched.repeated.extend(row for row in rows if row.place not in kept)
         matched.problems.extend(self._zone_problem(missing, len(rows)))
+
+    def _index(self) -> Index:
+        """The fills that booked a value, by what, when and how much; the first one last, to be taken first."""
+        index: Index = {}
+        fills = self.fills
+        for number, (category, asset, symbol), value in self._values():
+            if value:
+                key = (category, asset, symbol, fills[number].event.time_ms // 1000, value)
+                found = index.get(key)
+                if found is None:
+                    index[key] = [number]
+                else:
+                    found.append(number)
+        for found in index.values():
+            found.reverse()
+        return index
+
+    def _without_fills(self, rows: Sequence[Placed], shift: int, index: Index) -> list[Placed]:
+        """The rows that no fill booked exactly, in their second or `shift` beside it; the fills of the others are told.
+        A fill stands in the index once for each of its values, so that taking it out is enough. (A million rows pass
+        here: nothing is called for each.)"""
+        left: list[Placed] = []
+        told = self.told
+        for row in rows:
+            flow = row.event
+            assert isinstance(flow, Flow)
+            ((asset, amount),) = flow.applied.items()
+            numbers = index.get((flow.category, asset, flow.symbol, flow.time_ms // 1000 + shift, amount))
+            if numbers:
+                told.add((numbers.pop(), flow.category))
+            else:
+                left.append(row)
+        return left
 
     def _values(self) -> Iterator[tuple[int, Kind, Decimal | None]]:
         """What each fill books, in the wallet's sign; none where it does not print it."""
@@ -94,19 +125,6 @@ class _Match:
 
     def _second(self, number: int) -> int:
         return self.fills[number].event.time_ms // 1000
-
-    def _has_fill(self, row: Placed, shift: int, index: dict[tuple[Kind, int, Decimal], list[int]]) -> bool:
-        """Whether a fill booked exactly this row, in its second or `shift` beside it; the fill is then told."""
-        _, amount = _amount(row)
-        key = (self._kind(row), row.event.time_ms // 1000 + shift, amount)
-        numbers = index.get(key, [])
-        for place in range(self.begun.get(key, 0), len(numbers)):
-            self.begun[key] = place + 1
-            told = (numbers[place], _flow(row).category)
-            if told not in self.told:
-                self.told.add(told)
-                return True
-        return False
 
     def _kind(self, row: Placed) -> Kind:
         flow = _flow(row)

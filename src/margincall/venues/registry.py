@@ -1,6 +1,7 @@
 """The only look-up of a venue by name, and of the venue that lists a symbol."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from margincall.core.brackets import BracketTable
 from margincall.core.contract import Contract
@@ -41,6 +42,7 @@ def venue_of(symbol: str) -> str:
     return binance_coinm.VENUE
 
 
+@lru_cache(maxsize=4096)
 def contract_of(symbol: str) -> Contract:
     """The contract of a symbol of any venue. Raises `MissingContract`."""
     return CONTRACTS[venue_of(symbol)](symbol)
