@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain oracle mutation bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence oracle mutation bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +56,9 @@ lock:  ## pin the versions of everything in constraints.txt
 
 accept-explain: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `explain`, one line each
 	$(BIN)/python -m tests.accept.explain
+
+accept-evidence: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `evidence`, one line each
+	$(BIN)/python -m tests.accept.evidence
 
 oracle: $(VENV)/.test  ## compare the rules with the naive second implementation
 	$(BIN)/python -m tests.accept.oracle_run

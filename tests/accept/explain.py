@@ -4,21 +4,16 @@ Run as `python -m tests.accept.explain`. Exit code 0 only if all pass; a bullet 
 """
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.accept import brackets_all, hashes, stream
+from tests.accept.bullets import ACCEPT, SHARED, Bullet, need, passing, run, show
 from tests.sources import ROOT
 
-SHARED = (ROOT / os.environ.get("MARGINCALL_SHARED", "../shared") / "data").resolve()
-ACCEPT = ROOT / "docs" / "accept"
 ALTERATIONS_AT_LEAST = 240
 MIN_ORACLE = 100_000
 RESAMPLED = 400
@@ -27,45 +22,6 @@ MIN_MUTATIONS = 60
 MIN_KILLED = 0.95
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "DECISIONS.md", "CHANGELOG.md", "docs/status.md")
 SPEC = ("margin", "brackets", "liquidation_price", "bankruptcy_price", "rounding", "assumptions")
-
-
-class Failed(Exception):
-    """A bullet that does not hold; the message is the true figure."""
-
-
-@dataclass(frozen=True)
-class Bullet:
-    """One bullet: a short name and the function that shows it and returns its figure."""
-
-    name: str
-    show: Callable[[], str]
-
-
-def run(*command: str, cwd: Path = ROOT, codes: tuple[int, ...] = (0,), timeout: int = 1500) -> str:
-    """Run a command; its output, or `Failed` with the end of it."""
-    environment = {**os.environ, "MARGINCALL_SHARED_REQUIRED": "1", "MARGINCALL_SHARED": str(SHARED.parent)}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-    )
-    if done.returncode not in codes:
-        raise Failed(f"{' '.join(command)}: exit {done.returncode}: {(done.stdout + done.stderr)[-600:]}")
-    return done.stdout
-
-
-def passing(*paths: str, least: int = 1) -> str:
-    """Run tests; all must pass and none may be skipped."""
-    out = run(sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *paths)
-    passed = int((re.search(r"(\d+) passed", out) or [0, "0"])[1])
-    if passed < least or re.search(r"\d+ (skipped|failed|error|xfailed)", out):
-        raise Failed(out[-400:])
-    return f"{passed} tests"
-
-
-def need(condition: bool, figure: str) -> str:
-    """The figure, if the condition holds."""
-    if not condition:
-        raise Failed(figure)
-    return figure
 
 
 def two_commands() -> str:
@@ -212,45 +168,8 @@ BULLETS = (
 )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Show every bullet; print one line each and the total last. With `--status`, write docs/status.md as well."""
-    lines = []
-    passed = 0
-    for bullet in BULLETS:
-        began = time.monotonic()
-        try:
-            figure, mark = bullet.show(), "PASS"
-            passed += 1
-        except (Failed, OSError, KeyError, AssertionError, subprocess.TimeoutExpired) as error:
-            figure, mark = f"{type(error).__name__}: {error}", "FAIL"
-        print(f"{mark}  {bullet.name}: {figure}  [{time.monotonic() - began:.0f} s]", flush=True)
-        lines.append(f"| {bullet.name} | {mark} | {figure.replace('|', '/')} |")
-    total = f"accept-explain: {passed} of {len(BULLETS)}"
-    if "--status" in arguments:
-        write_status(lines, total)
-    print(total)
-    return 0 if passed == len(BULLETS) else 1
-
-
-def write_status(lines: Sequence[str], total: str) -> None:
-    """One line per bullet: what shows it, the figure, and the commit it was measured on."""
-    commit = run("git", "rev-parse", "--short", "HEAD").strip()
-    head = [
-        "# Status",
-        "",
-        "One line per bullet of each task, written by the command that shows it; the commit may be the parent of",
-        "the one that records it.",
-        "",
-        "## explain",
-        "",
-        f"Shown by `make accept-explain` at commit {commit}: **{total}**. The long runs behind it: `make oracle`,",
-        "`make mutation`, `make bench` (figures, seeds and hashes in `docs/accept`).",
-        "",
-        "| bullet | result | figure |",
-        "|---|---|---|",
-    ]
-    (ROOT / "docs" / "status.md").write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+BEHIND = " Long runs behind it: `make oracle`, `make mutation`, `make bench`; figures, seeds and hashes in docs/accept."
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(show("explain", BULLETS, sys.argv[1:], BEHIND))
