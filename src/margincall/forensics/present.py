@@ -76,16 +76,24 @@ def sections(each: Explanation) -> Iterator[Section]:
         yield _cause(each.cause_since, each.verdict.asset)
     if each.findings:
         yield findings_table("Checks", each.findings)
-    if each.unknown:
-        files: dict[str, list[str]] = {}
-        for unknown in each.unknown:
-            files.setdefault(unknown.settled_by, []).append(unknown.term.rpartition(".")[2].replace("_", " "))
-        grouped = tuple((", ".join(terms), file) for file, terms in files.items())
-        yield Section("Unknown, and what would settle it", ("terms", "file"), grouped)
+    if missing := _missing(each):
+        title = "Unknown, and what would settle it"
+        yield Section(title, ("terms and checks", "file"), missing)
     if each.assumptions:
         chosen = [BY_ID[name] for name in each.assumptions if name in BY_ID]
         assumed = tuple((one.id, one.default, one.settled_by) for one in chosen)
         yield Section("Assumed, where the venue publishes no rule", ("id", "assumed", "would be settled by"), assumed)
+
+
+def _missing(each: Explanation) -> tuple[tuple[str, str], ...]:
+    """Terms and checks that nobody can tell, by the file that would settle them."""
+    files: dict[str, list[str]] = {}
+    for unknown in each.unknown:
+        files.setdefault(unknown.settled_by, []).append(unknown.term.rpartition(".")[2].replace("_", " "))
+    for finding in each.findings:
+        if finding.settled_by:
+            files.setdefault(finding.settled_by, []).append(f"check: {finding.kind.replace('_', ' ')}")
+    return tuple((", ".join(named), file) for file, named in files.items())
 
 
 def findings_table(title: str, findings: Sequence[Finding]) -> Section:

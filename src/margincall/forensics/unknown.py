@@ -87,7 +87,7 @@ def unknown_terms(
         if explanation.kind == "adl" and term in NOT_FOR_ADL:
             continue
         if not _is_known(term, explanation, moment, cause_known=cause_known):
-            lacking = tuple(kind for kind in kinds if kind in missing) or kinds[-1:]
+            lacking = tuple(kind for kind in kinds if kind in missing) or moment.lacks or kinds[-1:]
             yield Unknown(term, settled_by(lacking) + _names(lacking, moment))
 
 
