@@ -65,6 +65,9 @@ FILES = {
     "forceOrders.json": [forced()],
     f"markPriceKlines-{SYMBOL}-1m.json": PRICES,
     "account.json": account("600", END),
+    "symbolConfig.json": [
+        {"symbol": SYMBOL, "marginType": "CROSSED", "isAutoAddMargin": False, "leverage": 20, "maxNotionalValue": "1"}
+    ],
 }
 """The cross account had 3,000 before the fee: 600 − 100 + 75 + 2,400 + 25; at the trigger 2,975."""
 

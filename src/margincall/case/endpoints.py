@@ -65,7 +65,7 @@ PRESENT: tuple[Endpoint, ...] = (
     Endpoint("fapi", "/fapi/v2/account", 10, ("account", "takeover")),
     Endpoint("fapi", "/fapi/v3/balance", 5, ("account",)),
     Endpoint("fapi", "/fapi/v1/accountConfig", 5, ("account",)),
-    Endpoint("fapi", "/fapi/v1/symbolConfig", 5, ("account",)),
+    Endpoint("fapi", "/fapi/v1/symbolConfig", 5, ("mode",)),
     Endpoint("fapi", "/fapi/v1/multiAssetsMargin", 30, ("account",)),
     Endpoint("dapi", "/dapi/v1/positionRisk", 1, ("account",)),
     Endpoint("dapi", "/dapi/v1/account", 5, ("account", "takeover")),
@@ -110,7 +110,7 @@ CANDLES_MAX = 1000
 """Candles that one request asks for at most; weight 5 for 500 to 1000 of them."""
 
 EXPORTS = [
-    *_both("order/asyn", (1, 1000), (1, 5), ("order", "orders")),
+    *_both("order/asyn", (1, 1000), (1, 5), ("order", "orders", "sides")),
     *_both("trade/asyn", (1, 1000), (1, 5), ("fills",)),
     *_both("income/asyn", (1, 1000), (1, 5), ("income",)),
 ]

@@ -92,10 +92,17 @@ def evidence_files(path: Path) -> list[Path]:
 
 
 def readable_paths(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The paths, with the files of evidence in place of each case folder."""
+    """The paths, with the files of evidence in place of each case folder. A path inside a case is read as it is, if the
+    case is as it was written. Raises `Refused`."""
     found: list[Path] = []
     for path in paths:
-        found += evidence_files(path) if is_case(path) else [path]
+        if is_case(path):
+            found += evidence_files(path)
+            continue
+        for parent in path.resolve().parents:
+            if is_case(parent):
+                evidence_files(parent)
+        found.append(path)
     return tuple(found)
 
 

@@ -24,8 +24,13 @@ def console(*, stderr: bool = False) -> Console:
     """A console on standard output (or error); wide enough for a table when it is piped."""
     from rich.console import Console
 
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=140, no_color=True)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            """Whoever reads has seen enough: no reason to end with another code (rich exits with 1)."""
+            raise BrokenPipeError
+
+    found = Piped(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Piped(stderr=stderr, highlight=False, width=140, no_color=True)
 
 
 def show(target: Console, part: Section) -> None:

@@ -143,7 +143,7 @@ def missing_section(found: Sequence[Line]) -> Section | None:
     for each in found:
         for lost in each.lost:
             rows.append((each.endpoint, lost.what, f"gone since {day_of(lost.since_ms)}", lost.tells))
-        if each.is_asked and each.is_missing and each.settles:
+        if each.is_asked and each.is_missing and each.settles and not each.lost:
             more = len(each.settles) - TERMS_SHOWN
             named = ", ".join(each.settles[:TERMS_SHOWN]) + (f" and {more} more" if more > 0 else "")
             rows.append(

@@ -16,7 +16,7 @@ from margincall.core.account import Account, Marks, PositionKey
 from margincall.core.events import AnyEvent, Category, Fill, Flow, MarginMove, Setting, Statement
 from margincall.core.fold import fold
 from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms, requirement_rate
-from margincall.core.rounding import exact
+from margincall.core.rounding import exact, plain
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
 from margincall.forensics.pools import is_known, pool_named, terms_of
@@ -87,7 +87,7 @@ def describe(event: AnyEvent) -> str:
         case Fill():
             return f"{'buy' if event.quantity > 0 else 'sell'} {abs(event.quantity)} {event.symbol} at {event.price}"
         case Flow():
-            return event.reason
+            return f"{event.reason} of {', '.join(f'{plain(each)} {asset}' for asset, each in event.applied.items())}"
         case Statement():
             return f"account update ({event.about or event.origin})"
         case _:

@@ -75,13 +75,15 @@ class FillCheck(Struct, frozen=True):
 class Compared(Struct, frozen=True):
     """All comparisons in the order of the events, except of fills that agree digit for digit and have no update beside
     them: those are only counted (`equal`, by field), because a history may hold a million. `checks` are the other
-    fills by place, `feeless` the places of fills that print no fee."""
+    fills by place, `feeless` the places of fills that print no fee, `doubtful`
+    (by symbol) those whose profit contradicts a position that nothing founds."""
 
     comparisons: tuple[Comparison, ...]
     equal: Mapping[str, int]
     checks: Mapping[int, FillCheck]
     by_place: Mapping[int, list[Comparison]]
     feeless: tuple[int, ...] = ()
+    doubtful: Mapping[str, list[int]] = {}
 
     @property
     def fills(self) -> tuple[FillCheck, ...]:
@@ -129,7 +131,12 @@ class Comparer:
         for comparison in self.found:
             by_place.setdefault(comparison.place, []).append(comparison)
         feeless = tuple(place for place, check in self.checks.items() if check.fill.fee is None)
-        return Compared(tuple(self.found), self.equal, self.checks, by_place, feeless)
+        doubtful: dict[str, list[int]] = {}
+        for place, check in self.checks.items():
+            differs = any(each.field == "realized" and not each.agrees for each in by_place.get(place, ()))
+            if differs and not check.founded:
+                doubtful.setdefault(check.fill.symbol, []).append(place)
+        return Compared(tuple(self.found), self.equal, self.checks, by_place, feeless, doubtful)
 
     def _is_plain(self, place: int, fill: Fill, terms: FillTerms) -> bool:
         """Whether profit and fee are printed and agree digit for digit, and no statement follows that says more."""

@@ -21,7 +21,7 @@ from margincall.forensics.cause import Cause, find_cause
 from margincall.forensics.evidence import Evidence
 from margincall.forensics.incident_checks import closest_split, incident_findings
 from margincall.forensics.incidents import Incident, find_incidents
-from margincall.forensics.moment import Moment, moment_of
+from margincall.forensics.moment import WALLET, Moment, moment_of
 from margincall.forensics.money import Money, money_of
 from margincall.forensics.reconstruct import Reconstruction, reconstruct
 from margincall.forensics.rulebook import Rulebook
@@ -36,9 +36,6 @@ from margincall.forensics.sheet import (
 from margincall.forensics.support import explain_support
 from margincall.forensics.unknown import unknown_incidents, unknown_terms
 from margincall.venues.book import BracketBook
-
-WALLET = frozenset({"account", "margin", "income"})
-"""Evidence that a wallet rests on."""
 
 
 class Case(Struct, frozen=True):
@@ -191,7 +188,7 @@ def _prices(incident: Incident, moment: Moment, money: Money) -> Prices:
     if moment.own is None or moment.prices is None or moment.pool is None:
         held = moment.account.positions.get((incident.symbol, incident.side))
         entry = None
-        if held is not None and held.quantity:
+        if held is not None and held.quantity and "sides" not in moment.lacks:
             entry = _entry(moment, incident)
         mark = moment.mark
         return Prices(

@@ -17,7 +17,7 @@ from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms
 from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
-from margincall.core.units import ONE, Collateral, Price, Quantity
+from margincall.core.units import ONE, ZERO, Collateral, Price, Quantity
 from margincall.forensics.doubt import BACK_CAST, doubt_of, is_back_cast, reaches_snapshot
 from margincall.forensics.in_candle import CANDLE_RESOLUTION, candles_of, mark_within
 from margincall.forensics.incidents import Incident
@@ -26,6 +26,8 @@ from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import BracketAlternative
 
+WALLET = frozenset({"account", "mode", "margin", "income"})
+"""Evidence that the wallet of a pool rests on."""
 LOWEST, HIGHEST = "the lowest wallet in doubt", "the highest wallet in doubt"
 JUST_AFTER_MS = 1000
 """A mark printed with the liquidation itself, this close after its order, counts as the mark of the moment."""
@@ -101,7 +103,7 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty, assumed=assumed)
     lacks = _unfounded(history, incident, account, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
-        alone = _alone(moment, held) if "fills" not in lacks else None
+        alone = _alone(moment, held) if not {"fills", "sides"} & set(lacks) else None
         return structs.replace(moment, lacks=lacks, alone=alone)
     placeholders = {symbol: NO_BRACKETS for symbol in members if symbol not in rules.tables}
     moment = structs.replace(moment, rules=rules.with_tables(placeholders))
@@ -215,7 +217,7 @@ def _unfounded(
     """The evidence that a pool lacks: an entry that was never printed, a wallet whose opening is not known, or that
     nothing leads back to from the snapshot that prints it."""
     opening = history.opening
-    lacks = []
+    lacks = [] if set(members) <= opening.modes or account.multi_assets else ["mode"]
     if held.margin == "isolated":
         printed = ("isolated_wallet", f"{held.symbol} {held.side}") in opening.first
         if not printed and held.symbol not in account.leverage:
@@ -227,10 +229,22 @@ def _unfounded(
         counting |= set(account.wallets) if account.multi_assets else set()
         lacks += ["account"] if counting & set(opening.unknown_wallets) else []
         cast = [asset for asset in counting if is_back_cast(history, incident, asset)]
-        lacks += [] if all(reaches_snapshot(history, asset) for asset in cast) else ["income"]
+        is_whole = all(reaches_snapshot(history, asset) for asset in cast)
+        lacks += [] if is_whole and not _below_zero(history, account, counting) else ["income"]
     if any(key[0] in members for key in opening.unknown_entries):
         lacks.append("fills")
+    if any(place < incident.first for symbol in members for place in history.compared.doubtful.get(symbol, ())):
+        lacks.append("sides")
     return tuple(lacks)
+
+
+def _below_zero(history: Reconstruction, account: Account, assets: set[str]) -> bool:
+    """Whether a wallet that cannot have been negative follows from the files: one that opens below 0, or holds nothing
+    under an open position. Rows are missing, of another account, or stamped in another zone."""
+    opened = history.opening.account.wallets
+    return not account.multi_assets and any(
+        opened.get(asset, ZERO) < 0 or account.wallets.get(asset, ZERO) <= 0 for asset in assets
+    )
 
 
 def _opened_ms(history: Reconstruction, incident: Incident, held: Position) -> int:

@@ -14,7 +14,7 @@ from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
-from margincall.forensics.moment import Moment, pool_at
+from margincall.forensics.moment import WALLET, Moment, pool_at
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import Clearance, Step
 
@@ -53,8 +53,8 @@ def money_of(history: Reconstruction, incident: Incident, moment: Moment) -> Mon
     after = history.timeline.after(incident.last)
     unknown_wallets = history.opening.unknown_wallets
     rest_unknown = _rest_unknown(history, incident, fills)
-    margin_known = "margin" not in moment.lacks
-    whole = _Booked(incident, moment.account, after, rules, booked, unknown_wallets, margin_known)
+    founded = not WALLET & set(moment.lacks)
+    whole = _Booked(incident, moment.account, after, rules, booked, unknown_wallets, founded)
     steps, left = _steps(whole, fills, flows)
     return Money(
         realized=None if rest_unknown else realized,
@@ -141,7 +141,7 @@ def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> De
 
 class _Booked(Struct, frozen=True):
     """An incident, the account before and after it, the profit that each of its fills (by place) booked, the assets
-    whose opening wallet no file prints, and whether the margin of an isolated position is known."""
+    whose opening wallet no file prints, and whether the wallet before it is known."""
 
     incident: Incident
     account: Account
@@ -149,7 +149,7 @@ class _Booked(Struct, frozen=True):
     rules: VenueRules
     profits: dict[int, Decimal]
     unknown_wallets: tuple[str, ...]
-    margin_known: bool
+    is_founded: bool
 
     def profit(self, fills: Sequence[Fill], *, taken_over: bool) -> Decimal | None:
         """The profit of the fills that are (or are not) a takeover; none if there are no such fills."""
@@ -171,7 +171,7 @@ def _steps(
     held = booked.account.position((symbol, booked.incident.side))
     isolated = held.margin == "isolated" and bool(held.quantity)
     before = held.isolated_wallet if isolated else cross_wallet(booked.account, asset, booked.rules)
-    founded = booked.margin_known if isolated else asset not in booked.unknown_wallets
+    founded = booked.is_founded and (isolated or asset not in booked.unknown_wallets)
     steps = [Step("margin before", before, asset, "you")] if founded else []
     amount = booked.profit(fills, taken_over=False)
     if amount is not None:

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from margincall.core.account import SIDES, Account, MarginType, Position, PositionKey
 from margincall.core.contract import value
-from margincall.core.events import AnyEvent, Fill, Flow, PositionPrint, Setting, Statement
+from margincall.core.events import AnyEvent, Fill, Flow, PositionClosed, PositionPrint, Setting, Statement
 from margincall.core.fold import fee_asset_of, fill_terms, fold, open_account
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
@@ -40,7 +40,8 @@ class Opening(Struct, frozen=True):
     place. `blurred` maps positions whose opening cost comes from a
     printed entry to one unit of that entry; `unknown_entries` are open at the start without any printed entry.
     `unknown_wallets` are assets that move but are never printed: their opening is taken as 0. `snapshots` maps assets
-    whose first print is an answer of the API (a snapshot, made whenever somebody asked) to its place.
+    whose first print is an answer of the API (a snapshot, made whenever somebody asked) to its place. `modes` are the
+    symbols of which some file tells whether they are cross or isolated.
     """
 
     account: Account
@@ -51,13 +52,16 @@ class Opening(Struct, frozen=True):
     unknown_entries: frozenset[PositionKey]
     unknown_wallets: tuple[str, ...]
     snapshots: Mapping[str, int]
+    modes: frozenset[str]
 
 
 @exact
 def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
     """Solve the opening account from events in which statements follow their fills."""
     rules = rules_at(events[0].time_ms if events else 0)
-    said = [(place, event) for place, event in enumerate(events) if isinstance(event, Statement | Setting)]
+    said = [
+        (place, event) for place, event in enumerate(events) if isinstance(event, Statement | Setting | PositionClosed)
+    ]
     first = first_prints(said)
     margins = _first_margins(said)
     stated = _stated_leverage(said)
@@ -87,6 +91,7 @@ def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
         account=account,
         first=first,
         given=given,
+        modes=frozenset(margins),
         leverage_from={symbol: place for symbol, (_, place) in implied.items()},
         blurred=blurred,
         unknown_entries=frozenset(unknown),
@@ -103,6 +108,7 @@ def _is_snapshot(event: AnyEvent) -> bool:
     return isinstance(event, Statement) and event.origin in ("account", "position_risk")
 
 
+SAYING = Statement | Setting | PositionClosed
 Said = Sequence[tuple[int, AnyEvent]]
 """Statements and settings with their places: of a million events of exports hardly any is one."""
 
@@ -343,6 +349,8 @@ def _first_margins(said: Said) -> dict[str, MarginType]:
             for printed in event.positions:
                 if printed.margin is not None:
                     margins.setdefault(printed.symbol, printed.margin)
+        elif isinstance(event, PositionClosed):
+            margins.setdefault(event.symbol, event.margin)
         elif isinstance(event, Setting) and event.margin is not None:
             margins.setdefault(event.symbol, "cross" if event.margin == "isolated" else "isolated")
     return margins

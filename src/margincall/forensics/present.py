@@ -63,7 +63,18 @@ def judgement(each: Explanation) -> str:
         return f"{numbers}: cannot tell ({', '.join(trigger.assumptions) or trigger.rule})."
     if verdict.liquidated is None:
         return f"{numbers}: cannot tell."
-    return f"{numbers}: {'the trigger was right' if verdict.liquidated else 'the trigger was NOT reached'}."
+    answer = "the trigger was right" if verdict.liquidated else "the trigger was NOT reached"
+    return f"{numbers}: {answer}{_as_far_as(each)}."
+
+
+def _as_far_as(each: Explanation) -> str:
+    """On what weak ground the judgement stands, if it does."""
+    grounds = []
+    if "candle-resolution" in each.assumptions:
+        grounds.append("a candle of that minute tells")
+    if "bracket-unchanged" in each.assumptions:
+        grounds.append(f"the bracket table of {each.bracket.as_of}, the latest known, was still in force")
+    return f", as far as {' and '.join(grounds)}" if grounds else ""
 
 
 def sections(each: Explanation) -> Iterator[Section]:
@@ -85,11 +96,16 @@ def sections(each: Explanation) -> Iterator[Section]:
         yield Section("Assumed, where the venue publishes no rule", ("id", "assumed", "would be settled by"), assumed)
 
 
+def _named(term: str) -> str:
+    """A term in words; of bracket and clearance with its table, because both have a rate."""
+    return term.removeprefix("verdict.").removeprefix("prices.").replace(".", " ").replace("_", " ")
+
+
 def _missing(each: Explanation) -> tuple[tuple[str, str], ...]:
     """Terms and checks that nobody can tell, by the file that would settle them."""
     files: dict[str, list[str]] = {}
     for unknown in each.unknown:
-        files.setdefault(unknown.settled_by, []).append(unknown.term.rpartition(".")[2].replace("_", " "))
+        files.setdefault(unknown.settled_by, []).append(_named(unknown.term))
     for finding in each.findings:
         if finding.settled_by:
             files.setdefault(finding.settled_by, []).append(f"check: {finding.kind.replace('_', ' ')}")

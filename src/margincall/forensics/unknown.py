@@ -11,6 +11,9 @@ from margincall.forensics.sheet import Explanation, Unknown
 
 EVIDENCE: Mapping[str, str] = {
     "account": "a recorded user-data stream, or an `account` answer (GET /fapi/v3/account) with the income since",
+    "mode": "whether the position was cross or isolated (GET /fapi/v1/symbolConfig, the position history, or a "
+    "recorded user-data stream)",
+    "sides": "the position side of the trades (the order history, or the trade history of GET /fapi/v1/trade/asyn)",
     "margin": "the margin history (GET /fapi/v1/positionMargin/history, kept for 30 days), or a recorded user-data "
     "stream",
     "fills": "the trades of the position since it was opened (GET /fapi/v1/userTrades)",
@@ -27,40 +30,46 @@ EVIDENCE: Mapping[str, str] = {
 }
 
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
-    "verdict.liquidated": ("account", "margin", "income", "fills", "marks", "brackets"),
-    "verdict.wallet_balance": ("income", "margin", "account"),
-    "verdict.unrealized_pnl": ("fills", "marks"),
-    "verdict.margin_balance": ("account", "margin", "income", "fills", "marks"),
-    "verdict.maintenance_margin": ("fills", "marks", "brackets"),
-    "verdict.margin_ratio": ("account", "margin", "income", "fills", "marks", "brackets"),
-    "prices.entry": ("fills",),
+    "verdict.liquidated": ("account", "mode", "margin", "income", "fills", "sides", "marks", "brackets"),
+    "verdict.wallet_balance": ("income", "mode", "margin", "account"),
+    "verdict.unrealized_pnl": ("fills", "sides", "marks"),
+    "verdict.margin_balance": ("account", "mode", "margin", "income", "fills", "sides", "marks"),
+    "verdict.maintenance_margin": ("fills", "sides", "marks", "brackets"),
+    "verdict.margin_ratio": ("account", "mode", "margin", "income", "fills", "sides", "marks", "brackets"),
+    "prices.entry": (
+        "fills",
+        "sides",
+    ),
     "prices.mark_at_trigger": ("marks",),
-    "prices.liquidation": ("account", "margin", "income", "fills", "brackets"),
-    "prices.bankruptcy": ("account", "margin", "income", "fills", "marks"),
+    "prices.liquidation": ("account", "mode", "margin", "income", "fills", "sides", "brackets"),
+    "prices.bankruptcy": ("account", "mode", "margin", "income", "fills", "sides", "marks"),
     "prices.order_limit": ("order",),
     "prices.average_fill": ("order",),
-    "prices.break_even": ("fills",),
+    "prices.break_even": (
+        "fills",
+        "sides",
+    ),
     "bracket.table": ("brackets",),
     "bracket.as_of": ("brackets",),
-    "bracket.notional": ("fills", "marks"),
-    "bracket.rate": ("fills", "marks", "brackets"),
-    "bracket.cum": ("fills", "marks", "brackets"),
+    "bracket.notional": ("fills", "sides", "marks"),
+    "bracket.rate": ("fills", "sides", "marks", "brackets"),
+    "bracket.cum": ("fills", "sides", "marks", "brackets"),
     "clearance.fee": ("income",),
     "clearance.rate": ("income", "order"),
     "clearance.base": ("order",),
     "quantity": ("takeover", "order"),
-    "realized_pnl": ("takeover", "fills", "income"),
-    "left": ("margin", "account", "income"),
-    "cause": ("account", "margin", "income", "fills", "marks", "brackets", "earlier"),
+    "realized_pnl": ("takeover", "fills", "sides", "income"),
+    "left": ("mode", "margin", "account", "income"),
+    "cause": ("account", "mode", "margin", "income", "fills", "sides", "marks", "brackets", "earlier"),
 }
 TERMS = tuple(RESTS_ON)
 CHECKS: Mapping[str, tuple[str, ...]] = {
-    "trigger": ("account", "margin", "income", "fills", "marks", "brackets"),
-    "limit_price": ("order", "account", "margin", "income", "fills", "marks"),
-    "fill_price": ("order", "fills"),
-    "orders_cancelled": ("account", "margin", "income", "fills", "unfilled"),
-    "clearance_fee": ("income", "account", "margin", "order"),
-    "balance_after": ("account", "margin", "income"),
+    "trigger": ("account", "mode", "margin", "income", "fills", "sides", "marks", "brackets"),
+    "limit_price": ("order", "account", "mode", "margin", "income", "fills", "sides", "marks"),
+    "fill_price": ("order", "fills", "sides"),
+    "orders_cancelled": ("account", "mode", "margin", "income", "fills", "sides", "unfilled"),
+    "clearance_fee": ("income", "account", "mode", "margin", "order"),
+    "balance_after": ("account", "mode", "margin", "income"),
 }
 """What each check of a liquidation rests on."""
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")

@@ -26,7 +26,7 @@ from margincall.wire.row import place_of
 BOOKED: tuple[Category, ...] = ("realized_pnl", "commission")
 NEAR = (0, -1, 1)
 """Seconds by which the booking of a trade may be stamped earlier or later, nearest first."""
-MANY = 10
+MANY = 3
 """So many rows without their fills in the time of known fills, and more than have them, speak for a wrong time zone."""
 
 Kind = tuple[Category, str, str]

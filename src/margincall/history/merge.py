@@ -130,7 +130,10 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
     """What a fill books follows it within its second, where the stamps of a file (`coarse`) are whole seconds."""
     event = placed.event
     if isinstance(event, Flow) and event.category in BOOKED and event.source.file in coarse:
-        return event.time_ms + SECOND_MS - 1, CLEARANCE_PHASE, 0, "", placed.place
+        return _second_end(event.time_ms), CLEARANCE_PHASE, 0, "", placed.place
+    if coarse and isinstance(event, Statement) and not placed.stream:
+        # An answer dates the last change that it holds: the row of that change may be stamped with the whole second.
+        return _second_end(event.time_ms), PHASES[Statement], 0, "", placed.place
     if isinstance(event, PRICES):
         return event.time_ms, 0, 0, "", placed.place
     if placed.stream:
@@ -139,6 +142,10 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
         return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
     is_clearance = isinstance(event, Flow) and event.category == "insurance_clear"
     return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
+
+
+def _second_end(time_ms: int) -> int:
+    return time_ms - time_ms % SECOND_MS + SECOND_MS - 1
 
 
 def _distinct_prices(placed: Iterable[Placed], problems: list[Problem]) -> list[Placed]:
