@@ -1,10 +1,12 @@
-"""Relative links in the project's Markdown lead to files and headings, and tests that it names exist."""
+"""Relative links in the project's Markdown lead to files and headings, tests that it names exist, and what the README
+quotes is what the program says."""
 
 import re
 from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.calling import call
 from tests.sources import ROOT, Source, sources
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -58,3 +60,12 @@ def test_links_lead_somewhere(page: Source) -> None:
 )
 def test_what_leads_nowhere_is_found(text: str, number: int) -> None:
     assert len(list(broken(Source("page.md", text)))) == number
+
+
+def test_the_readme_quotes_the_example() -> None:
+    """Whatever the width: lines are compared without the blanks around them and the rule behind a headline."""
+    said = {line.strip().rstrip("─ ") for line in call("explain").out.splitlines()}
+    quoted = re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[0]
+    lines = {line.strip().rstrip("─ ") for line in quoted.splitlines()} - {"…"}
+    assert len(lines) > 20
+    assert lines - said == set()

@@ -17,6 +17,7 @@ from margincall.venues import binance_usdm
 from margincall.wire.export_keys import TRANSACTION_HEADERS
 from tests.forensics.test_back_cast import INCOME, TRADES, explained, forced, income, trade, unknown
 from tests.recorded.account import stamp
+from tests.sources import ROOT
 from tests.stories import START, SYMBOL
 
 SECOND = START + 60_000
@@ -173,6 +174,17 @@ def test_a_check_that_the_files_do_not_allow_names_what_would(
     unclear = [finding for finding in each["findings"] if finding["verdict"] == "cannot tell"]
     assert {finding["kind"] for finding in unclear if names in finding["settled_by"]} == lost
     assert "GET /fapi/v1/allOrders" in found(each, "orders_cancelled")["settled_by"]
+
+
+def test_the_page_lists_what_each_check_rests_on() -> None:
+    page = (ROOT / "docs/spec/evidence.md").read_text(encoding="utf-8").partition("| check |")[2]
+    header, _, *rows = [line.strip("|").split("|") for line in page.partition("\n\n")[0].splitlines()]
+    kinds = [name.strip() for name in header]
+    marked = {
+        name.strip().replace(" ", "_"): {kind for kind, mark in zip(kinds, marks, strict=True) if "●" in mark}
+        for name, *marks in rows
+    }
+    assert marked == {name: set(rests) for name, rests in CHECKS.items()}
 
 
 # --- lists that the venue forgets -------------------------------------------------------------------------
