@@ -160,7 +160,7 @@ def test_a_profit_is_judged_where_its_position_is_known(is_known: bool, verdict:
     ("file", "names", "lost"),
     [
         ("markPriceKlines", "one-minute mark candles", {"trigger"}),
-        ("forceOrders", "GET /fapi/v1/forceOrders", {"limit_price", "fill_price"}),
+        ("forceOrders", "GET /fapi/v1/forceOrders", {"limit_price", "fill_price", "clearance_fee"}),
         ("account", "GET /fapi/v3/account", set(CHECKS) - {"fill_price"}),
     ],
 )

@@ -200,7 +200,7 @@ def _fill_finding(
     if moved and fee:
         derived = abs(fill.quantity + moved.change)
         return _wrong_fill(f"{about} quantity", abs(fill.quantity), derived, fill.source), set(told)
-    if fee and (("entry", name) in told or realized):
+    if fee and (("entry", name) in told or (realized and check.founded)):
         return _wrong_fill(f"{about} price", fill.price, _price_from_fee(check, rules_at), fill.source), set(told)
     if fee and doubts["fee"].printed != ZERO:
         # A wallet that fell by the printed fee speaks for the fee: then it is the rate that is not the assumed one.

@@ -17,7 +17,7 @@ from margincall.core.events import Fill, Flow
 from margincall.core.fold import fold
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
-from margincall.forensics.incidents import Incident
+from margincall.forensics.incidents import AFTERMATH_MS, Incident
 from margincall.forensics.reconstruct import Reconstruction
 
 BACK_CAST = "wallet-back-cast"
@@ -38,15 +38,15 @@ def is_back_cast(history: Reconstruction, incident: Incident, asset: str) -> boo
     return snapshot is not None and snapshot > incident.first
 
 
-def reaches_snapshot(history: Reconstruction, asset: str) -> bool:
-    """Whether the files hold the changes between the event and the snapshot: some file lists wallet changes, and one of
-    its events explains the change that the snapshot dates (it prints when the balance changed last)."""
-    if not history.evidence.lists_flows:
+def reaches_snapshot(history: Reconstruction, incident: Incident, asset: str) -> bool:
+    """Whether the files hold the changes between the event and the snapshot: some file lists wallet changes from the
+    event on, and one of its events explains the change that the snapshot dates (it prints when the balance changed
+    last)."""
+    evidence = history.evidence
+    if not evidence.lists_flows or evidence.flows_since > incident.time_ms + AFTERMATH_MS:
         return False
     place = history.opening.snapshots[asset]
     printed = history.events[place].time_ms
-    if not printed:
-        return True  # an undated snapshot can be held against nothing
     return any(abs(event.time_ms - printed) <= NEAR_MS for event in _changes_before(history, place, printed))
 
 

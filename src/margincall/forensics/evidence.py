@@ -32,12 +32,15 @@ class Coverage(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """`whole_seconds`: files that stamp whole seconds; `lists_flows`: some file lists wallet changes (a stream, an
     income or transaction history, a statement); `lists_orders`: some file shows client order ids or order types, by
-    which a forced close is told from a trader's own."""
+    which a forced close is told from a trader's own; `flows_since`: the earliest wallet change that some file lists;
+    `orders_until`: how far the files go that list every order, none where the question was asked later."""
 
     whole_seconds: frozenset[str] = frozenset()
     lists_flows: bool = False
     lists_orders: bool = False
     coverage: Coverage = Coverage()
+    flows_since: int = ALWAYS
+    orders_until: int | None = None
 
     def same_second(self, one: AnyEvent, other: AnyEvent) -> bool:
         """Whether the order of two events cannot be told from their stamps."""
@@ -50,7 +53,8 @@ class Evidence(Struct, frozen=True):
 
     def knows_unfilled_since(self, time_ms: int) -> bool:
         """Whether every order that ended without a fill since a time is known."""
-        return self.coverage.unfilled is not None and self.coverage.unfilled <= time_ms
+        is_reached = self.orders_until is None or self.orders_until >= time_ms
+        return is_reached and self.coverage.unfilled is not None and self.coverage.unfilled <= time_ms
 
 
 def evidence_of(
@@ -62,12 +66,26 @@ def evidence_of(
     files = list(sources)
     listed = {kind for each in files for kind in each.counts}
     whole_seconds = frozenset(each.file for each in files if each.resolution_ms >= SECOND_MS)
+    since = [each.flows_since for each in files if each.flows_since is not None]
     return Evidence(
         whole_seconds=whole_seconds,
         lists_flows="flow" in listed or any(isinstance(event, Flow) for event in events),
         lists_orders="order" in listed or any(_tells_orders(event) for event in events),
         coverage=coverage or Coverage(_margin(files, listed), _unfilled(events, whole_seconds)),
+        flows_since=min(since, default=ALWAYS),
+        orders_until=None if coverage is not None else _orders_until(events, whole_seconds),
     )
+
+
+def _orders_until(events: Sequence[AnyEvent], exported: frozenset[str]) -> int | None:
+    """The last time in the files that list every order: a recording that ended, or an export that was made, before an
+    event says nothing about it. None for answers alone: they are of later."""
+    listing = {event.source.file for event in events if isinstance(event, Order) and _is_listing(event, exported)}
+    return max((event.time_ms for event in events if event.source.file in listing), default=None) if listing else None
+
+
+def _is_listing(order: Order, exported: frozenset[str]) -> bool:
+    return order.execution not in ("", "ALGO") or order.source.file in exported
 
 
 def _margin(files: Iterable[SourceFile], listed: set[str]) -> int | None:
@@ -79,7 +97,7 @@ def _unfilled(events: Sequence[AnyEvent], exported: frozenset[str]) -> int | Non
     """A stream shows every order, and so does the order history that one exports (assumed). A list of the API forgets
     unfilled orders after three days: it is whole as far back as it still shows one."""
     orders = [event for event in events if isinstance(event, Order)]
-    if any(order.execution not in ("", "ALGO") or order.source.file in exported for order in orders):
+    if any(_is_listing(order, exported) for order in orders):
         return ALWAYS
     ended = [order.time_ms for order in orders if order.status in ENDED_UNFILLED and order.executed == ZERO]
     return min(ended, default=None)

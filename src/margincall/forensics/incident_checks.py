@@ -10,15 +10,18 @@ from margincall.core.account import Marks
 from margincall.core.assumptions import VERDICT_ALTERNATIVES, Assumptions
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import Fill, Order
-from margincall.core.margin import margin
+from margincall.core.margin import PositionTerms, margin
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
-from margincall.core.units import ZERO, Price
+from margincall.core.units import Price
+from margincall.forensics.doubt import BACK_CAST
+from margincall.forensics.evidence import SECOND_MS
 from margincall.forensics.in_candle import CANDLE_RESOLUTION
 from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
+from margincall.forensics.orders import OrderState
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.unknown import CHECKS, missing_evidence, settled_by
@@ -28,6 +31,9 @@ SPLITS: tuple[Assumptions, ...] = (
     Assumptions(bankruptcy_split="notional"),
     Assumptions(bankruptcy_split="whole"),
 )
+OF_THE_WALLET = frozenset({"trigger", "limit_price", "clearance_fee", "balance_after"})
+"""Checks that rest on the wallet of the pool."""
+DOUBTFUL = (BACK_CAST, CANDLE_RESOLUTION)
 MULTI_ASSUMED = ("multi-asset-equity-rate", "multi-asset-requirement-rate")
 CLOSE_BEFORE_MS = 1000
 CLOSE_AFTER_MS = 3000
@@ -72,7 +78,27 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
         found += [
             checks.not_negative(wallet=amount, about=asset, source=source) for asset, amount in money.left.items()
         ]
+    found = [_without_doubt(finding, moment) for finding in found]
     return _with_what_is_missing(found, incident, moment, money, source=source) if incident.symbol else found
+
+
+def _without_doubt(finding: Finding, moment: Moment) -> Finding:
+    """An accusation that rests on a wallet in doubt is none: irregular is only what is so under all of it."""
+    if finding.verdict != FAILS or finding.kind not in OF_THE_WALLET:
+        return finding
+    grounds = tuple(name for name in DOUBTFUL if name in moment.assumed)
+    if CANDLE_RESOLUTION in grounds and moment.pool is not None and len(moment.pool.positions) == 1:
+        # What a single position goes bankrupt at, and what is left of it, does not hang on its mark.
+        grounds = tuple(name for name in grounds if name != CANDLE_RESOLUTION)
+    if moment.wallets is None and not grounds:
+        return finding
+    why = "the wallet is in doubt" if moment.wallets is not None else "it rests on what is assumed"
+    return structs.replace(
+        finding,
+        verdict=UNCLEAR,
+        rule=f"{finding.rule}; differs, but {why}",
+        assumptions=(*finding.assumptions, *grounds),
+    )
 
 
 def _with_what_is_missing(
@@ -176,11 +202,13 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
     tolerance = max(moment.own.contract.tick, _last_digit(limit))
     if len(moment.pool.positions) == 1:
         derived = bankruptcy(moment.pool, moment.own, moment.rules.assumptions)
+        if derived is None:
+            return _no_bankruptcy_price(moment.own, order)
         found = checks.agrees(
             "limit_price",
             f"{moment.own.symbol} {moment.own.side}",
             printed=limit,
-            derived=derived if derived is not None else ZERO,
+            derived=derived,
             tolerance=tolerance,
             rule="the limit of a liquidation order is the bankruptcy price (docs/spec/bankruptcy_price.md)",
             source=str(order.source),
@@ -204,6 +232,17 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
         amount=None if derived_limit is None else limit - derived_limit,
         source=str(order.source),
         assumptions=("bankruptcy-split",),
+    )
+
+
+def _no_bankruptcy_price(own: PositionTerms, order: Order) -> Finding:
+    return Finding(
+        kind="limit_price",
+        verdict=UNCLEAR,
+        about=f"{own.symbol} {own.side}",
+        rule="no positive price makes the position bankrupt, as far as these files tell",
+        printed=order.price,
+        source=str(order.source),
     )
 
 
@@ -267,6 +306,18 @@ def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment)
         return None
     symbols = _pool_symbols(history, incident, moment)
     before = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
+    still = [order for order in before if order.is_open]
+    tied = [order for order in still if _is_tied(history, incident, order)]
+    if still and len(tied) == len(still):
+        return Finding(
+            kind="orders_cancelled",
+            verdict=UNCLEAR,
+            about=moment.pool.name if moment.pool is not None else incident.symbol,
+            rule="all open orders are cancelled first; these were in the same moment, as finely as the files stamp",
+            printed=Decimal(len(incident.cancelled)),
+            derived=Decimal(len(incident.cancelled) + len(still)),
+            source=str(history.events[incident.first].source),
+        )
     return checks.orders_cancelled_first(
         cancelled=len(incident.cancelled),
         still_open=sum(order.is_open for order in before),
@@ -274,6 +325,16 @@ def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment)
         evidence=moment.pool is not None and bool(before),
         source=str(history.events[incident.first].source),
     )
+
+
+def _is_tied(history: Reconstruction, incident: Incident, order: OrderState) -> bool:
+    """Whether the order ended in the same moment as the liquidation order came, as finely as the files stamp."""
+    if order.ended_ms is None:
+        return False
+    first = history.events[incident.first]
+    files = {first.source.file, order.file}
+    apart = order.ended_ms - incident.time_ms
+    return apart <= (SECOND_MS if files & history.evidence.whole_seconds else 0)
 
 
 def _pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -> set[str]:

@@ -105,8 +105,8 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> list[I
 
 
 def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Incident | None:
-    """The last liquidation before it that it can belong to; none if it names no symbol and several can: a statement's
-    row does not tell which."""
+    """The last liquidation before it that it can belong to; none if several can: a row without symbol, or without the
+    leg in hedge mode, does not tell which."""
     fitting: list[Incident] = []
     for incident in reversed(found):
         if event.time_ms - incident.time_ms > AFTERMATH_MS:
@@ -114,8 +114,14 @@ def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Inciden
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
         if fits and event.symbol in ("", incident.symbol):
             fitting.append(incident)
-    is_one = len({(each.symbol, each.side) for each in fitting}) == 1
-    return fitting[0] if fitting and (is_one or event.symbol) else None
+    rivals = [each for each in fitting[1:] if each.side != fitting[0].side or each.symbol != fitting[0].symbol]
+    rivals += [each for each in fitting[1:] if each not in rivals and _of_one_second(fitting[0], each)]
+    return fitting[0] if fitting and not rivals else None
+
+
+def _of_one_second(one: Incident, other: Incident) -> bool:
+    """Whether both orders are stamped with the same whole second: which fee is whose cannot be told then."""
+    return one.time_ms == other.time_ms and one.time_ms % 1000 == 0 and one.order_id != other.order_id
 
 
 def _completed(incident: Incident, fills: list[int], fees: list[int], events: Sequence[AnyEvent]) -> Incident:

@@ -240,7 +240,10 @@ def _rest(flow: Flow, account: Account, forced: Mapping[str, Order], rules: Venu
 
 def _vanished(statement: Statement, account: Account, shown: Mapping[PositionKey, Decimal]) -> list[Position]:
     """Positions printed as 0 that the fold still holds. What a fill has left on the other side of the position that was
-    printed before did not vanish: that fill is wrong."""
+    printed before did not vanish: that fill is wrong. An answer of the API proves nothing here: trades between may be
+    missing."""
+    if statement.origin != "update":
+        return []
     printed = [account.position((each.symbol, each.side)) for each in statement.positions if each.quantity == 0]
     return [each for each in printed if each.quantity and each.quantity * shown.get(each.key, each.quantity) > 0]
 

@@ -28,6 +28,7 @@ from margincall.forensics.sheet import BracketAlternative
 
 WALLET = frozenset({"account", "mode", "margin", "income"})
 """Evidence that the wallet of a pool rests on."""
+WORST, BEST = "other symbols at the worst end of their candles", "other symbols at the best end of their candles"
 LOWEST, HIGHEST = "the lowest wallet in doubt", "the highest wallet in doubt"
 JUST_AFTER_MS = 1000
 """A mark printed with the liquidation itself, this close after its order, counts as the mark of the moment."""
@@ -39,6 +40,7 @@ class Moment(Struct, frozen=True):
     `missing` names symbols without a fresh mark and assets without an index; `lacks` the evidence without which the
     position or its wallet is not founded in the files ("account", "income", "fills"); `extreme` is how far the candle
     went from which the mark is taken, where it is, `wallets` the lowest and highest wallet where it is in doubt;
+    `boxes` are low and high of the other symbols of which only a candle is known: their marks are its opening.
     `tables` says for each symbol of the pool whether a bracket table was in force ("dated", "only_later", "none").
     `alone` are terms and prices of the position as if it stood alone: what of them does not rest on its pool is known
     where the pool is not. `verdicts` are the verdicts under each other assumption or later table, and at both ends of a
@@ -55,6 +57,7 @@ class Moment(Struct, frozen=True):
     alone: tuple[PositionTerms, PositionPrices] | None = None
     extreme: Price | None = None
     wallets: tuple[Collateral, Collateral] | None = None
+    boxes: Mapping[str, tuple[Price, Price]] = {}
     missing: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     tables: Mapping[str, str] = {}
@@ -95,12 +98,13 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
         mark = _mark_point(history, incident, incident.symbol)
         return Moment(account, rules, marks, mark, lacks=("account", "fills"))
     members = pool_members(account, held, rules)
-    marks, missing = _fresh_marks(history, incident, members)
+    marks, boxes, missing = _fresh_marks(history, incident, members)
     mark = _mark_point(history, incident, incident.symbol)
     used = {symbol: history.book.used(symbol, incident.time_ms) for symbol in members}
     certainty = {symbol: each.certainty for symbol, each in used.items()}
     assumed = tuple(sorted({name for each in used.values() for name in each.assumed}))
-    moment = Moment(account, rules, marks, mark, missing=missing, tables=certainty, assumed=assumed)
+    assumed += (CANDLE_RESOLUTION,) if boxes else ()
+    moment = Moment(account, rules, marks, mark, boxes=boxes, missing=missing, tables=certainty, assumed=assumed)
     lacks = _unfounded(history, incident, account, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
         alone = _alone(moment, held) if not {"fills", "sides"} & set(lacks) else None
@@ -124,7 +128,7 @@ def _priced(history: Reconstruction, incident: Incident, moment: Moment, held: P
         if (found := mark_within(candles, priced.liquidation)) is not None:
             mark, extreme = found.mark, found.extreme
             marks = marks.with_price(held.symbol, mark.price)
-            assumed = (*assumed, CANDLE_RESOLUTION)
+            assumed = assumed if CANDLE_RESOLUTION in assumed else (*assumed, CANDLE_RESOLUTION)
     pool, priced = _own(moment, marks, held)
     moment = structs.replace(
         moment,
@@ -165,7 +169,7 @@ def _with_alternatives(history: Reconstruction, incident: Incident, moment: Mome
     assert moment.pool is not None
     account, rules, pool = moment.account, moment.rules, moment.pool
     marks = moment.marks if moment.extreme is None else moment.marks.with_price(incident.symbol, moment.extreme)
-    verdicts = _under_assumptions(account, marks, rules, pool)
+    verdicts = _under_assumptions(account, marks, rules, pool) | _within_boxes(moment, marks)
     later: tuple[BracketAlternative, ...] = ()
     wallets: tuple[Collateral, Collateral] | None = None
     if (doubt := doubt_of(history, incident, account, rules)) is not None:
@@ -183,6 +187,25 @@ def _with_alternatives(history: Reconstruction, incident: Incident, moment: Mome
             other = pool_named(terms_of(account, marks, together), pool.name)
             verdicts["all later bracket tables"] = other is not None and other.liquidated
     return structs.replace(moment, verdicts=verdicts, later=later, wallets=wallets)
+
+
+def _within_boxes(moment: Moment, marks: Marks) -> dict[str, bool]:
+    """The verdicts with the marks of the other symbols at the ends of their candles that are best and worst."""
+    assert moment.pool is not None
+    name = moment.pool.name
+
+    def pool_at_marks(found: Marks) -> PoolTerms:
+        pool = pool_named(terms_of(moment.account, found, moment.rules), name)
+        assert pool is not None, "a price closes no position"
+        return pool
+
+    best = worst = marks
+    for symbol, (low, high) in moment.boxes.items():
+        ends = sorted((low, high), key=lambda price: pool_at_marks(marks.with_price(symbol, price)).surplus)
+        worst, best = worst.with_price(symbol, ends[0]), best.with_price(symbol, ends[1])
+    if not moment.boxes:
+        return {}
+    return {WORST: pool_at_marks(worst).liquidated, BEST: pool_at_marks(best).liquidated}
 
 
 def _back_cast(history: Reconstruction, incident: Incident, pool: PoolTerms) -> tuple[str, ...]:
@@ -229,7 +252,7 @@ def _unfounded(
         counting |= set(account.wallets) if account.multi_assets else set()
         lacks += ["account"] if counting & set(opening.unknown_wallets) else []
         cast = [asset for asset in counting if is_back_cast(history, incident, asset)]
-        is_whole = all(reaches_snapshot(history, asset) for asset in cast)
+        is_whole = all(reaches_snapshot(history, incident, asset) for asset in cast)
         lacks += [] if is_whole and not _below_zero(history, account, counting) else ["income"]
     if any(key[0] in members for key in opening.unknown_entries):
         lacks.append("fills")
@@ -261,23 +284,29 @@ def _opened_ms(history: Reconstruction, incident: Incident, held: Position) -> i
     return opened
 
 
-def _fresh_marks(history: Reconstruction, incident: Incident, members: list[str]) -> tuple[Marks, tuple[str, ...]]:
+def _fresh_marks(
+    history: Reconstruction, incident: Incident, members: list[str]
+) -> tuple[Marks, dict[str, tuple[Price, Price]], tuple[str, ...]]:
+    """Marks and indices of the moment; low and high of the candles of other symbols, whose opening stands for the mark;
+    and the symbols without any."""
     found = {symbol: _mark_point(history, incident, symbol) for symbol in members}
     prices = {symbol: point.price for symbol, point in found.items() if point is not None}
-    opened = {
-        symbol: Price(candle.candle.open)
+    candles = {
+        symbol: holding.candle
         for symbol in members
         if symbol != incident.symbol
         and symbol not in prices
-        and (candle := history.marks.candle(symbol, incident.time_ms)) is not None
+        and (holding := history.marks.candle(symbol, incident.time_ms)) is not None
     }
+    opened = {symbol: Price(candle.open) for symbol, candle in candles.items()}
+    boxes = {symbol: (Price(candle.low), Price(candle.high)) for symbol, candle in candles.items()}
     indices = {}
     for asset in history.marks.indices:
         point = history.marks.index(asset, incident.first)
         if point is not None and incident.time_ms - point.time_ms <= FRESH_MS:
             indices[asset] = point.index
     known = {**prices, **opened}
-    return Marks(known, indices), tuple(symbol for symbol in members if symbol not in known)
+    return Marks(known, indices), boxes, tuple(symbol for symbol in members if symbol not in known)
 
 
 def _mark_point(history: Reconstruction, incident: Incident, symbol: str) -> MarkPoint | None:

@@ -130,7 +130,7 @@ def _average(incident: Incident, fills: Sequence[Fill], rules: VenueRules) -> De
         order = incident.order
         if order is None or not order.average_price:
             return None
-        if contract is None or contract.is_inverse or not order.executed_value:
+        if contract is None or contract.is_inverse or not order.executed_value or not order.executed:
             return order.average_price
         return ratio_nearest(order.executed_value / order.executed)
     assert contract is not None, "fills have a symbol"

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from margincall.core.account import SIDES, Account, MarginType, Position, PositionKey
 from margincall.core.contract import value
-from margincall.core.events import AnyEvent, Fill, Flow, PositionClosed, PositionPrint, Setting, Statement
+from margincall.core.events import AnyEvent, Fill, Flow, Order, PositionClosed, PositionPrint, Setting, Statement
 from margincall.core.fold import fee_asset_of, fill_terms, fold, open_account
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
@@ -69,8 +69,11 @@ def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
     blurred: dict[PositionKey, Decimal] = {}
     unknown: set[PositionKey] = set()
     positions = []
+    unfilled = _unfilled_orders(events)
     for key, fills in _fills_by_key(events).items():
-        position = _opening_position(key, fills, first, margins.get(key[0], "cross"), rules)
+        position = _opening_position(
+            key, fills, first, margins.get(key[0], "cross"), rules, taken_over=key[0] in unfilled
+        )
         positions.append(position)
         if position.quantity:
             entry = first.get(("entry", about(position)))
@@ -191,6 +194,8 @@ def _opening_position(
     first: Mapping[Known, FirstPrint],
     margin: MarginType,
     rules: VenueRules,
+    *,
+    taken_over: bool,
 ) -> Position:
     name = f"{key[0]} {key[1]}"
     printed = first.get(("position", name))
@@ -200,7 +205,7 @@ def _opening_position(
     quantity = Quantity(printed.amount - moved if printed is not None else ZERO)
     if printed is not None and entry is not None and len(before) == 1 and _opened_by(before[0], printed, entry, rules):
         quantity = Quantity(ZERO)
-    if quantity and entry is None and _begins_flat(before, rules):
+    if quantity and entry is None and taken_over and _begins_flat(before, rules):
         quantity = Quantity(ZERO)
     position = Position(key[0], key[1], quantity=quantity, margin=margin)
     if quantity and entry is not None:
@@ -222,6 +227,16 @@ def _opened_by(fill: Fill, position: FirstPrint, entry: FirstPrint, rules: Venue
     ]
     fits = [abs(fee - fill.fee) <= AMOUNT_UNIT for fee in fees]
     return fits == [True, False] and abs(entry.amount - fill.price) <= _unit(entry.amount)
+
+
+def _unfilled_orders(events: Iterable[AnyEvent]) -> set[str]:
+    """Symbols of liquidation orders that ended with something left: it may have been taken over."""
+    return {
+        event.symbol
+        for event in events
+        if isinstance(event, Order) and event.close == "liquidation" and event.status != "NEW"
+        if event.executed < event.quantity
+    }
 
 
 def _begins_flat(fills: Sequence[Fill], rules: VenueRules) -> bool:

@@ -13,10 +13,13 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 
 class OrderState(Struct, frozen=True):
-    """One order before a moment: its symbol, and whether it was neither ended nor filled."""
+    """One order before a moment: its symbol, and whether it was neither ended nor filled; when it ended later, if a
+    file tells, and which file."""
 
     symbol: str
     is_open: bool
+    ended_ms: int | None = None
+    file: str = ""
 
 
 class OrderLine:
@@ -38,7 +41,16 @@ class OrderLine:
             order, filled = self._states[key][last - 1] if last else (None, ZERO)
             if order is not None:
                 left = order.close_position or filled < order.quantity
-                found.append(OrderState(order.symbol, order.status not in ENDED and left))
+                later = [each for each, _ in self._states[key][last:] if each is not None and each.status in ENDED]
+                ended = later[0] if later else None
+                found.append(
+                    OrderState(
+                        order.symbol,
+                        order.status not in ENDED and left,
+                        ended.time_ms if ended is not None else None,
+                        (ended or order).source.file,
+                    )
+                )
         return found
 
     def _add(self, place: int, event: Order | Fill) -> None:

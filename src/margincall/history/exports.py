@@ -19,7 +19,7 @@ from msgspec import Struct
 from margincall.core.events import AnyEvent
 from margincall.history.damaged_ids import without_damaged_ids
 from margincall.history.limits import ROWS_MAX
-from margincall.history.messages import FileReading, Message, SourceFile
+from margincall.history.messages import FileReading, Message, SourceFile, flows_since
 from margincall.history.row_order import oldest_first, told_apart
 from margincall.history.scope import Scope
 from margincall.history.texts import Header, Text, lines_of, measured
@@ -198,7 +198,9 @@ def _reading(text: Text, columns: Columns, decoded: Decoded) -> FileReading:
     message = Message(0, tuple(events), False, rows=True, resolution_ms=unit, silent=columns.lacking & SILENT)
     counts = Counter(str(type(event).__struct_config__.tag) for event in events)
     return FileReading(
-        source=SourceFile(text.file, text.packed, {kind: counts[kind] for kind in sorted(counts)}, unit),
+        source=SourceFile(
+            text.file, text.packed, {kind: counts[kind] for kind in sorted(counts)}, unit, flows_since(events)
+        ),
         messages=(message,) if events else (),
         problems=tuple(problems),
         unmodelled=tuple(rows.unmodelled),

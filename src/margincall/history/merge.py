@@ -40,7 +40,7 @@ from margincall.history.accounts import of_one_account
 from margincall.history.bookings import with_bookings
 from margincall.history.fills import merged_fills, with_orders
 from margincall.history.flows import moved_with, with_income, without_doubles
-from margincall.history.messages import Message, Placed, contradiction
+from margincall.history.messages import Message, Placed, changed, contradiction
 from margincall.history.orders import merged_orders
 from margincall.history.repeats import content, without_repeats
 from margincall.wire.problems import Problem
@@ -89,6 +89,7 @@ def merge(messages: Iterable[Message]) -> Merged:
     moves = moved_with(placed[MarginMove], placed[Statement])
     closed = _distinct_positions(placed[PositionClosed])
     whole = [*fills, *orders.placed, *flows.kept, *prices, *moves, *placed[Setting], *placed[Statement], *closed]
+    whole = _undated_last(whole)
     coarse = frozenset(each.source.file for each in kept if each.resolution_ms >= SECOND_MS)
     whole.sort(key=lambda each: _order_key(each, coarse))
     for found in (known_fills, orders, income, booked, flows):
@@ -142,6 +143,17 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
         return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
     is_clearance = isinstance(event, Flow) and event.category == "insurance_clear"
     return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
+
+
+def _undated_last(placed: list[Placed]) -> list[Placed]:
+    """Answers about a state that date nothing are of now: they stand behind everything else."""
+    last = max((each.event.time_ms for each in placed), default=0)
+    return [
+        changed(each, {"time_ms": last})
+        if isinstance(each.event, Statement) and not each.stream and not each.event.time_ms
+        else each
+        for each in placed
+    ]
 
 
 def _second_end(time_ms: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
 
-from margincall.core.events import AnyEvent, Source
+from margincall.core.events import AnyEvent, Flow, Source
 from margincall.venues.book import DatedTable
 from margincall.wire.kinds import Unmodelled
 from margincall.wire.problems import Problem, excerpt
@@ -38,12 +38,13 @@ class Message(Struct, frozen=True):
 
 class SourceFile(Struct, frozen=True):
     """A file that was read: its size in bytes, how many events of each kind it gave, and the unit of its times in
-    milliseconds (1, or 1000 for stamps in whole seconds)."""
+    milliseconds (1, or 1000 for stamps in whole seconds). `flows_since` is the earliest of its wallet changes."""
 
     file: str
     size: int
     counts: Mapping[str, int]
     resolution_ms: int = 1
+    flows_since: int | None = None
 
 
 class FileReading(Struct, frozen=True):
@@ -98,3 +99,8 @@ def contradiction(what: str, first: tuple[AnyEvent, object], other: tuple[AnyEve
 def changed(placed: Placed, changes: Mapping[str, object]) -> Placed:
     """The same event, in the same place, with some fields changed."""
     return structs.replace(placed, event=structs.replace(placed.event, **changes)) if changes else placed
+
+
+def flows_since(events: Iterable[AnyEvent]) -> int | None:
+    """The time of the earliest wallet change."""
+    return min((event.time_ms for event in events if isinstance(event, Flow)), default=None)

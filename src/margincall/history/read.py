@@ -16,7 +16,7 @@ from margincall.history.archives import members_of
 from margincall.history.exports import DAMAGED, read_export
 from margincall.history.files import Content, Element, content_of, decoded, elements, files_of
 from margincall.history.merge import merge
-from margincall.history.messages import FileReading, Message, SourceFile
+from margincall.history.messages import FileReading, Message, SourceFile, flows_since
 from margincall.history.scope import Scope, scope_of
 from margincall.history.tables import Tables, is_brackets, tables_of
 from margincall.history.texts import ZIP, Header, Text, head_of, header_of, measured, text_of_file
@@ -153,8 +153,9 @@ def read_file(path: Path, progress: Callable[[int], None] | None = None) -> File
     problems += [problem for each in shown for problem in each.problems]
     counts = Counter(str(type(event).__struct_config__.tag) for each in messages for event in each.events)
     counts["bracket_table"] = len(tables)
+    since = flows_since(event for each in messages for event in each.events)
     return FileReading(
-        source=SourceFile(file, size, {kind: counts[kind] for kind in sorted(+counts)}),
+        source=SourceFile(file, size, {kind: counts[kind] for kind in sorted(+counts)}, flows_since=since),
         messages=tuple(messages),
         problems=tuple(condensed(problems)),
         unmodelled=tuple(_each_once(mark for each in said for mark in each.unmodelled)),
