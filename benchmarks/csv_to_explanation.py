@@ -1,8 +1,9 @@
 """A million rows of exports, from the files to the explanation of the liquidation at their end, against the least.
 
 The files are a trade history, its order history and its transaction history, as one downloads them, and the `account`
-answer of today. The least is `csv.reader`, a `Decimal` for each amount that an event holds, and one struct a row, on the
-same files in the same run. Times are of the clock, because both cores may be used; the least and the whole take turns.
+answer of today. The least is `csv.reader`, a `Decimal` for each amount that an event holds, and one struct a row, on
+the same files in the same run. Times are of the clock, because both cores may be used; the least and the whole take
+turns.
 
 `python -m benchmarks.csv_to_explanation [ROWS]` prints JSON and exits with 1 if a bound is broken.
 """
