@@ -192,7 +192,8 @@ def _matched(header: Sequence[str], shape: Shape) -> Columns:
 def _nearest(header: Sequence[str], found: Sequence[Columns]) -> str:
     """What a header lacks to be of the shape that it is most like."""
     listed = ", ".join(f"`{excerpt(text)}`" for text in header[:20])
-    best = max((each for each in found if each.shape.venue == BINANCE or _lacks_one(each)), key=_likeness)
+    likely = [each for each in found if each.shape.venue == BINANCE or _lacks_one(each)]
+    best = max(likely or found, key=_likeness)
     known = best.shape.required & best.places.keys()
     if len(known) * 2 < len(best.shape.required):
         return f"a table whose columns no export has: {listed}"
