@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,18 @@ def test_the_example_of_the_page(folder: Write) -> None:
     assert not any("/fapi/" in text for text in unknown.values())
     assert (answer["problems"], answer["findings"], answer["standing"]) == ([], [], None)
     assert NOT_MODELLED in answer["no_verdict"]
+
+
+def test_a_zip_of_the_example_is_the_same(tmp_path: Path, folder: Write) -> None:
+    contents = {"fills.csv": FILLS, "flows.csv": FLOWS, "marks.csv": MARKS}
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name, text in contents.items():
+            archive.writestr(name, text)
+    zipped = asked(str(tmp_path / "all.zip"))
+    (tmp_path / "all.zip").unlink()
+    plain = asked(folder(**{name.replace(".", "__"): text for name, text in contents.items()}))
+    assert (zipped["wallets"], zipped["positions"]) == (plain["wallets"], plain["positions"])
+    assert zipped["liquidations"] == plain["liquidations"]
 
 
 def test_the_example_for_people(folder: Write, tmp_path: Path) -> None:
@@ -326,17 +339,23 @@ def test_the_account_with_most_rows_of_the_sample(shared: Path) -> None:
 
 
 @pytest.mark.shared
-def test_every_liquidation_of_the_sample_is_found_with_its_fills(shared: Path) -> None:
-    """33 rows, 36 coins; each account is chosen in turn. What is told is size, price and profit, and no verdict."""
+@pytest.mark.parametrize(
+    ("chosen", "count", "coins"),
+    [("acct-62505a117d", 5, 5), pytest.param("", 33, 36, marks=pytest.mark.slow)],
+)
+def test_every_liquidation_of_the_sample_is_found_with_its_fills(
+    shared: Path, chosen: str, count: int, coins: int
+) -> None:
+    """One account, or each in turn. What is told is size, price and profit, and no verdict."""
     with gzip.open(shared / "hyperliquid_2023" / "liquidations.csv.gz", "rt") as file:
-        lines = file.read().splitlines()[1:]
+        lines = [line for line in file.read().splitlines()[1:] if chosen in line]
     found = []
     for account in sorted({line.split(",")[1] for line in lines}):
         answer = asked(str(shared / "hyperliquid_2023"), "--account", account)
         assert [kind for kind, _ in told(answer)] == ["note"]
         found += [(account, each) for each in answer["liquidations"]]
-    assert len(found) == 36
-    assert len({(account, each["time_ms"]) for account, each in found}) == len(lines) == 33
+    assert len(found) == coins
+    assert len({(account, each["time_ms"]) for account, each in found}) == len(lines) == count
     for _, each in found:
         assert (each["kind"], each["verdict"]["liquidated"]) == ("liquidation", None)
         assert each["quantity"] is not None
