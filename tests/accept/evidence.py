@@ -171,7 +171,7 @@ BULLETS = (
     ),
     Bullet(
         "other venues: canonical CSV, BitMEX, Hyperliquid",
-        lambda: passing("tests/wire/test_canonical.py", "tests/wire/test_other_venues.py", least=40),
+        lambda: passing("tests/wire/test_canonical.py", "tests/cli/test_other_venues.py", "-m", "not slow", least=40),
     ),
     Bullet(
         "rescue: permissions, order of expiry, weights, resumable, click-list",

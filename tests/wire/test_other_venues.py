@@ -7,7 +7,8 @@ import pytest
 
 from margincall.core.events import AnyEvent, BalancePrint, Fill, Flow, Source, Statement, TotalsPrint
 from margincall.wire import bitmex, canonical, hyperliquid
-from margincall.wire.other_venues import SHAPES, RowReader
+from margincall.wire.export_rows import RowReader
+from margincall.wire.exports import BINANCE, SHAPES, BadHeader, Shape, columns_of
 from margincall.wire.row import BadRow, Notes
 from tests.accept import rows
 
@@ -111,7 +112,7 @@ def test_a_trade() -> None:
             side="BOTH",
             quantity=Decimal("-0.0452"),
             price=Decimal("1655.5"),
-            trade_id="file.csv:7",
+            trade_id="",
             maker=False,
         )
     ]
@@ -153,7 +154,21 @@ def test_a_liquidation() -> None:
     ],
 )
 def test_one_shape_fits_a_header(header: dict[str, str], name: str) -> None:
-    assert [shape.name for shape in SHAPES if shape.needed <= header.keys()] == [name]
+    """And none of Binance's."""
+    assert columns_of(list(header)).shape.name == name
+    others = [shape for shape in SHAPES if shape.venue != BINANCE]
+    fitting = [shape.name for shape in others if _fits(shape, header)]
+    assert fitting == [name]
+    with pytest.raises(BadHeader):
+        columns_of(list(header), [shape for shape in SHAPES if shape.venue == BINANCE])
+
+
+def _fits(shape: Shape, header: dict[str, str]) -> bool:
+    try:
+        columns_of(list(header), [shape])
+    except BadHeader:
+        return False
+    return True
 
 
 @pytest.mark.shared

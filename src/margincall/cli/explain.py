@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer, answer, example
 from margincall.forensics.document import document
 from margincall.forensics.explain import Case
-from margincall.forensics.present import findings_table, headline, judgement, markdown, sections
+from margincall.forensics.present import findings_table, headline, holdings, judgement, markdown, sections
 from margincall.forensics.why import UnknownTerm, lines, why
 from margincall.history.bracket_store import load_book
 from margincall.history.scope import Scope, scope_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
 )
+@click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
 @click.option("--number", default=0, metavar="N", help="Explain only the Nth liquidation found (1 is the first).")
 def explain(
     paths: tuple[Path, ...],
@@ -45,26 +46,27 @@ def explain(
     tz: str,
     start: str,
     end: str,
+    account: str,
 ) -> int:
     """Explain the liquidations in PATHS: files or folders with recorded user-data streams, or answers of the API
     (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or the
     CSV exports of futures (trade, order, transaction and position history, all statements; plain, gzip or zip), or a
-    support reply pasted into a text file. Of a case folder the evidence is read, and refused (exit code 4) if anything
-    in it was altered. Without PATHS: an embedded example.
+    support reply pasted into a text file. Of other venues: BitMEX's wallet history, or the canonical CSV of fills,
+    flows and marks; sizes, profits and wallets follow, no verdict. Of a case folder the evidence is read, and refused
+    (exit code 4) if anything in it was altered. Without PATHS: an embedded example.
     """
-    found = _read(paths, scope_of(tz, start, end), quiet=as_json)
+    found = _read(paths, scope_of(tz, start, end, account), quiet=as_json)
     if not found.is_usable:
         return _nothing(found, as_json)
     cases = _chosen(found, number)
     if as_json:
-        print_json(document(found.explained, problems=found.problems, refused=found.refused, example=found.example))
+        print_json(_document(found))
     elif term is not None:
         _print_why(found, cases, term)
     else:
         _print(found, cases)
     if markdown_file is not None:
-        text = "\n".join(markdown(headline(case.explanation), list(sections(case.explanation))) for case in cases)
-        markdown_file.write_text(text, encoding="utf-8")
+        markdown_file.write_text(_markdown(found, cases), encoding="utf-8")
     return DIFFERENCES if found.is_irregular else FINE
 
 
@@ -99,11 +101,28 @@ def _chosen(found: Answer, number: int) -> tuple[Case, ...]:
 
 def _nothing(found: Answer, as_json: bool) -> int:
     if as_json:
-        print_json(document(found.explained, problems=found.problems, refused=found.refused))
+        print_json(_document(found))
     else:
         show(console(), problems_section(found.problems))
         click.echo("Nothing in these files can be used. See what explain reads: margincall explain --help", err=True)
     return NOTHING_USABLE
+
+
+def _document(found: Answer) -> dict[str, Any]:
+    return document(
+        found.explained,
+        problems=found.problems,
+        refused=found.refused,
+        example=found.example,
+        no_verdict=found.no_verdict,
+    )
+
+
+def _markdown(found: Answer, cases: tuple[Case, ...]) -> str:
+    parts = [markdown(headline(case.explanation), list(sections(case.explanation))) for case in cases]
+    if sums := list(holdings(found.explained)):
+        parts.append(markdown("What the files add up to", sums))
+    return "\n".join(parts)
 
 
 def _print_why(found: Answer, cases: tuple[Case, ...], term: str) -> None:
@@ -130,10 +149,14 @@ def _print(found: Answer, cases: tuple[Case, ...]) -> None:
             out.print(f"trace: {trace}", markup=False)
         for part in sections(case.explanation):
             show(out, part)
+    for part in holdings(found.explained):
+        show(out, part)
     _print_rest(found, out)
 
 
 def _print_rest(found: Answer, out: Console) -> None:
+    if found.no_verdict:
+        out.print(found.no_verdict, markup=False)
     for reason in found.refused:
         out.print(
             f"Refused: {reason} Amounts are shown as the venue applied them; no verdict is derived.", markup=False

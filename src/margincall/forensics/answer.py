@@ -1,7 +1,7 @@
 """The whole way from paths to an answer: read, choose bracket tables, explain."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -12,7 +12,8 @@ from margincall.core.rules import MissingContract
 from margincall.errors import UsageError
 from margincall.forensics.document import differs
 from margincall.forensics.evidence import Coverage, evidence_of
-from margincall.forensics.explain import Explained, explain, symbols_in
+from margincall.forensics.explain import Explained, explain
+from margincall.history.described import symbols_in
 from margincall.history.read import History, read, read_within
 from margincall.history.scope import EVERYTHING, Scope
 from margincall.venues.book import BracketBook, book_of, combine
@@ -25,7 +26,7 @@ HARMLESS = frozenset({"ignored", "note", "repeat", "undated"})
 
 class Answer(Struct, frozen=True):
     """An explanation with the files' problems. `refused` says why the account's kind is not modelled; `example` what
-    the embedded example assumes (empty for the user's own files)."""
+    the embedded example assumes (empty for the user's own files), `no_verdict` why none is derived at another venue."""
 
     explained: Explained
     problems: tuple[Problem, ...]
@@ -33,6 +34,7 @@ class Answer(Struct, frozen=True):
     sources: tuple[str, ...]
     example: tuple[str, ...] = ()
     is_usable: bool = True
+    no_verdict: str = ""
 
     @property
     def is_irregular(self) -> bool:
@@ -78,7 +80,11 @@ def example(book: BracketBook) -> Answer:
 
 
 def _one_account(history: History) -> None:
-    """USDⓈ-M and COIN-M are separate accounts with separate wallets. Raises `UsageError` naming a file of each."""
+    """Each venue has wallets of its own, and so have USDⓈ-M and COIN-M. Raises `UsageError` naming a file of each."""
+    if len(history.venues) > 1:
+        raise _several(history.venues)
+    if history.elsewhere is not None:
+        return
     first: dict[str, str] = {}
     for event in history.events:
         for symbol in symbols_in(event):
@@ -91,8 +97,12 @@ def _one_account(history: History) -> None:
         except MissingContract:
             continue
     if len(seen) > 1:
-        files = " and ".join(f"{file} ({venue})" for venue, file in sorted(seen.items()))
-        raise UsageError(f"these files are of two accounts with separate wallets: {files}. Explain each alone.")
+        raise _several(seen)
+
+
+def _several(files: Mapping[str, str]) -> UsageError:
+    listed = " and ".join(f"{file} ({venue})" for venue, file in sorted(files.items()))
+    return UsageError(f"these files are of two accounts with separate wallets: {listed}. Explain each alone.")
 
 
 def _answered(
@@ -102,7 +112,7 @@ def _answered(
     known = combine([book, book_of(history.tables)]) if history.tables else book
     refused = tuple(dict.fromkeys(mark.reason for mark in history.unmodelled))
     evidence = evidence_of(history.sources, history.events, coverage)
-    explained = explain(history.events, known, refused=refused, evidence=evidence)
+    explained = explain(history.events, known, refused=refused, evidence=evidence, elsewhere=history.elsewhere)
     return Answer(
         explained=explained,
         problems=history.problems,
@@ -110,4 +120,5 @@ def _answered(
         sources=tuple(source.file for source in history.sources),
         example=example,
         is_usable=bool(history.events or history.tables),
+        no_verdict=history.elsewhere.why_no_verdict if history.elsewhere is not None else "",
     )

@@ -22,6 +22,7 @@ from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
 from margincall.forensics.opening import Known, Opening, about, key_of, printed_values
 from margincall.forensics.rulebook import RulesAt
+from margincall.venues.elsewhere import is_modelled
 
 APPLIED = ("wallet", "cross_wallet", "position", "accumulated_pnl", "isolated_wallet")
 DERIVED = ("entry", "realized", "fee")
@@ -123,7 +124,7 @@ class Comparer:
                 return
             leverage = before.leverage.get(event.symbol)
             self.checks[place] = FillCheck(place, event, terms, leverage, was_founded)
-            self.found += _fill(place, event, terms, self.opening)
+            self.found += _fill(place, event, terms, self.opening, self.rules_at(event.time_ms))
 
     def compared(self) -> Compared:
         """All that was compared."""
@@ -207,14 +208,19 @@ def folded_value(known: Known, account: Account, rules: VenueRules) -> Decimal |
     return entry_price(rules.contract(position.symbol), position.quantity, position.cost)
 
 
-def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening) -> list[Comparison]:
+def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening, rules: VenueRules) -> list[Comparison]:
+    """Profit and fee of a fill. Of another venue neither its fee rates are known nor how it rounds: its profit is held
+    against the exact one within a unit of what it prints."""
     found = []
     key = (fill.symbol, fill.side)
     blur = opening.blurred.get(key, ZERO) * terms.closed
     charged = ZERO if fill.close == "adl" else terms.fee  # no trading fee for the deleveraged (FAQ 360033525471)
-    pairs: list[tuple[str, Decimal | None, Decimal | None, Decimal]] = [("fee", fill.fee, charged, AMOUNT_UNIT)]
+    pairs: list[tuple[str, Decimal | None, Decimal | None, Decimal]] = []
     if key not in opening.unknown_entries:
-        pairs.insert(0, ("realized", fill.realized, terms.realized, AMOUNT_UNIT + blur))
+        unit = AMOUNT_UNIT if is_modelled(rules) else max(AMOUNT_UNIT, _unit(fill.realized))
+        pairs.append(("realized", fill.realized, terms.realized, unit + blur))
+    if is_modelled(rules):
+        pairs.append(("fee", fill.fee, charged, AMOUNT_UNIT))
     for field, printed, derived, tolerance in pairs:
         if printed is not None and derived is not None:
             found.append(
@@ -232,6 +238,13 @@ def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening) -> list[Co
                 )
             )
     return found
+
+
+def _unit(printed: Decimal | None) -> Decimal:
+    """One unit of the last printed digit."""
+    exponent = ZERO.as_tuple().exponent if printed is None else printed.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(1).scaleb(min(exponent, 0))
 
 
 def _entry_unit(known: Known, rules: VenueRules) -> Decimal:

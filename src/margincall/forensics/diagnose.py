@@ -26,6 +26,7 @@ from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.opening import Known, key_of
 from margincall.forensics.ordering import belongs
 from margincall.forensics.rulebook import RulesAt
+from margincall.venues.elsewhere import is_modelled
 
 RULES = {
     "wallet": "wallet after = wallet before + everything booked (docs/spec/fold.md)",
@@ -44,6 +45,9 @@ NOT_FOUNDED = (
     "the files do not tell the position before this fill: they may begin inside one, or print no position side; "
     "the trades since it was opened, with the position side (export of GET /fapi/v1/trade/asyn), would tell"
 )
+
+
+NOT_MODELLED = "profit = closed quantity × (price − entry), from exact cost; how this venue computes it is not known"
 
 
 class News(Struct, frozen=True):
@@ -207,6 +211,8 @@ def _fill_finding(
         verdict: Verdict = FAILS if ("wallet", asset) in told else UNCLEAR
         fields: tuple[str, ...] = ("wallet", "cross_wallet", "isolated_wallet")
         return _of(doubts["fee"], verdict), {known for known in told if known[0] in fields}
+    if realized and not is_modelled(rules_at(fill.time_ms)):
+        return structs.replace(_of(doubts["realized"], UNCLEAR), rule=NOT_MODELLED), set()
     if realized and not check.founded:
         return structs.replace(_of(doubts["realized"], UNCLEAR), rule=NOT_FOUNDED), set()
     if realized:

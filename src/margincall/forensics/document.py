@@ -17,6 +17,7 @@ from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact, plain
 from margincall.core.rules import MissingBrackets
 from margincall.forensics.explain import Explained
+from margincall.forensics.holdings import PositionTold, WalletTold
 from margincall.forensics.sheet import Explanation, Unknown
 
 SCHEMA = "margincall.explain/1"
@@ -71,7 +72,8 @@ class Trouble(Struct, frozen=True):
 
 class Document(Struct, frozen=True):
     """`margincall.explain/1`. `example`: what an embedded example assumes; `refused`: why an account is not
-    modelled."""
+    modelled; `no_verdict`: why none is derived although nothing is wrong with the account. `wallets` and `positions`
+    are given where no liquidation was found, or no verdict can follow."""
 
     schema: str
     example: tuple[str, ...]
@@ -83,10 +85,18 @@ class Document(Struct, frozen=True):
     problems: tuple[Trouble, ...]
     assumptions: tuple[Assumption, ...]
     unknown: tuple[Unknown, ...] = ()
+    no_verdict: str = ""
+    wallets: tuple[WalletTold, ...] = ()
+    positions: tuple[PositionTold, ...] = ()
 
 
 def document(
-    explained: Explained, *, problems: Sequence[Any] = (), refused: Sequence[str] = (), example: Sequence[str] = ()
+    explained: Explained,
+    *,
+    problems: Sequence[Any] = (),
+    refused: Sequence[str] = (),
+    example: Sequence[str] = (),
+    no_verdict: str = "",
 ) -> dict[str, Any]:
     """The whole answer as plain values, in the order of the schema."""
     ids = sorted({name for case in explained.cases for name in case.explanation.assumptions})
@@ -102,6 +112,9 @@ def document(
             problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems),
             assumptions=tuple(BY_ID[name] for name in ids if name in BY_ID),
             unknown=explained.unknown,
+            no_verdict=no_verdict,
+            wallets=explained.wallets,
+            positions=explained.positions,
         )
     )
     return found

@@ -5,7 +5,7 @@
 Nothing here computes a rule: it asks `core` and names the answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import Struct, structs
@@ -19,6 +19,7 @@ from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.units import Price
 from margincall.forensics.cause import Cause, find_cause
 from margincall.forensics.evidence import Evidence
+from margincall.forensics.holdings import PositionTold, WalletTold, positions_of, wallets_of
 from margincall.forensics.incident_checks import closest_split, incident_findings
 from margincall.forensics.incidents import Incident, find_incidents
 from margincall.forensics.moment import WALLET, Moment, moment_of
@@ -34,8 +35,10 @@ from margincall.forensics.sheet import (
     Verdict,
 )
 from margincall.forensics.support import explain_support
-from margincall.forensics.unknown import unknown_incidents, unknown_terms
+from margincall.forensics.unknown import ELSEWHERE_TERMS, unknown_incidents, unknown_terms
+from margincall.history.described import symbols_in
 from margincall.venues.book import BracketBook
+from margincall.venues.elsewhere import Elsewhere
 
 
 class Case(Struct, frozen=True):
@@ -49,13 +52,16 @@ class Case(Struct, frozen=True):
 
 class Explained(Struct, frozen=True):
     """One account's history explained. `findings` are those about the history as a whole, `unknown` what the files
-    leave open about it: whether there were other liquidations than those found."""
+    leave open about it: whether there were other liquidations than those found. `wallets` and `positions` are what the
+    files add up to, where no liquidation was found, or no verdict can follow."""
 
     history: Reconstruction | None
     cases: tuple[Case, ...]
     findings: tuple[Finding, ...]
     unknown_symbols: tuple[str, ...]
     unknown: tuple[Unknown, ...] = ()
+    wallets: tuple[WalletTold, ...] = ()
+    positions: tuple[PositionTold, ...] = ()
 
 
 def explain(
@@ -64,18 +70,25 @@ def explain(
     *,
     refused: Sequence[str] = (),
     evidence: Evidence | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Explained:
     """Explain every liquidation in merged events. `evidence` tells what their files can show. `refused` are the reasons
-    why the account's kind is not modelled: with any, amounts are reported as applied, and no verdict is derived."""
-    rulebook = Rulebook(symbols_of(events), book)
+    why the account's kind is not modelled: with any, amounts are reported as applied, and no verdict is derived. So it
+    is `elsewhere`, at a venue whose rules are not modelled."""
+    rulebook = Rulebook(symbols_of(events), book, elsewhere=elsewhere)
     known = [kept for event in events if (kept := _without_unknown(event, rulebook.unknown)) is not None]
     if not known:
         return Explained(None, (), (), tuple(rulebook.unknown))
     history = reconstruct(known, rulebook, evidence=evidence)
     incidents = find_incidents(history.events, history.compared.comparisons)
     cases = tuple(explain_incident(history, incident, refused) for incident in incidents)
-    unknown = tuple(unknown_incidents(history.evidence))
-    return Explained(history, cases, history.findings, tuple(rulebook.unknown), unknown)
+    unknown = tuple(unknown_incidents(history.evidence, is_elsewhere=elsewhere is not None))
+    told = Explained(history, cases, history.findings, tuple(rulebook.unknown), unknown)
+    if elsewhere is not None:
+        return structs.replace(told, wallets=wallets_of(history), positions=positions_of(history))
+    if not cases and any(isinstance(event, Flow) for event in history.events):
+        return structs.replace(told, wallets=wallets_of(history))
+    return told
 
 
 @exact
@@ -86,11 +99,12 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         assert isinstance(statement, Statement)
         return Case(incident, None, None, explain_support(statement))
     moment = moment_of(history, incident)
-    if refused:
+    elsewhere = history.book.elsewhere
+    if refused or elsewhere is not None:
         moment = structs.replace(moment, pool=None, own=None, prices=None, tables={})
     money = money_of(history, incident, moment)
     cause = _cause(history, incident, moment)
-    findings = [] if refused else incident_findings(history, incident, moment, money)
+    findings = [] if refused or elsewhere is not None else incident_findings(history, incident, moment, money)
     explanation = Explanation(
         kind=incident.kind,
         symbol=incident.symbol,
@@ -115,6 +129,8 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
     )
     lacks = {"takeover"} if money.rest_unknown else set()
     unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None, lacks=lacks))
+    if elsewhere is not None:
+        unknown = tuple(Unknown(each.term, ELSEWHERE_TERMS) for each in unknown)
     unknown += tuple(Unknown("verdict", reason) for reason in refused)
     return Case(incident, moment, money, structs.replace(explanation, unknown=unknown))
 
@@ -122,14 +138,6 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
 def symbols_of(events: Sequence[AnyEvent]) -> set[str]:
     """Every symbol that the events name."""
     return {symbol for event in events for symbol in symbols_in(event)}
-
-
-def symbols_in(event: AnyEvent) -> Iterator[str]:
-    """The symbols that one event names."""
-    if isinstance(event, Statement):
-        yield from (position.symbol for position in event.positions)
-    elif symbol := getattr(event, "symbol", ""):
-        yield symbol
 
 
 def _without_unknown(event: AnyEvent, unknown: Sequence[str]) -> AnyEvent | None:

@@ -6,7 +6,7 @@ that vanishes; a wallet that drops. The last three are indirect: they say that s
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -17,6 +17,7 @@ from margincall.core.events import AnyEvent, CloseKind, Fill, Flow, Order, State
 from margincall.core.units import ZERO
 from margincall.forensics.compare import Comparison
 from margincall.forensics.inferred import TAKEN_OVER
+from margincall.wire.hyperliquid import LIQUIDATED
 
 Kind = Literal["liquidation", "adl", "indirect", "support"]
 AFTERMATH_MS = 60_000
@@ -51,6 +52,7 @@ def find_incidents(events: Sequence[AnyEvent], comparisons: Sequence[Comparison]
     groups = _forced_orders(events)
     found = sorted((_incident(key, places, events) for key, places in groups.items()), key=_first)
     found = _with_aftermath(found, events)
+    found += _listed(events)
     claimed = {place for incident in found for place in (*incident.fills, *incident.clearances)}
     found += _indirect(events, comparisons, claimed, found)
     found += [_support(place, event) for place, event in enumerate(events) if _is_support(event)]
@@ -146,6 +148,64 @@ def _completed(incident: Incident, fills: list[int], fees: list[int], events: Se
         clearances=tuple(fees),
         cancelled=cancelled,
     )
+
+
+def _listed(events: Sequence[AnyEvent]) -> list[Incident]:
+    """Liquidations of which a venue prints the second and the account, but no order (Hyperliquid): one for each
+    position that the fills of that second reduce. In its sample these close what was held, in 33 of 33."""
+    found: list[Incident] = []
+    held: dict[tuple[str, PositionSide], Decimal] = {}
+    before: dict[tuple[str, PositionSide], Decimal] = {}
+    second = -1
+    places: list[int] = []
+    for place, event in enumerate(events) if any(map(_is_listed, events)) else ():
+        if event.time_ms // 1000 != second:
+            second, places, before = event.time_ms // 1000, [], dict(held)
+        if isinstance(event, Fill):
+            key = (event.symbol, event.side)
+            held[key] = held.get(key, ZERO) + event.quantity
+            places.append(place)
+        elif isinstance(event, Statement) and _is_listed(event):
+            found += _closed_in(events, places, before, (place, event))
+    return found
+
+
+def _closed_in(
+    events: Sequence[AnyEvent],
+    places: Sequence[int],
+    held: Mapping[tuple[str, PositionSide], Decimal],
+    listed: tuple[int, Statement],
+) -> list[Incident]:
+    """The incidents of a listed liquidation, by the fills of its second (at `places`) and what was held before it."""
+    last, statement = listed
+    value = statement.totals.balance if statement.totals is not None else None
+    text = f"the venue lists this second's {statement.about}, at an account value of {value}"
+    fills: dict[tuple[str, PositionSide], list[int]] = {}
+    for place in places:
+        event = events[place]
+        assert isinstance(event, Fill)
+        if held.get((event.symbol, event.side), ZERO) * event.quantity < ZERO:
+            fills.setdefault((event.symbol, event.side), []).append(place)
+    if not fills:
+        missing = f"{text}; its fills are not in the files"
+        return [Incident("indirect", "", "BOTH", statement.time_ms, last, last, traces=(missing,))]
+    return [
+        Incident(
+            kind="liquidation",
+            symbol=symbol,
+            side=side,
+            time_ms=statement.time_ms,
+            first=found[0],
+            last=last,
+            fills=tuple(found),
+            traces=(f"{text}; the fills of that second that reduce this position are taken as its own",),
+        )
+        for (symbol, side), found in fills.items()
+    ]
+
+
+def _is_listed(event: AnyEvent) -> bool:
+    return isinstance(event, Statement) and event.origin == "margin_call" and event.about.startswith(LIQUIDATED)
 
 
 def _indirect(

@@ -13,8 +13,11 @@ from margincall.core.assumptions import BY_ID
 from margincall.core.checks import FAILS, HOLDS, Finding
 from margincall.core.rounding import plain
 from margincall.forensics.cause import Cause
+from margincall.forensics.explain import Explained
+from margincall.forensics.holdings import PositionTold, WalletTold
 from margincall.forensics.sheet import Explanation, Liquidation
 
+CAUSES = {"untraded_pnl": "realized pnl, told without its fills"}
 MARKS = {HOLDS: "✓", FAILS: "✗"}
 
 
@@ -126,6 +129,43 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Section:
         for finding in findings
     )
     return Section(title, ("verdict", "check", "about", "printed", "derived", "difference"), rows, right=(3, 4, 5))
+
+
+def holdings(explained: Explained) -> Iterator[Section]:
+    """What the files add up to, wallet by wallet and position by position."""
+    if explained.wallets:
+        yield _wallets(explained.wallets)
+    if explained.positions:
+        yield _positions(explained.positions)
+
+
+def _wallets(wallets: Sequence[WalletTold]) -> Section:
+    rows: list[tuple[str, str, str]] = []
+    for each in wallets:
+        if each.opening:
+            rows.append((each.asset, "there when the files begin", amount(each.opening)))
+        for cause, moved in each.causes.items():
+            rows.append((each.asset, CAUSES.get(cause, cause.replace("_", " ")), signed(moved)))
+        if each.balance is not None:
+            rows.append((each.asset, "balance at the end", amount(each.balance)))
+        else:
+            rows.append((each.asset, "change in all", signed(each.change)))
+    unknown = [each.asset for each in wallets if each.balance is None]
+    note = f"no file prints a balance in {', '.join(unknown)}: what was there before is not known" if unknown else ""
+    return Section("What moved the wallet", ("asset", "cause", "amount"), tuple(rows), right=(2,), note=note)
+
+
+def _positions(positions: Sequence[PositionTold]) -> Section:
+    rows = tuple(
+        (
+            " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part),
+            amount(each.quantity),
+            amount(each.entry),
+            signed(each.realized_pnl),
+        )
+        for each in positions
+    )
+    return Section("Positions", ("symbol", "size", "entry", "closing profit"), rows, right=(1, 2, 3))
 
 
 def _verdict(each: Explanation) -> Section:

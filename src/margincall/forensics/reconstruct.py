@@ -58,7 +58,7 @@ def reconstruct(
     """Fold a merged history. `evidence` tells what its files can show. `rates` overrides the fee rates; by default they
     are the account's own, if its fills show them, else the schedule's. Events of symbols that no venue lists must have
     been left out."""
-    chosen = rates if rates is not None else own_rates(events)
+    chosen = rates if rates is not None or book.elsewhere is not None else own_rates(events)
     book = book if chosen is None else book.with_fees(chosen)
     rules_at = book.at
     ordered, alone = statements_after_fills(events)
@@ -78,7 +78,7 @@ def reconstruct(
     assert problem is None, problem
     compared = folded.comparer.compared()
     findings = (
-        *_missing_fees(compared),
+        *(_missing_fees(compared) if book.elsewhere is None else ()),
         *_unpaired(ordered, alone),
         *_inferred_inputs(ordered, opening, inferred),
         *diagnose(ordered, compared, rules_at),

@@ -9,6 +9,8 @@ from margincall.core.brackets import BracketTable
 from margincall.core.contract import Contract
 from margincall.core.rules import FeeRates, MissingContract, VenueRules
 from margincall.venues.book import BracketBook
+from margincall.venues.elsewhere import Elsewhere
+from margincall.venues.elsewhere import rules as rules_elsewhere
 from margincall.venues.registry import contract_of, rules_of, venue_of
 
 RulesAt = Callable[[int], VenueRules]
@@ -45,23 +47,35 @@ class UsedTable(Struct, frozen=True):
 class Rulebook:
     """Rules per day for one account's symbols; a symbol that no venue lists is left out and named in `unknown`."""
 
-    def __init__(self, symbols: Iterable[str], book: BracketBook, fees: FeeRates | None = None) -> None:
-        """`book` holds all bracket tables known; `fees` replaces the schedule of regular users."""
+    def __init__(
+        self,
+        symbols: Iterable[str],
+        book: BracketBook,
+        fees: FeeRates | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """`book` holds all bracket tables known; `fees` replaces the schedule of regular users. With `elsewhere` the
+        symbols are that venue's, whatever they look like: its contracts count, and no table."""
         self.fees = fees
+        self.elsewhere = elsewhere
         self.contracts: dict[str, Contract] = {}
         self.unknown: list[str] = []
         for symbol in sorted(set(symbols)):
             try:
-                self.contracts[symbol] = contract_of(symbol)
+                self.contracts[symbol] = contract_of(symbol) if elsewhere is None else elsewhere.contract(symbol)
             except MissingContract:
                 self.unknown.append(symbol)
-        self.venue = venue_of(next(iter(self.contracts))) if self.contracts else "binance_usdm"
+        is_listed = self.contracts and elsewhere is None
+        self.venue = venue_of(next(iter(self.contracts))) if is_listed else "binance_usdm"
         self.book = book
         self._by_day: dict[int, VenueRules] = {}
+        self._rules_elsewhere = None if elsewhere is None else rules_elsewhere(elsewhere.contracts)
 
     def at(self, time_ms: int) -> VenueRules:
         """The rules in force at a time. Symbols without a table in force use the earliest later one (flagged by
         `used`)."""
+        if self._rules_elsewhere is not None:
+            return self._rules_elsewhere
         day = time_ms // DAY_MS
         found = self._by_day.get(day)
         if found is None:
@@ -76,10 +90,12 @@ class Rulebook:
 
     def with_fees(self, fees: FeeRates) -> "Rulebook":
         """The same rulebook with the account's own fee rates."""
-        return Rulebook(self.contracts, self.book, fees)
+        return Rulebook(self.contracts, self.book, fees, self.elsewhere)
 
     def used(self, symbol: str, time_ms: int) -> UsedTable:
         """Which table serves `symbol` at a time, and how sure that is ("dated", "only_later", "none")."""
+        if self.elsewhere is not None:
+            return UsedTable(None, None, "none")
         selection = self.book.select(symbol, day_of(time_ms))
         table = selection.table if selection.table is not None else selection.later
         assumed = selection.assumed

@@ -28,6 +28,9 @@ EVIDENCE: Mapping[str, str] = {
     "an `account` answer and the income since",
     "income": "the income history (GET /fapi/v1/income, kept for three months)",
 }
+ELSEWHERE_TERMS = "the venue's own rules, orders and prices, which are not modelled or not in these files"
+ELSEWHERE_ORDERS = "fills that say which of them the venue forced (`close` in the canonical CSV)"
+"""What is said of other venues than Binance, whose files are not known."""
 
 RESTS_ON: Mapping[str, tuple[str, ...]] = {
     "verdict.liquidated": ("account", "mode", "margin", "income", "fills", "sides", "marks", "brackets"),
@@ -75,10 +78,10 @@ CHECKS: Mapping[str, tuple[str, ...]] = {
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")
 
 
-def unknown_incidents(evidence: Evidence) -> Iterator[Unknown]:
+def unknown_incidents(evidence: Evidence, *, is_elsewhere: bool = False) -> Iterator[Unknown]:
     """Without orders a forced close looks like any other: there may have been liquidations that nobody can see."""
     if not evidence.lists_orders:
-        yield Unknown("liquidations", EVIDENCE["orders"])
+        yield Unknown("liquidations", ELSEWHERE_ORDERS if is_elsewhere else EVIDENCE["orders"])
 
 
 def settled_by(kinds: tuple[str, ...]) -> str:

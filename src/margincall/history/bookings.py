@@ -12,10 +12,11 @@ one, each file for itself, because each tells of all fills again.
 Rows of the income history, which name the trade, are held in the same way against fills of exports that name none.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
+from margincall.core.contract import Contract
 from margincall.core.events import Category, Fill, Flow
 from margincall.history.flows import Matched
 from margincall.history.messages import Placed, changed, contradiction
@@ -36,10 +37,10 @@ Index = dict[tuple[str, str, str, int, Decimal], list[int]]
 
 
 def with_bookings(
-    fills: Sequence[Placed], flows: Sequence[Placed], exported: frozenset[str]
+    fills: Sequence[Placed], flows: Sequence[Placed], exported: frozenset[str], contracts: Mapping[str, Contract]
 ) -> tuple[list[Placed], Matched]:
     """Fills with the fees and profits that exports know of them, and the flows that are left. `exported` are the files
-    of exports."""
+    of exports, `contracts` those that files describe."""
     parts: dict[tuple[str, bool, bool], list[Placed]] = {}
     matched = Matched([], [], [])
     has_nameless = any(not _fill(placed).trade_id for placed in fills)
@@ -52,7 +53,7 @@ def with_bookings(
             matched.kept.append(placed)
     found = list(fills)
     for (_, is_named, is_of_trade), rows in parts.items():
-        _Match(found, is_named=is_named, nameless=is_of_trade).run(rows, matched)
+        _Match(found, contracts, is_named=is_named, nameless=is_of_trade).run(rows, matched)
     return found, matched
 
 
@@ -60,8 +61,11 @@ class _Match:
     """The rows of one file against all fills, or (`nameless`) those that name no trade. `told` are fills whose value a
     row of the file has told."""
 
-    def __init__(self, fills: list[Placed], *, is_named: bool, nameless: bool) -> None:
+    def __init__(
+        self, fills: list[Placed], contracts: Mapping[str, Contract], *, is_named: bool, nameless: bool
+    ) -> None:
         self.fills = fills
+        self.contracts = contracts
         self.is_named = is_named
         self.nameless = nameless
         self.told: set[tuple[int, Category]] = set()
@@ -118,7 +122,8 @@ class _Match:
             if self.nameless and fill.trade_id:
                 continue
             symbol = fill.symbol if self.is_named else ""
-            margin_asset = _margin_asset(fill.symbol)
+            described = self.contracts.get(fill.symbol)
+            margin_asset = _margin_asset(fill.symbol) if described is None else described.margin_asset
             yield number, ("realized_pnl", margin_asset, symbol), fill.realized
             fee = None if fill.fee is None else -fill.fee
             yield number, ("commission", fill.fee_asset or margin_asset, symbol), fee

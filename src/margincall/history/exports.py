@@ -17,6 +17,7 @@ from zipfile import BadZipFile
 from msgspec import Struct
 
 from margincall.core.events import AnyEvent
+from margincall.history.balances import one_balance_each_time
 from margincall.history.damaged_ids import without_damaged_ids
 from margincall.history.limits import ROWS_MAX
 from margincall.history.messages import FileReading, Message, SourceFile, flows_since
@@ -26,7 +27,7 @@ from margincall.history.texts import Header, Text, lines_of, measured
 from margincall.wire.clock import Clock, DateOrder, sheet_order
 from margincall.wire.documents import Unreadable
 from margincall.wire.export_fast import NOT_PLAIN
-from margincall.wire.exports import Columns, RefusedFile, Rows
+from margincall.wire.exports import BINANCE, Columns, RefusedFile, Rows
 from margincall.wire.problems import Problem, excerpt
 from margincall.wire.row import readable
 from margincall.wire.zones import UTC_ZONE, Zone, zone_in_name
@@ -39,10 +40,9 @@ NO_SIDES = (
     "tells their side"
 )
 BOTH_ORDERS = "dates with the day first and with the month first stand in one file: it cannot be read"
-
-
 SILENT = frozenset({"side"})
-"""Fields that an event has whether its source prints them or not."""
+"""Fields that a fill or an order has whether its source prints them or not."""
+SECOND_MS = 1000
 COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)(\s*[A-Z0-9]*)", re.ASCII)
 
 
@@ -194,17 +194,38 @@ def _reading(text: Text, columns: Columns, decoded: Decoded) -> FileReading:
     events, apart = told_apart(oldest_first(rows.events), rows.clock.doubts, text.file)
     events, damaged = without_damaged_ids(events, columns.shape, text.file)
     problems = [*_about_file(text, columns, decoded), *rows.problems, *_untold(rows), *apart, *damaged]
-    unit = rows.clock.resolution_ms
-    message = Message(0, tuple(events), False, rows=True, resolution_ms=unit, silent=columns.lacking & SILENT)
+    if columns.shape.venue != BINANCE:
+        events, unsound = one_balance_each_time(events, text.file)
+        problems += unsound
+    unit = _resolution_ms(columns, rows.clock, events)
+    message = Message(0, tuple(events), False, rows=True, resolution_ms=unit, silent=_silent_fields(columns))
     counts = Counter(str(type(event).__struct_config__.tag) for event in events)
     return FileReading(
         source=SourceFile(
-            text.file, text.packed, {kind: counts[kind] for kind in sorted(counts)}, unit, flows_since(events)
+            text.file,
+            text.packed,
+            {kind: counts[kind] for kind in sorted(counts)},
+            unit,
+            columns.shape.venue,
+            flows_since(events),
         ),
         messages=(message,) if events else (),
         problems=tuple(problems),
         unmodelled=tuple(rows.unmodelled),
+        contracts=rows.contracts,
     )
+
+
+def _resolution_ms(columns: Columns, clock: Clock, events: list[AnyEvent]) -> int:
+    """The unit of the times: as the clock that read them saw, or as the events of a shape that reads its own show."""
+    if columns.shape.times:
+        return clock.resolution_ms
+    return 1 if any(event.time_ms % SECOND_MS for event in events) else SECOND_MS
+
+
+def _silent_fields(columns: Columns) -> frozenset[str]:
+    """What a file of fills or orders does not print, though it could."""
+    return columns.lacking & SILENT if "buy" in columns.places else frozenset()
 
 
 def _about_file(text: Text, columns: Columns, decoded: Decoded) -> list[Problem]:
@@ -221,7 +242,7 @@ def _about_file(text: Text, columns: Columns, decoded: Decoded) -> list[Problem]
     if decoded.skipped:
         message = f"{decoded.skipped} rows outside of --from and --to are left out"
         found.append(Problem(text.file, "", message, kind="note"))
-    if rows.events and "side" in columns.lacking & SILENT:
+    if rows.events and _silent_fields(columns):
         found.append(Problem(text.file, "", f"{name} {NO_SIDES}", kind="note"))
     if not (rows.events or rows.problems or rows.bound.left_out or decoded.skipped):
         found.append(Problem(text.file, "", f"{name}: the export holds no rows", kind="note"))

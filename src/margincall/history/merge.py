@@ -19,10 +19,11 @@ statements of answers, closed positions.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from margincall.core.contract import Contract
 from margincall.core.events import (
     AnyEvent,
     Fill,
@@ -62,6 +63,7 @@ PHASES: dict[type[AnyEvent], int] = {
 """Where events of answers stand among those of equal time; prices (0) stand first whoever printed them, and what an
 insurance fund books follows the fills that it clears."""
 PRICES: tuple[type[AnyEvent], ...] = (MarkPrice, IndexPrice, MarkCandle)
+NO_CONTRACTS: Mapping[str, Contract] = {}
 
 
 class Merged(Struct, frozen=True):
@@ -71,9 +73,11 @@ class Merged(Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-def merge(messages: Iterable[Message]) -> Merged:
-    """The history that these messages tell together, whatever their order."""
-    own, foreign = of_one_account(list(messages))
+def merge(messages: Iterable[Message], account: str = "", contracts: Mapping[str, Contract] = NO_CONTRACTS) -> Merged:
+    """The history that these messages tell together, whatever their order, of the `account` that is chosen, else of
+    that of which most is told. `contracts` are those that the files describe. Raises `UsageError` for an account that
+    no message names."""
+    own, foreign = of_one_account(list(messages), account)
     ranked, ranks = _ranked(own)
     kept, problems = without_repeats(ranked)
     problems = [*foreign, *problems]
@@ -83,7 +87,7 @@ def merge(messages: Iterable[Message]) -> Merged:
     orders = merged_orders(placed[Order], silent)
     known_fills = merged_fills(placed[Fill], silent)
     fills, income = with_income(with_orders(known_fills, orders), placed[Flow])
-    fills, booked = with_bookings(fills, income.kept, exported)
+    fills, booked = with_bookings(fills, income.kept, exported, contracts)
     flows = without_doubles(booked.kept, exported)
     prices = [each for kind in PRICES for each in _distinct_prices(placed[kind], problems)]
     moves = moved_with(placed[MarginMove], placed[Statement])
@@ -128,8 +132,11 @@ def _ranked(messages: Iterable[Message]) -> tuple[list[Message], dict[str, int]]
 
 
 def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
-    """What a fill books follows it within its second, where the stamps of a file (`coarse`) are whole seconds."""
+    """What a fill books follows it within its second, where the stamps of a file (`coarse`) are whole seconds, and so
+    does what is printed of that second."""
     event = placed.event
+    if isinstance(event, Statement) and event.source.file in coarse:
+        return event.time_ms + SECOND_MS - 1, PHASES[Statement], 0, "", placed.place
     if isinstance(event, Flow) and event.category in BOOKED and event.source.file in coarse:
         return _second_end(event.time_ms), CLEARANCE_PHASE, 0, "", placed.place
     if coarse and isinstance(event, Statement) and not placed.stream:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
 
+from margincall.core.contract import Contract
 from margincall.core.events import AnyEvent, Flow, Source
 from margincall.venues.book import DatedTable
+from margincall.wire.exports import BINANCE
 from margincall.wire.kinds import Unmodelled
 from margincall.wire.problems import Problem, excerpt
 from margincall.wire.row import place_of
@@ -37,24 +39,28 @@ class Message(Struct, frozen=True):
 
 
 class SourceFile(Struct, frozen=True):
-    """A file that was read: its size in bytes, how many events of each kind it gave, and the unit of its times in
-    milliseconds (1, or 1000 for stamps in whole seconds). `flows_since` is the earliest of its wallet changes."""
+    """A file that was read: its size in bytes, how many events of each kind it gave, the unit of its times in
+    milliseconds (1, or 1000 for stamps in whole seconds), and whose file it is ("" where it can be any venue's).
+    `flows_since` is the earliest of its wallet changes."""
 
     file: str
     size: int
     counts: Mapping[str, int]
     resolution_ms: int = 1
+    venue: str = BINANCE
     flows_since: int | None = None
 
 
 class FileReading(Struct, frozen=True):
-    """Everything that one file says, before it is merged with others."""
+    """Everything that one file says, before it is merged with others. `contracts` are those that its rows describe, by
+    symbol, each with the place of the first."""
 
     source: SourceFile
     messages: tuple[Message, ...] = ()
     problems: tuple[Problem, ...] = ()
     unmodelled: tuple[Unmodelled, ...] = ()
     tables: tuple[DatedTable, ...] = ()
+    contracts: Mapping[str, tuple[Contract, Source]] = {}
 
 
 class Placed(Struct, frozen=True, gc=False):

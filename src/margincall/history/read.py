@@ -6,13 +6,14 @@ nor on how often.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, structs
 
 from margincall.core.events import AnyEvent, Source
 from margincall.history.archives import members_of
+from margincall.history.described import owned
 from margincall.history.exports import DAMAGED, read_export
 from margincall.history.files import Content, Element, content_of, decoded, elements, files_of
 from margincall.history.merge import merge
@@ -21,6 +22,7 @@ from margincall.history.scope import Scope, scope_of
 from margincall.history.tables import Tables, is_brackets, tables_of
 from margincall.history.texts import ZIP, Header, Text, head_of, header_of, measured, text_of_file
 from margincall.venues.book import DatedTable
+from margincall.venues.elsewhere import Elsewhere
 from margincall.wire.documents import Unreadable
 from margincall.wire.kinds import Unmodelled
 from margincall.wire.problems import Problem, excerpt
@@ -38,13 +40,16 @@ PACKING = 8
 
 
 class History(Struct, frozen=True):
-    """One account's history: events in total order, and everything that stands beside them."""
+    """One account's history: events in total order, and everything that stands beside them. `venues` are those whose
+    accounts the files tell of, each with one of its files; `elsewhere` is set where they are none of Binance's."""
 
     events: tuple[AnyEvent, ...]
     problems: tuple[Problem, ...] = ()
     unmodelled: tuple[Unmodelled, ...] = ()
     tables: tuple[DatedTable, ...] = ()
     sources: tuple[SourceFile, ...] = ()
+    venues: Mapping[str, str] = {}
+    elsewhere: Elsewhere | None = None
 
 
 def read(
@@ -65,16 +70,26 @@ def read(
 
 
 def read_within(paths: Sequence[Path], scope: Scope, progress: Callable[[int], None] | None = None) -> History:
-    """As `read`, with what the user says beside the files in one value. Raises nothing."""
+    """As `read`, with what the user says beside the files in one value. Raises `UsageError` if he chose an account that
+    no file names."""
     files, notes = files_of(paths)
-    readings = [each for file in files for each in readings_of(file, scope, progress)]
-    merged = merge([message for each in readings for message in each.messages])
+    found = owned([each for file in files for each in readings_of(file, scope, progress)])
+    readings = found.readings
+    contracts = found.elsewhere.contracts if found.elsewhere is not None else {}
+    merged = merge([message for each in readings for message in each.messages], scope.account, contracts)
     return History(
         events=merged.events,
-        problems=(*notes, *(found for each in readings for found in each.problems), *merged.problems),
-        unmodelled=tuple(_each_once(found for each in readings for found in each.unmodelled)),
+        problems=(
+            *notes,
+            *(problem for each in readings for problem in each.problems),
+            *found.problems,
+            *merged.problems,
+        ),
+        unmodelled=tuple(_each_once(mark for each in readings for mark in each.unmodelled)),
         tables=tuple(table for each in readings for table in each.tables),
         sources=tuple(each.source for each in readings),
+        venues=found.venues,
+        elsewhere=found.elsewhere,
     )
 
 

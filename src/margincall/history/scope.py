@@ -13,11 +13,13 @@ DAY = timedelta(days=1)
 
 class Scope(Struct, frozen=True):
     """`zone` counts where neither a column nor a file's name tells one. Events from `from_ms` to before `to_ms` are
-    read; events of unknown time (0) always are."""
+    read; events of unknown time (0) always are. `account` is the one that is kept of several, "" that with most rows.
+    """
 
     zone: Zone | None = None
     from_ms: int | None = None
     to_ms: int | None = None
+    account: str = ""
 
     @property
     def is_window(self) -> bool:
@@ -34,14 +36,14 @@ class Scope(Struct, frozen=True):
 EVERYTHING = Scope()
 
 
-def scope_of(tz: str = "", start: str = "", end: str = "") -> Scope:
-    """The scope of three options: a zone, and two ISO dates or times (UTC where they name no offset). A date as the
-    end includes its day. Raises `UsageError`."""
+def scope_of(tz: str = "", start: str = "", end: str = "", account: str = "") -> Scope:
+    """The scope of four options: a zone, two ISO dates or times (UTC where they name no offset), and the name of an
+    account. A date as the end includes its day. Raises `UsageError`."""
     try:
         zone = zone_named(tz) if tz else None
     except ValueError as error:
         raise UsageError(str(error)) from None
-    scope = Scope(zone, _moment(start, is_end=False), _moment(end, is_end=True))
+    scope = Scope(zone, _moment(start, is_end=False), _moment(end, is_end=True), account.strip())
     if scope.from_ms is not None and scope.to_ms is not None and scope.from_ms >= scope.to_ms:
         raise UsageError(f"nothing lies between {start} and {end}")
     return scope

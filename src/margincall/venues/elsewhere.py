@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
+from msgspec import Struct
+
 from margincall.core.contract import Contract
-from margincall.core.rules import FeeRates, VenueRules
+from margincall.core.rules import FeeRates, MissingContract, VenueRules
 from margincall.core.units import ONE, ZERO
 
 VENUE = "elsewhere"
@@ -18,6 +20,36 @@ NO_FEES = FeeRates(maker=ZERO, taker=ZERO)
 STEP = Decimal("1e-8")
 """Tick and lot of a contract whose steps are not known. They matter to remedies only, which are not given here."""
 ENTRY_PLACES = 8
+
+
+class Elsewhere(Struct, frozen=True):
+    """A venue whose margin rules are not modelled: what to call it, and the contracts that its files describe."""
+
+    name: str
+    contracts: Mapping[str, Contract] = {}
+
+    def contract(self, symbol: str) -> Contract:
+        """The contract of a symbol; raises `MissingContract`."""
+        try:
+            return self.contracts[symbol]
+        except KeyError:
+            raise MissingContract(symbol) from None
+
+    @property
+    def why_no_verdict(self) -> str:
+        """One sentence for reports."""
+        return f"The margin rules of {self.name} are not modelled: sizes, profits and wallets follow, no verdict."
+
+
+def is_modelled(rules: VenueRules) -> bool:
+    """Whether rates and margin rules of the venue are known."""
+    return rules.venue != VENUE
+
+
+def words(contract: Contract) -> str:
+    """A contract as messages name it."""
+    size = f", {contract.contract_size} {contract.quote} each" if contract.is_inverse else ""
+    return f"{contract.kind} {contract.base}/{contract.quote}{size}"
 
 
 def contract(

@@ -28,7 +28,7 @@ from margincall.core.units import ONE, ZERO
 from margincall.venues import elsewhere
 from margincall.wire.iso_time import iso_of, time_in
 from margincall.wire.problems import excerpt
-from margincall.wire.row import BOUGHT, FLAGS, BadRow, Keys, Notes, Row, asset_of
+from margincall.wire.row import BOUGHT, FLAGS, Keys, Notes, Row, asset_of
 
 FILL_COLUMNS = (
     "time", "account", "symbol", "position_side", "side", "quantity", "price", "fee", "fee_asset", "realized",
@@ -40,16 +40,16 @@ FLOW_COLUMNS = (
 )  # fmt: skip
 MARK_COLUMNS = ("time", "symbol", "mark_price")
 
-FILL_NEEDED = frozenset({"time", "symbol", "side", "quantity", "price", "contract", "base", "quote"})
-FLOW_NEEDED = frozenset({"time", "asset", "amount", "cause"})
-MARK_NEEDED = frozenset(MARK_COLUMNS)
-
 SPELLED = {"side": "buy", "position_side": "side", "mark_price": "price"}
 """Columns that carry another name in the events."""
 FILLS, FLOWS, MARKS = (
     Keys(f"canonical {name}", {SPELLED.get(column, column): (column,) for column in columns})
     for name, columns in (("fills", FILL_COLUMNS), ("flows", FLOW_COLUMNS), ("marks", MARK_COLUMNS))
 )
+
+FILL_NEEDED = frozenset({"time", "symbol", "buy", "quantity", "price", "contract", "base", "quote"})
+FLOW_NEEDED = frozenset({"time", "asset", "amount", "cause"})
+MARK_NEEDED = frozenset({"time", "symbol", "price"})
 
 CAUSES: Mapping[str, Category] = {cause.upper(): cause for cause in get_args(Category) if cause != "untraded_pnl"}
 CLOSES: Mapping[str, CloseKind] = {close.upper(): close for close in get_args(CloseKind) if close}
@@ -58,12 +58,13 @@ SYMBOL = re.compile(r"[^\s,;\"']{1,40}")
 
 
 def fill(row: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
-    """A row of fills -> a `Fill`. `side` says the direction, `quantity` is unsigned; a fee paid is positive.
+    """A row of fills -> a `Fill`, and the contract that it describes. `side` says the direction, `quantity` is
+    unsigned; a fee paid is positive.
 
-    Without a `trade_id` the line stands for it: equal rows are partial fills, not copies. Raises `BadRow`.
+    Without a `trade_id` equal rows of a file are partial fills, not copies. Raises `BadRow`.
     """
     read = Row(dict(row), FILLS, notes)
-    contract_of(read)
+    notes.contracts.append(contract_of(read))
     size = read.decimal("quantity")
     if size <= ZERO:
         raise read.bad("quantity", f"a traded quantity of {size}; `side` gives the direction")
@@ -79,7 +80,7 @@ def fill(row: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
             side=read.side(),
             quantity=size if read.chosen("buy", BOUGHT) else -size,
             price=read.price("price"),
-            trade_id=read.text("trade_id", "") or str(notes.source),
+            trade_id=read.text("trade_id", ""),
             order_id=read.text("order_id", ""),
             client_order_id=read.text("client_order_id", ""),
             fee=fee,
@@ -89,21 +90,6 @@ def fill(row: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
             close=read.chosen("close", CLOSES) if "close" in read else "",
         )
     ]
-
-
-def contract(row: Mapping[str, str], notes: Notes) -> Contract:
-    """The contract that a row of fills describes. Raises `BadRow`."""
-    return contract_of(Row(dict(row), FILLS, notes))
-
-
-def contracts(rows: Iterable[Mapping[str, str]], notes: Notes) -> dict[str, Contract]:
-    """The contracts that the rows of fills describe. Raises `BadRow` if two rows contradict each other."""
-    found: dict[str, Contract] = {}
-    for row in rows:
-        listed = contract(row, notes)
-        if found.setdefault(listed.symbol, listed) != listed:
-            raise BadRow(f"{FILLS.label}: two rows describe {listed.symbol} as different contracts")
-    return found
 
 
 def contract_of(read: Row) -> Contract:

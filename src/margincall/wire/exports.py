@@ -11,8 +11,10 @@ from difflib import get_close_matches
 
 from msgspec import Struct
 
+from margincall.core.contract import Contract
 from margincall.core.events import AnyEvent, Source
-from margincall.wire import export_fast, export_rows
+from margincall.venues import elsewhere
+from margincall.wire import bitmex, canonical, export_fast, export_rows, hyperliquid
 from margincall.wire import export_keys as keys
 from margincall.wire.clock import BadTime, Clock, NoZone, Undecided
 from margincall.wire.export_fast import Bound, FastReader, Words
@@ -31,13 +33,17 @@ NOT_TEXT = "\ufffd"
 """What stands for a byte that is no text."""
 NO_DATA = "no data"
 """How the one line of an export without rows begins: `No data matches the criteria.`"""
+BINANCE = "Binance"
+ANY_VENUE = ""
+"""The canonical CSV is of whichever venue its user says."""
 
 
 class Shape(Struct, frozen=True):
     """One kind of CSV. `required` are the columns (our names) without which a file is refused.
 
-    Cells of `times` are local times: `read` gets them as milliseconds. A spreadsheet damages `ids` (names of event
-    fields) when they are long. `headers` are the exact headers that were seen.
+    Cells of `times` are local times: `read` gets them as milliseconds. A shape without any reads its own times, which
+    are UTC. A spreadsheet damages `ids` (names of event fields) when they are long. `headers` are the exact headers
+    that were seen, `venue` who wrote the file.
     """
 
     keys: Keys
@@ -47,6 +53,7 @@ class Shape(Struct, frozen=True):
     ids: tuple[str, ...] = ()
     fast: Callable[[Bound], FastReader] | None = None
     headers: Mapping[str, str] = {}
+    venue: str = BINANCE
 
     @property
     def name(self) -> str:
@@ -135,6 +142,29 @@ SHAPES: tuple[Shape, ...] = (
         fast=export_fast.statements,
         headers=keys.STATEMENT_HEADERS,
     ),
+    Shape(
+        keys=bitmex.WALLET_HISTORY,
+        required=frozenset(bitmex.WALLET_HISTORY.names),
+        read=bitmex.wallet_history,
+        venue="BitMEX",
+    ),
+    *(
+        Shape(keys=each, required=frozenset(each.names), read=read, venue="Hyperliquid")
+        for each, read in (
+            (hyperliquid.TRADE, hyperliquid.trade),
+            (hyperliquid.LEDGER, hyperliquid.ledger),
+            (hyperliquid.LIQUIDATION, hyperliquid.liquidation),
+        )
+    ),
+    Shape(
+        keys=canonical.FILLS,
+        required=canonical.FILL_NEEDED,
+        read=canonical.fill,
+        ids=("trade_id", "order_id"),
+        venue=ANY_VENUE,
+    ),
+    Shape(keys=canonical.FLOWS, required=canonical.FLOW_NEEDED, read=canonical.flow, venue=ANY_VENUE),
+    Shape(keys=canonical.MARKS, required=canonical.MARK_NEEDED, read=canonical.mark, venue=ANY_VENUE),
 )
 """Every CSV that is read."""
 
@@ -162,13 +192,26 @@ def _matched(header: Sequence[str], shape: Shape) -> Columns:
 def _nearest(header: Sequence[str], found: Sequence[Columns]) -> str:
     """What a header lacks to be of the shape that it is most like."""
     listed = ", ".join(f"`{excerpt(text)}`" for text in header[:20])
-    best = max(found, key=lambda each: len(each.shape.required & each.places.keys()) / len(each.shape.required))
+    likely = [each for each in found if each.shape.venue == BINANCE or _lacks_one(each)]
+    best = max(likely or found, key=_likeness)
     known = best.shape.required & best.places.keys()
     if len(known) * 2 < len(best.shape.required):
         return f"a table whose columns no export has: {listed}"
     wanted = [name for name in best.shape.keys.names if name in best.shape.required - known]
     missing = [_meant(best.shape.keys.names[name], best.unknown) for name in wanted]
     return f"{best.shape.name}: {'; '.join(missing)}; the file has {listed}"
+
+
+def _lacks_one(columns: Columns) -> bool:
+    """The small tables of other venues are not suggested for less: their headings are everywhere."""
+    return len(columns.shape.required - columns.places.keys()) == 1
+
+
+def _likeness(columns: Columns) -> float:
+    """How much of what a shape needs a header has, times how much of the header the shape knows: many tables have a
+    time and a symbol."""
+    required, headings = columns.shape.required, columns.headings
+    return len(required & columns.places.keys()) / len(required) * sum(map(bool, headings)) / len(headings)
 
 
 def _meant(spellings: Sequence[str], unknown: Sequence[str]) -> str:
@@ -181,7 +224,8 @@ def _meant(spellings: Sequence[str], unknown: Sequence[str]) -> str:
 
 class Rows:
     """Reads the rows of one file, one by one. What they say is in `events`, what was odd in `problems` (the first
-    `PROBLEMS_MAX`, of which `untold` counts the rest) and `unmodelled`."""
+    `PROBLEMS_MAX`, of which `untold` counts the rest) and `unmodelled`, the contracts that they describe, each with
+    its first place, in `contracts`."""
 
     def __init__(self, columns: Columns, clock: Clock, file: str, delimiter: str = ",") -> None:
         """Bind the columns of a file."""
@@ -193,6 +237,7 @@ class Rows:
         self.problems: list[Problem] = []
         self.untold = 0
         self.unmodelled: list[Unmodelled] = []
+        self.contracts: dict[str, tuple[Contract, Source]] = {}
         self.bound = Bound(file, len(columns.headings), columns.places, clock, Words({}, {}, {}), Counter())
         self.fast = columns.shape.fast(self.bound) if columns.shape.fast is not None else None
 
@@ -207,6 +252,7 @@ class Rows:
                 self._check_width(row, notes)
             else:
                 found = self.columns.shape.read(self._cells(row), notes)
+                self._describe(notes)
         except (NoZone, Undecided) as error:
             problem = Problem(
                 self.file, f"line {line}", f"{self.columns.shape.name}: {error}", excerpt(text), "time-zone"
@@ -215,12 +261,21 @@ class Rows:
                 raise RefusedFile(problem) from None
             notes.problems.append(problem)
         except BadRow as error:
+            found = []
             notes.problem(str(error))
         for event in found:
             self.bound.words.learn(event)
         self.tell(notes.problems)
         self.unmodelled.extend(mark for mark in notes.unmodelled if len(self.unmodelled) < PROBLEMS_MAX)
         return found
+
+    def _describe(self, notes: Notes) -> None:
+        """Keep the contracts of a row. Raises `BadRow` for a symbol that an earlier row describes otherwise."""
+        for contract in notes.contracts:
+            first, source = self.contracts.setdefault(contract.symbol, (contract, notes.source))
+            if first != contract:
+                here, there = elsewhere.words(contract), elsewhere.words(first)
+                raise BadRow(f"{self.columns.shape.name}: {contract.symbol} is {here} here, but {there} in {source}")
 
     def tell(self, problems: Sequence[Problem]) -> None:
         """Keep problems, or count them where there are very many."""

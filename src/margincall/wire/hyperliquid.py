@@ -18,6 +18,8 @@ from margincall.wire.iso_time import time_in
 from margincall.wire.row import FLAGS, Keys, Notes, Row
 
 CURRENCY = "USD"
+LIQUIDATED = "liquidation"
+"""How what is said about a statement begins that is printed with a liquidation."""
 BOUGHT: Mapping[str, bool] = {"BID": True, "ASK": False}
 """`side` is the account's own: Bid buys."""
 LEVERAGE_TYPES: Mapping[str, str] = {"CROSS": "Cross", "ISOLATED": "Isolated"}
@@ -58,24 +60,23 @@ class Liquidation(Struct, frozen=True):
 
 
 def trade(row: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
-    """A row of the fills -> a `Fill`. Equal rows are true partial fills and no trade id is printed: the line is the id.
-
-    Raises `BadRow`.
-    """
+    """A row of the fills -> a `Fill`, and the coin's contract. No trade id is printed: equal rows are true partial
+    fills. Raises `BadRow`."""
     read = Row(dict(row), TRADE, notes)
-    size = read.decimal("size")
+    size, coin = read.decimal("size"), read.text("coin")
     if size <= ZERO:
         raise read.bad("size", f"a traded size of {size}")
+    notes.contracts.append(contract(coin))
     return [
         Fill(
             time_ms=time_in(read),
             source=notes.source,
             account=read.text("user"),
-            symbol=read.text("coin"),
+            symbol=coin,
             side="BOTH",
             quantity=size if read.chosen("side", BOUGHT) else -size,
             price=read.price("price"),
-            trade_id=str(notes.source),
+            trade_id="",
             maker=not read.chosen("crossed", FLAGS),
         )
     ]
@@ -107,7 +108,7 @@ def liquidation(row: Mapping[str, str], notes: Notes) -> list[AnyEvent]:
             source=notes.source,
             account=found.account,
             origin="margin_call",
-            about=f"liquidation {found.leverage_type}",
+            about=f"{LIQUIDATED} {found.leverage_type}",
             totals=TotalsPrint(balance=found.value),
         )
     ]

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 from msgspec import Struct, json, structs
 
 from margincall.core.account import MarginType, PositionSide
+from margincall.core.contract import Contract
 from margincall.core.events import Source
 from margincall.core.rules import MissingContract
 from margincall.core.units import ZERO
@@ -73,7 +74,8 @@ class Keys(Struct, frozen=True):
 
 
 class Notes:
-    """Collects, for one element of a file, what was odd about it. `source` is the element's place, `raw` its text."""
+    """Collects, for one element of a file, what was odd about it, and the contracts that it describes. `source` is the
+    element's place, `raw` its text."""
 
     def __init__(self, source: Source, raw: object = "") -> None:
         """Begin with nothing found."""
@@ -81,6 +83,7 @@ class Notes:
         self.raw = raw
         self.problems: list[Problem] = []
         self.unmodelled: list[Unmodelled] = []
+        self.contracts: list[Contract] = []
 
     def problem(self, message: str, kind: str = "unreadable", raw: object = None) -> None:
         """Report something about this element; `raw` narrows the text that is shown."""
