@@ -180,6 +180,30 @@ def test_what_the_venue_refuses_is_an_answer(status: int) -> None:
     assert ask(client, SIGNED) == [Answer(status, body, SKEW)]
 
 
+@pytest.mark.parametrize(
+    "strange",
+    [
+        reply(522, b"error code: 522"),
+        reply(520, b'{"code":-1000,"msg":"An unknown error occurred while processing the request."}'),
+        reply(451, b"<html>Unavailable For Legal Reasons</html>"),
+        reply(451, b'{"code":0,"msg":"Service unavailable from a restricted location."}'),
+        reply(404, b"[]"),
+        reply(400, b'{"code":-1102}'),
+        reply(400, b'{"msg":"no"}'),
+        reply(204, b""),
+    ],
+)
+def test_what_is_not_the_venues_own_word_is_no_answer(strange: Reply) -> None:
+    """Of a content network, a firewall, a gateway: asked again some times, then unanswered."""
+    client, _, clock = client_and_venue(strange, reply())
+    assert ask(client, PUBLIC)[0].is_good
+    assert clock.slept == [BACKOFF_S[0]]
+    client, venue, _ = client_and_venue(*[strange] * 9)
+    with pytest.raises(Unanswered, match=f"status {strange.status}"):
+        ask(client, SIGNED)
+    assert len(venue.asked) == len(BACKOFF_S) + 1
+
+
 def test_the_weight_of_a_minute_is_kept_within_its_budget() -> None:
     """By the server's own count and clock: the wait ends with its minute, not with ours."""
     used = {"x_mbx_used_weight_1m": "1990"}

@@ -1,8 +1,10 @@
 """Evidence that is never altered: every change is named, and an interruption at any moment is mended."""
 
+import io
 import json
 import os
 import stat
+import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -195,6 +197,53 @@ def test_files_of_the_user_are_copied_once(case: Path, tmp_path: Path) -> None:
         again = writer.add(hidden, "page", TIME)
         assert again is not None
         assert again.path == "evidence/secret.csv"
+    assert check(case)[1] == ()
+
+
+def test_a_large_file_is_copied_without_being_held_in_memory(case: Path, tmp_path: Path) -> None:
+    """In parts; the second time it leaves nothing behind."""
+    large = tmp_path / "stream.jsonl"
+    large.write_bytes(os.urandom(1 << 20) * 24)
+    with Writer(case) as writer:
+        tracemalloc.start()
+        try:
+            saved = writer.add(large, "page", TIME)
+            assert writer.add(large, "page", TIME) is None
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 << 20
+    assert saved is not None
+    copy = case / saved.path
+    assert saved.size == large.stat().st_size
+    assert copy.read_bytes() == large.read_bytes()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o444
+    assert not list((case / EVIDENCE).glob(f"{PART}*"))
+    assert check(case)[1] == ()
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither at its beginning nor in its midst: no part, no record."""
+    before = read_manifest(case)
+    mine = tmp_path / "mine.csv"
+    mine.write_bytes(b"a,b")
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError(5, "Input/output error")
+            return super().read(1)
+
+    with Writer(case) as writer:
+        for path in (tmp_path, tmp_path / "none"):
+            with pytest.raises(UsageError, match="cannot be read"):
+                writer.add(path, "page", TIME)
+        monkeypatch.setattr(Path, "open", lambda path, mode: Broken(b"a,b"))
+        with pytest.raises(UsageError, match="cannot be read: Input/output"):
+            writer.add(mine, "page", TIME)
+        monkeypatch.undo()
+    assert not list((case / EVIDENCE).glob(f"{PART}*"))
+    assert read_manifest(case) == before
     assert check(case)[1] == ()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from margincall.errors import FINE, REFUSED, USAGE
+from margincall.errors import FINE, NOTHING_USABLE, REFUSED, USAGE
 from tests.cli.calling import call
 from tests.recorded import account as made
 from tests.recorded.processes import COMMAND, environment, rescue, server
@@ -187,6 +187,32 @@ def test_a_key_that_may_do_more_is_refused_unless_insisted(tmp_path: Path, permi
     assert said in refused.stderr
     assert insisted.returncode == FINE
     assert "insisted" in insisted.stderr
+
+
+@pytest.mark.parametrize("insisted", [(), ("--insist",)])
+def test_a_venue_that_cannot_be_reached_at_all_is_told(
+    nowhere: None, planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, insisted: tuple[str, ...]
+) -> None:
+    """Exit code 2, and no word about the key: nothing was asked of it."""
+    monkeypatch.setattr("margincall.case.client.BACKOFF_S", (0.0,))
+    called = call("rescue", "--to", str(tmp_path / "case"), *insisted)
+    assert called.code == NOTHING_USABLE
+    assert "cannot be reached" in called.err
+    assert "this key may" not in called.err
+    assert not (tmp_path / "case").exists()
+
+
+def test_where_only_the_spot_host_is_silent_the_key_counts_as_one_that_acts(
+    nowhere: None, planted: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 4: the account is there, what the key may do is not known."""
+    monkeypatch.setattr("margincall.case.client.BACKOFF_S", (0.0,))
+    with server(tmp_path / "server") as served:
+        for market, words in (("fapi", ()), ("dapi", ("--coin-m",))):
+            called = call("rescue", "--to", str(tmp_path / "case"), f"--{market}", served.base, *words)
+            assert called.code == REFUSED
+            assert "could not be asked" in called.err
+        assert served.requests() == ["/fapi/v1/time?", "/dapi/v1/time?"]
 
 
 def test_a_ban_ends_with_its_time_and_exit_code_4(tmp_path: Path) -> None:

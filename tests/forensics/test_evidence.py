@@ -193,10 +193,12 @@ def test_the_page_lists_what_each_check_rests_on() -> None:
 def test_a_list_proves_something_as_far_back_as_it_is_whole() -> None:
     """Asked 31 days after the event, a margin history is whole since a day after it."""
     opened, day = START, 86_400_000
-    fresh, late = (Evidence(coverage=Coverage(margin=START + asked * day - 30 * day)) for asked in (1, 31))
-    assert fresh.knows_margin_since(opened)
-    assert not late.knows_margin_since(opened)
-    assert not Evidence().knows_margin_since(opened)
+    fresh, late = (Evidence(coverage=Coverage({"BTCUSDT": START + asked * day - 30 * day})) for asked in (1, 31))
+    assert fresh.knows_margin_since(opened, "BTCUSDT")
+    assert not fresh.knows_margin_since(opened, "ETHUSDT")
+    assert not late.knows_margin_since(opened, "BTCUSDT")
+    assert not Evidence().knows_margin_since(opened, "BTCUSDT")
+    assert Evidence(coverage=Coverage({"": 0})).knows_margin_since(opened, "BTCUSDT")
 
 
 def test_a_list_of_orders_is_whole_as_far_back_as_it_shows_an_unfilled_one(tmp_path: Path) -> None:
@@ -206,4 +208,4 @@ def test_a_list_of_orders_is_whole_as_far_back_as_it_shows_an_unfilled_one(tmp_p
         path = tmp_path / "allOrders.json"
         path.write_text(json.dumps(rows), encoding="utf-8")
         history = read([path])
-        assert evidence_of(history.sources, history.events).coverage == Coverage(None, since)
+        assert evidence_of(history.sources, history.events).coverage == Coverage({}, since)

@@ -3,12 +3,13 @@
 The network is one function from address and headers to a reply (`transport.py`), the clock and waiting are given too:
 so every rule here is tested without a network and without waiting. Sources: Binance documentation, general info.
 
+    200                   an answer
     429                   wait as `Retry-After` says, then ask again
     418                   stop: the address is banned, and asking would lengthen the ban
-    408, 5xx, no answer   ask again after 1, 2, 4, 8 s; then the request counts as unanswered
     −1021                 measure the server's clock again, ask once more
+    4xx with code, msg    an answer: what the venue itself refuses is evidence too (but for 408, which passes)
     3xx, 403              unanswered: a redirection is not followed, a firewall is not argued with
-    anything else         an answer: what the venue refuses is evidence too
+    anything else, none   ask again after 1, 2, 4, 8 s; then the request counts as unanswered
 """
 
 import re
@@ -30,8 +31,9 @@ BACKOFF_S = (1.0, 2.0, 4.0, 8.0)
 RATE_TRIES = 5
 WAIT_MAX_S = 600.0
 """Longer waits are not sat through: the run ends and says when to start again."""
-UNANSWERED = frozenset({301, 302, 303, 307, 308, 403})
-TRANSIENT = frozenset({408, 500, 502, 503, 504})
+FINAL = frozenset({301, 302, 303, 307, 308, 403})
+"""Asking again would change nothing."""
+TIMED_OUT = 408
 RETRY_DEFAULT_S = 60.0
 BANNED_UNTIL = re.compile(rb"until (\d{13})")
 STAMP = -1021
@@ -154,10 +156,10 @@ class Client:
                     await self._wait(request, retry_after_s(reply))
                     self.used.pop(request.host, None)
                     continue
-                if reply.status not in TRANSIENT | UNANSWERED | {429}:
+                if is_of_venue(reply):
                     return Answer(reply.status, reply.body, self.offsets.get(request.host, 0))
                 why = f"status {reply.status}"
-                failures = len(BACKOFF_S) if reply.status not in TRANSIENT else failures
+                failures = len(BACKOFF_S) if reply.status in FINAL | {429} else failures
             if failures >= len(BACKOFF_S):
                 raise Unanswered(f"{request.identity}: no answer ({why})")
             await self.world.sleep(BACKOFF_S[failures])
@@ -206,6 +208,16 @@ class Client:
         found = BANNED_UNTIL.search(reply.body)
         until = int(found[1]) if found else self.world.now_ms() + round(retry_after_s(reply) * 1000)
         return Banned(until, self.world.words(until))
+
+
+def is_of_venue(reply: Reply) -> bool:
+    """Whether a reply is the venue's own word: what was asked for, or a refusal with its code and message. Anything
+    else may come from whatever stands between (a content network, a geographic block, whose code is 0)."""
+    if reply.status == 200:
+        return True
+    error = error_of(reply.body)
+    is_refusal = 400 <= reply.status < 500 and reply.status not in (TIMED_OUT, 429)
+    return is_refusal and error.code != 0 and bool(error.msg)
 
 
 def is_safe_link(link: str, hosts: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ a file without a record can only be the one that was in work when the power went
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from margincall.case.manifest import (
@@ -39,6 +39,7 @@ EVIDENCE = "evidence"
 REFUSED = "refused"
 PART = ".part-"
 READ_ONLY = 0o444
+CHUNK = 1 << 20
 
 
 def is_case(path: Path) -> bool:
@@ -155,20 +156,26 @@ class Writer:
     def write(self, folder: str, name: str, data: bytes) -> tuple[str, str, int]:
         """Write a file once and for all: its path below the case folder, its SHA-256, its size. A listed file of that
         name stays; the new one gets a number."""
+        path = self._free(folder, name)
+        digest, size = _write_whole(self.path / path, data, mode=READ_ONLY)
+        return path, digest, size
+
+    def _free(self, folder: str, name: str) -> str:
         listed = {file.path for _, file in self.manifest.files}
-        path = next(each for each in _names(f"{folder}/{name}") if each not in listed)
-        _write_whole(self.path / path, data, mode=READ_ONLY)
-        return path, hashlib.sha256(data).hexdigest(), len(data)
+        return next(each for each in _names(f"{folder}/{name}") if each not in listed)
 
     def add(self, file: Path, origin: str, time_ms: int) -> Saved | None:
-        """Copy a file of the user into the evidence; none if the case holds the same bytes already."""
+        """Copy a file of the user into the evidence, of any size; none if the case holds the same bytes already.
+        Raises `UsageError` if it cannot be read."""
+        path = self._free(EVIDENCE, file.name.lstrip(".") or "file")
+        part = _part(self.path / path)
         try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise UsageError(f"{file} cannot be read: {error.strerror}") from None
-        if hashlib.sha256(data).hexdigest() in {each.sha256 for _, each in self.manifest.files}:
-            return None
-        path, digest, size = self.write(EVIDENCE, file.name.lstrip(".") or "file", data)
+            digest, size = _write_part(part, _chunks(file))
+            if digest in {each.sha256 for _, each in self.manifest.files}:
+                return None
+            _move(part, self.path / path, mode=READ_ONLY)
+        finally:
+            part.unlink(missing_ok=True)
         saved = Saved(path, digest, size, origin)
         self.append(saved, time_ms)
         return saved
@@ -222,14 +229,44 @@ def _names(path: str) -> Iterator[str]:
         yield f"{stem}-{number}{dot}{suffix}" if stem else f"{path}-{number}"
 
 
-def _write_whole(path: Path, data: bytes, *, mode: int) -> None:
-    """Write a file so that it is there whole or not at all, whatever happens."""
-    part = path.with_name(PART + path.name)
+def _chunks(file: Path) -> Iterator[bytes]:
+    """A file of the user in parts. Raises `UsageError`."""
+    try:
+        with file.open("rb") as opened:
+            while chunk := opened.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _write_whole(path: Path, data: bytes, *, mode: int) -> tuple[str, int]:
+    """Write a file so that it is there whole or not at all, whatever happens; its SHA-256 and size."""
+    part = _part(path)
+    written = _write_part(part, [data])
+    _move(part, path, mode=mode)
+    return written
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(PART + path.name)
+
+
+def _write_part(part: Path, chunks: Iterable[bytes]) -> tuple[str, int]:
+    """Write beside the place, down to the disk; SHA-256 and size of what was written."""
+    digest, size = hashlib.sha256(), 0
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
         file.flush()
         os.fsync(file.fileno())
+    return digest.hexdigest(), size
+
+
+def _move(part: Path, path: Path, *, mode: int) -> None:
+    """Put a written part in its place, down to the disk."""
     part.chmod(mode)
     part.replace(path)
     if os.name == "posix":  # elsewhere a folder cannot be flushed

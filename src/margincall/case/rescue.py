@@ -12,13 +12,14 @@ from msgspec import Struct
 
 from margincall.case import exports
 from margincall.case.client import BAD_KEY, REJECTED_KEY, Client, KeyRejected, NoReply, Unanswered
+from margincall.case.endpoints import Market
 from margincall.case.folder import EVIDENCE, REFUSED, Writer, intact
 from margincall.case.keys import UNKNOWN, Permissions, permissions
 from margincall.case.manifest import Begun, Declined, File, Finished, Saved
 from margincall.case.plan import Known, Scope, plan
 from margincall.case.request import Answer, Request, error_of, file_name
 from margincall.case.retention import day_of
-from margincall.errors import UsageError
+from margincall.errors import NothingUsable, UsageError
 
 RESTRICTIONS = Request("spot", "/sapi/v1/account/apiRestrictions")
 SILENT_MAX = 3
@@ -49,14 +50,26 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return not self.unanswered and not self.waiting
 
 
-async def permissions_of(client: Client) -> Permissions:
-    """What the venue says the key may do; unknown where it cannot be asked. Raises `KeyRejected`."""
+async def permissions_of(client: Client, market: Market = "fapi") -> Permissions:
+    """What the venue says the key may do; unknown where only the host of `market` answers. Raises `KeyRejected`, and
+    `NothingUsable` where neither answers: then nothing is told about the key."""
     try:
         answer = await client.ask(RESTRICTIONS)
     except Unanswered:
+        await _reach(client, market)
         return UNKNOWN
     _refuse_bad_key(client, answer, also=REJECTED_KEY)
     return permissions(answer.body) if answer.is_good else UNKNOWN
+
+
+async def _reach(client: Client, market: Market) -> None:
+    try:
+        await client.server_now_ms(market)
+    except Unanswered as error:
+        raise NothingUsable(
+            f"the venue cannot be reached: {error}. Nothing was saved: start the same command again when the network, "
+            "or the venue, is back"
+        ) from None
 
 
 class Rescue:

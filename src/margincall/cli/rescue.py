@@ -21,6 +21,7 @@ from margincall.errors import DIFFERENCES, FINE, MargincallError, Refused, Usage
 
 if TYPE_CHECKING:
     from margincall.case.client import Client
+    from margincall.case.endpoints import Market
     from margincall.case.folder import Writer
     from margincall.case.keys import Credentials, Permissions
     from margincall.case.plan import Known, Scope
@@ -176,10 +177,11 @@ async def _asked(folder: Path, client: Client, options: Mapping[str, Any]) -> in
     from margincall.case.rescue import Rescue, Settings, begun, permissions_of
     from margincall.case.retention import utc
 
-    key = await permissions_of(client)
+    market: Market = "dapi" if options["coin_m"] else "fapi"
+    key = await permissions_of(client, market)
     if (why := refusal(key)) and not options["insist"]:
         raise Refused(why)
-    wanted = _scope(options, options["until"] or await _minute(client, "dapi" if options["coin_m"] else "fapi"))
+    wanted = _scope(options, options["until"] or await _minute(client, market))
     if not is_case(folder):
         create(folder, folder.resolve().name, now_ms())
     with Writer(folder) as writer:

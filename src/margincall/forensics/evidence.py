@@ -4,7 +4,7 @@ An absent event proves something only where a file lists events of its kind.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -17,15 +17,18 @@ MARGIN_HISTORY = re.compile(r"positionMargin", re.IGNORECASE)
 """In the name of a file that lists margin moves: such a list may be empty, and says something all the same."""
 ENDED_UNFILLED = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
 ALWAYS = 0
+ALL = ""
+"""Stands for all symbols."""
 
 
 class Coverage(Struct, frozen=True):
     """Since when lists that a venue soon forgets are whole, in milliseconds; none where nobody knows.
 
-    `margin`: margin added to and taken from isolated positions; `unfilled`: orders that ended without a fill.
+    `margin`: margin added to and taken from isolated positions, by symbol ("" for all symbols); `unfilled`: orders
+    that ended without a fill.
     """
 
-    margin: int | None = None
+    margin: Mapping[str, int] = {}
     unfilled: int | None = None
 
 
@@ -47,9 +50,10 @@ class Evidence(Struct, frozen=True):
         coarse = one.source.file in self.whole_seconds or other.source.file in self.whole_seconds
         return coarse and one.time_ms // SECOND_MS == other.time_ms // SECOND_MS
 
-    def knows_margin_since(self, time_ms: int) -> bool:
-        """Whether every margin move since a time is known."""
-        return self.coverage.margin is not None and self.coverage.margin <= time_ms
+    def knows_margin_since(self, time_ms: int, symbol: str) -> bool:
+        """Whether every margin move of a symbol since a time is known."""
+        margin = self.coverage.margin
+        return any(margin[name] <= time_ms for name in (symbol, ALL) if name in margin)
 
     def knows_unfilled_since(self, time_ms: int) -> bool:
         """Whether every order that ended without a fill since a time is known."""
@@ -88,9 +92,9 @@ def _is_listing(order: Order, exported: frozenset[str]) -> bool:
     return order.execution not in ("", "ALGO") or order.source.file in exported
 
 
-def _margin(files: Iterable[SourceFile], listed: set[str]) -> int | None:
+def _margin(files: Iterable[SourceFile], listed: set[str]) -> Mapping[str, int]:
     is_listed = "margin_move" in listed or any(MARGIN_HISTORY.search(each.file) for each in files)
-    return ALWAYS if is_listed else None
+    return {ALL: ALWAYS} if is_listed else {}
 
 
 def _unfilled(events: Sequence[AnyEvent], exported: frozenset[str]) -> int | None:

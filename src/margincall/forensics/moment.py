@@ -245,7 +245,8 @@ def _unfounded(
         printed = ("isolated_wallet", f"{held.symbol} {held.side}") in opening.first
         if not printed and held.symbol not in account.leverage:
             lacks.append("account")
-        if not printed and not history.evidence.knows_margin_since(_opened_ms(history, incident, held)):
+        opened_ms = _opened_ms(history, incident, held)
+        if not printed and not history.evidence.knows_margin_since(opened_ms, held.symbol):
             lacks.append("margin")
     else:
         counting = {history.book.contracts[symbol].margin_asset for symbol in members}
