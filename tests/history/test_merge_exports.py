@@ -91,9 +91,28 @@ def test_an_older_export_without_ids_is_known_by_its_second(tmp_path: Path) -> N
     paths = files(tmp_path, three[:2], ["trade history/web"]) + files(tmp_path / "x", three, ["trade history/older"])
     found = only(read(paths), Fill)
     assert sorted(event.trade_id for event in found if isinstance(event, Fill)) == ["", "1", "2"]
-    later = structs.replace(FILL, time_ms=TIME + 1000)
+    later = structs.replace(FILL, time_ms=TIME + 2000)
     paths = files(tmp_path, [FILL], ["trade history/web"]) + files(tmp_path / "x", [later], ["trade history/older"])
     assert len(read(paths).events) == 2
+
+
+@pytest.mark.parametrize(("at", "count"), [(-1001, 2), (-1000, 1), (-1, 1), (999, 1), (1000, 1), (1001, 2)])
+def test_a_fill_without_ids_may_be_stamped_with_the_neighbouring_second(tmp_path: Path, at: int, count: int) -> None:
+    """The API prints milliseconds, the export seconds, cut or rounded."""
+    fine = structs.replace(FILL, time_ms=TIME + at)
+    paths = [dump(tmp_path, [encode.user_trade_row(fine)]), *files(tmp_path, [FILL], ["trade history/older"])]
+    assert len(read(paths).events) == count
+
+
+def test_the_same_second_goes_before_the_neighbouring_one(tmp_path: Path) -> None:
+    """Equal fills of following seconds: one export lists the later one alone, which is the API's later one."""
+    fine = [structs.replace(FILL, time_ms=TIME + 1000 * n + 300, trade_id=f"{n}", fee=D(n)) for n in (1, 2, 3)]
+    seconds = [structs.replace(fill, time_ms=fill.time_ms // 1000 * 1000) for fill in fine]
+    for some in (seconds[1:2], seconds[1:], seconds):
+        paths = [dump(tmp_path, [encode.user_trade_row(fill) for fill in fine])]
+        history = read([*paths, *files(tmp_path, some, ["trade history/older"])])
+        assert only(history, Fill) == fine
+        assert kinds(history) == []
 
 
 def test_two_older_exports_of_the_same_rows(tmp_path: Path) -> None:

@@ -2,14 +2,15 @@
 
 A fill is known by symbol, trade id and direction. Some carry no trade id: in the stream (id 0), in older exports, and
 where a spreadsheet has damaged it. Such a fill is held against one of another file with the same symbol, quantity and
-price, and the same order, or (where one of them names no order) the same second; one to one, so that equal rows of one
-file stay as many as they are.
+price, and the same order, or (where one of them names no order) the same second, else a neighbouring one within
+`TIME_TOLERANCE_MS`; one to one, so that equal rows of one file stay as many as they are.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from margincall.core.events import Fill, Order
-from margincall.history.messages import Placed, agreed, changed, contradiction
+from margincall.history.flows import in_step
+from margincall.history.messages import Place, Placed, agreed, changed, contradiction
 from margincall.wire.problems import Problem
 
 TIME_TOLERANCE_MS = 1000
@@ -131,9 +132,39 @@ def _merge_nameless(kept: Kept, nameless: Sequence[Placed]) -> None:
                     left.append(placed)
                 else:
                     _put_together(kept, known, placed)
-        kept.placed.extend(left)
+        kept.placed.extend(_beside_seconds(kept, left, given))
         if left_files > 1:
             _outline(known_outlines, kept, count)
+
+
+def _beside_seconds(kept: Kept, fills: Sequence[Placed], given: set[tuple[str, int]]) -> list[Placed]:
+    """The fills of a file that no fill of a neighbouring second repeats: times may be cut to seconds or rounded. Of two
+    fills that name their orders the orders have told already."""
+    left = list(fills)
+    for is_named in (True, False):
+        groups: dict[object, tuple[list[Placed], list[Placed]]] = {}
+        for placed in left:
+            if bool(_fill(placed).order_id) == is_named:
+                groups.setdefault(_of_price(_fill(placed)), ([], []))[1].append(placed)
+        numbers: dict[Place, int] = {}
+        for number, known in enumerate(kept.placed) if groups else ():
+            fill, file = _fill(known), left[0].event.source.file
+            if fill.source.file == file or (file, number) in given or (is_named and fill.order_id):
+                continue
+            if (group := groups.get(_of_price(fill))) is not None:
+                group[0].append(known)
+                numbers[known.place] = number
+        found = [
+            pair
+            for ours, theirs in groups.values()
+            for pair in in_step(sorted(ours, key=_time), sorted(theirs, key=_time), TIME_TOLERANCE_MS)
+        ]
+        for known, placed in found:
+            given.add((placed.event.source.file, numbers[known.place]))
+            _put_together(kept, numbers[known.place], placed)
+        taken = {placed.place for _, placed in found}
+        left = [placed for placed in left if placed.place not in taken]
+    return left
 
 
 def _outline(known: Sequence[_Outlines], kept: Kept, first: int) -> None:
@@ -154,6 +185,14 @@ def _of_order(fill: Fill) -> object:
 
 def _of_second(fill: Fill) -> tuple[object, ...]:
     return fill.symbol, fill.time_ms // 1000, fill.quantity, fill.price
+
+
+def _of_price(fill: Fill) -> object:
+    return fill.symbol, fill.quantity, fill.price
+
+
+def _time(placed: Placed) -> int:
+    return placed.event.time_ms
 
 
 def _put_together(kept: Kept, number: int, placed: Placed) -> None:
