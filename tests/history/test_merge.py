@@ -149,6 +149,32 @@ def test_an_account_that_trades_with_itself_has_both_sides() -> None:
     assert bare(merge(answer(ROW, other) + fees).events) == bare(merge(answer(ROW, other)).events)
 
 
+def test_a_file_without_orders_tells_both_sides_of_a_trade_with_oneself() -> None:
+    """Direction is then part of the key, in whatever order the files tell it; a row of one file twice is a repeat."""
+    sell = structs.replace(ROW, order_id="")
+    buy = structs.replace(sell, quantity=D("0.5"), fee=D("0.01"))
+    for more in ([], answer(buy, file="c.json"), answer(buy, sell, file="c.json"), answer(sell, sell, file="c.json")):
+        for rows in ([sell, buy], [buy, sell]):
+            merged = merge(answer(*rows, file="b.json") + more)
+            fills = [event for event in merged.events if isinstance(event, Fill)]
+            assert sorted((fill.quantity, fill.fee) for fill in fills) == [
+                (D("-0.5"), D("0.02")),
+                (D("0.5"), D("0.01")),
+            ]
+            assert "contradiction" not in kinds(merged)
+    ordered = answer(ROW, structs.replace(buy, order_id="12"), file="a.json")
+    assert len(merge(ordered + answer(buy, sell, file="b.json")).events) == 2
+    merged = merge(answer(ROW, file="a.json") + answer(buy, sell, file="b.json"))
+    assert (len(merged.events), "contradiction" in kinds(merged)) == (2, False)
+
+
+def test_two_files_that_tell_opposite_directions_of_one_trade_contradict_each_other() -> None:
+    sell = structs.replace(ROW, order_id="")
+    merged = merge(answer(sell, file="a.json") + answer(structs.replace(sell, quantity=D("0.5")), file="b.json"))
+    assert len(merged.events) == 1
+    assert "contradiction" in kinds(merged)
+
+
 def test_one_order_cannot_buy_and_sell() -> None:
     merged = merge(stream(FILL) + answer(structs.replace(ROW, quantity=D("0.5"))))
     assert bare(merged.events) == [FILL]
