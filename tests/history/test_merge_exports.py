@@ -248,6 +248,27 @@ def test_a_booking_too_many_is_told_and_applied(tmp_path: Path) -> None:
     assert "no known fill of this second booked it" in message
 
 
+def test_many_bookings_of_one_second_that_differ_take_no_longer_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fill of the second is looked at once, not once for each row, and held against a row of its own."""
+    count = 600
+    looked: list[object] = []
+
+    def watched(each: tuple[int, Decimal | None]) -> bool:
+        looked.append(each)
+        return each[1] is not None
+
+    monkeypatch.setattr("margincall.history.bookings._is_printed", watched)
+    fills = [structs.replace(FILL, trade_id=str(n), fee=D(n)) for n in range(1, count + 1)]
+    rows = [structs.replace(fill, fee=fill.fee + D("0.5")) for fill in fills if fill.fee]
+    history = read(files(tmp_path, fills, ["trade history/web"]) + files(tmp_path / "x", rows, ["statement/newer"]))
+    messages = troubles(history)
+    assert len(history.events) == count
+    assert len({message.partition(" of BTCUSDT")[0] for message in messages}) == count
+    assert len(looked) == count
+
+
 def test_a_booking_of_another_second_is_a_flow(tmp_path: Path) -> None:
     late = structs.replace(CLOSING, time_ms=TIME + 60_000)
     history = read(
@@ -329,6 +350,29 @@ def test_statements_that_overlap_count_once(tmp_path: Path) -> None:
     first = files(tmp_path, flows[:3], ["statement/older"])
     second = files(tmp_path / "x", flows[1:], ["statement/newer"])
     assert booked(read([*first, *second]).events) == booked(flows)
+
+
+@pytest.mark.parametrize("category", ["transfer", "insurance_clear"])
+def test_rows_without_ids_that_files_stamp_a_second_apart_are_one(tmp_path: Path, category: str) -> None:
+    """A transaction export whose ids are lost, beside a statement; one to one, and equal times before the others."""
+    reason = {"transfer": "TRANSFER", "insurance_clear": "INSURANCE_CLEAR"}[category]
+    flow = structs.replace(FUNDING, category=category, reason=reason, symbol="", tran_id="")
+    for seconds, others, count in (
+        ((0,), (1,), 1),
+        ((1,), (0,), 1),
+        ((0, 0), (1,), 2),
+        ((0, 1), (1, 2), 3),
+        ((0, 1, 2), (1,), 3),
+        ((0,), (2,), 2),
+    ):
+        first = [structs.replace(flow, time_ms=TIME + 1000 * at) for at in seconds]
+        second = [structs.replace(flow, time_ms=TIME + 1000 * at) for at in others]
+        paths = files(tmp_path, first, ["transaction history/legacy"]) + files(
+            tmp_path / "x", second, ["statement/newer"]
+        )
+        history = read(paths)
+        assert booked(history.events) == count * booked([flow])
+        assert kinds(history) == []
 
 
 def test_a_clearance_fee_follows_the_fill_of_its_second(tmp_path: Path) -> None:

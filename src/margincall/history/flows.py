@@ -5,7 +5,6 @@ and is not applied a second time. (Profit and fee rows that name no trade: `hist
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -120,8 +119,8 @@ def _once(known: Sequence[Placed], rows: Sequence[Placed], *, told_apart: bool =
         found.kept.extend([*known, *rows])
         return found
     left_known, left_rows = _ordered(known), _ordered(rows)
-    for closest in (True, False):
-        pairs, left_known, left_rows = _paired(left_known, left_rows, closest)
+    for window_ms in (CLOSE_MS, None):
+        pairs, left_known, left_rows = _paired(left_known, left_rows, window_ms)
         found.kept.extend(_with_row(one, other) for one, other in pairs)
         found.repeated.extend(other for _, other in pairs)
     summed = _summed([placed for placed in left_known if placed.stream], left_rows)
@@ -156,20 +155,18 @@ def _contradicting(known: Sequence[Placed], rows: Sequence[Placed], problems: li
 
 
 def _most_in_one(rows: Sequence[Placed]) -> Matched:
-    """Rows without ids of several files: of equal ones as many as the file has that has most of them."""
-    if len({placed.event.source.file for placed in rows}) < 2:
-        return Matched(list(rows), [], [])
-    kept: Counter[object] = Counter()
-    here: Counter[object] = Counter()
-    found = Matched([], [], [])
+    """Rows without ids of several files: of equal ones as many as the file has that has most of them. Files may stamp
+    one row a second apart; rows of equal time are matched first."""
+    files: dict[str, list[Placed]] = {}
     for placed in rows:
-        kind = (_kind(placed), placed.event.time_ms)
-        here[placed.event.source.file, kind] += 1
-        if here[placed.event.source.file, kind] > kept[kind]:
-            kept[kind] += 1
-            found.kept.append(placed)
-        else:
-            found.repeated.append(placed)
+        files.setdefault(placed.event.source.file, []).append(placed)
+    found = Matched([], [], [])
+    for own in files.values():
+        left_known, left = _ordered(found.kept), _ordered(own)
+        for window_ms in (0, CLOSE_MS) if left_known else ():
+            pairs, left_known, left = _paired(left_known, left, window_ms)
+            found.repeated.extend(other for _, other in pairs)
+        found.kept.extend(left)
     return found
 
 
@@ -207,9 +204,10 @@ def _words(placed: Placed) -> str:
 
 
 def _paired(
-    known: Sequence[Placed], rows: Sequence[Placed], closest: bool
+    known: Sequence[Placed], rows: Sequence[Placed], window_ms: int | None
 ) -> tuple[list[tuple[Placed, Placed]], list[Placed], list[Placed]]:
-    """Pairs of equal category, asset and amount near in time, and what is left of both."""
+    """Pairs of equal category, asset and amount near in time (none: as near as their kind asks), and what is left of
+    both."""
     waiting: dict[object, list[Placed]] = {}
     for placed in rows:
         waiting.setdefault(_kind(placed), []).append(placed)
@@ -219,8 +217,7 @@ def _paired(
     for placed in known:
         by_kind.setdefault(_kind(placed), []).append(placed)
     for kind, ours in by_kind.items():
-        window = CLOSE_MS if closest else _window(ours[0])
-        found = in_step(ours, waiting.get(kind, []), window)
+        found = in_step(ours, waiting.get(kind, []), _window(ours[0]) if window_ms is None else window_ms)
         pairs.extend(found)
         taken = {one.place for one, _ in found}
         left.extend(placed for placed in ours if placed.place not in taken)
