@@ -294,6 +294,46 @@ def test_as_many_pairs_as_there_can_be() -> None:
     assert [(one.event.time_ms, other.event.time_ms) for one, other in pairs] == [(0, 45), (50, 95)]
 
 
+TRANSFER = structs.replace(FUNDING, category="transfer", reason="TRANSFER")
+
+
+@pytest.mark.parametrize("of_stream", [True, False])
+def test_equal_transfers_of_files_that_do_not_overlap_are_two(of_stream: bool) -> None:
+    """One file ends with the first, the other begins with the second, five seconds later."""
+    bnb = {"BNB": D(1)}
+    early, late = TRANSFER, structs.replace(TRANSFER, time_ms=TIME + 5_000)
+    before = structs.replace(TRANSFER, time_ms=TIME - 90_000, applied=bnb)
+    after = structs.replace(TRANSFER, time_ms=TIME + 90_000, applied=bnb, tran_id="8")
+    over = structs.replace(before, time_ms=TIME + 1_000)
+    for first, second, count in (
+        ([before, early], [late, after], 4),
+        ([before, early], [late], 2),
+        ([early], [late, after], 2),
+        ([before, early, structs.replace(before, time_ms=TIME + 4_000)], [late, after], 4),
+        ([before, early], [over, late, after], 4),
+        ([before, early], [structs.replace(early, time_ms=TIME + 1_000), after], 3),
+    ):
+        named = [structs.replace(event, tran_id=f"{n}") for n, event in enumerate(second, 1)]
+        rows = tuple(event for message in answer(*first, file="a.csv") for event in message.events)
+        known = stream(*first) if of_stream else [Message(0, rows, False, rows=True)]
+        assert len(merge(known + answer(*named)).events) == count
+
+
+def test_funding_of_one_kind_is_one_whatever_its_files_span() -> None:
+    early, late = flow("-0.1"), flow("-0.1", TIME + 5_000, tran_id="7")
+    before, after = flow("-2", TIME - 3_600_000), flow("-3", TIME + 3_600_000, tran_id="8")
+    assert len(merge(stream(before, early) + answer(late, after)).events) == 3
+
+
+def test_a_transfer_passes_over_one_of_a_file_that_lies_apart() -> None:
+    """The pair that cannot be does not stand in the way of the one that can."""
+    ours = stream(structs.replace(TRANSFER, time_ms=TIME - 90_000, applied={"BNB": D(1)}), TRANSFER)
+    apart = [structs.replace(TRANSFER, time_ms=TIME + at, tran_id=str(at)) for at in (3_000, 50_000)]
+    same = structs.replace(TRANSFER, time_ms=TIME + 4_000, tran_id="1")
+    merged = merge(ours + answer(*apart, file="b.json") + answer(same, file="c.json"))
+    assert [event.tran_id for event in merged.events if isinstance(event, Flow)] == ["", "1", "3000", "50000"]
+
+
 def test_funding_of_several_symbols_may_come_as_one_sum() -> None:
     rows = answer(flow("-0.3", symbol="BTCUSDT", tran_id="1"), flow("0.2", symbol="ETHUSDT", tran_id="2"))
     assert bare(merge(stream(flow("-0.1")) + rows).events) == [flow("-0.1")]
