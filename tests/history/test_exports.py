@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from margincall.core.events import Fill, Flow, PositionClosed
+from margincall.core.events import Fill, Flow, PositionClosed, Source
 from margincall.history.limits import LINE_MAX, RATIO_MAX, TEXT_MAX
 from margincall.history.read import History, read, read_file
+from margincall.history.row_order import oldest_first
 from margincall.history.scope import scope_of
 from margincall.wire.encode_csv import encoded
 from margincall.wire.exports import PROBLEMS_MAX
-from tests.exports import FILL, HEADERS, TIME, ZONED, D, kinds, of_rows, saved, text, troubles
+from tests.exports import FILL, HEADERS, ORDER, TIME, ZONED, D, kinds, of_rows, saved, text, troubles
 from tests.exports import USER as USER_ID
 
 WEB = "trade history/web"
@@ -305,6 +306,20 @@ def read_rows(folder: Path, layout: str, *rows: str) -> tuple[object, ...]:
     history = of_rows(folder, layout, *rows)
     assert troubles(history) == []
     return history.events
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_rows_of_orders_are_turned_around_too(newest_first: bool) -> None:
+    """Each tells a placing and, later, an ending."""
+    rows = [(0, 5_000), (5_000, 9_000), (9_000, 9_000)]
+    found = oldest_first(
+        [
+            structs.replace(ORDER, time_ms=TIME + at, source=Source("x", line))
+            for line, times in enumerate(reversed(rows) if newest_first else rows, 2)
+            for at in times
+        ]
+    )
+    assert [event.time_ms - TIME for event in found] == [0, 5_000, 5_000, 9_000, 9_000, 9_000]
 
 
 def test_an_export_out_of_order_is_sorted(tmp_path: Path) -> None:

@@ -149,6 +149,32 @@ def test_an_account_that_trades_with_itself_has_both_sides() -> None:
     assert bare(merge(answer(ROW, other) + fees).events) == bare(merge(answer(ROW, other)).events)
 
 
+def test_a_file_without_orders_tells_both_sides_of_a_trade_with_oneself() -> None:
+    """Direction is then part of the key, in whatever order the files tell it; a row of one file twice is a repeat."""
+    sell = structs.replace(ROW, order_id="")
+    buy = structs.replace(sell, quantity=D("0.5"), fee=D("0.01"))
+    for more in ([], answer(buy, file="c.json"), answer(buy, sell, file="c.json"), answer(sell, sell, file="c.json")):
+        for rows in ([sell, buy], [buy, sell]):
+            merged = merge(answer(*rows, file="b.json") + more)
+            fills = [event for event in merged.events if isinstance(event, Fill)]
+            assert sorted((fill.quantity, fill.fee) for fill in fills) == [
+                (D("-0.5"), D("0.02")),
+                (D("0.5"), D("0.01")),
+            ]
+            assert "contradiction" not in kinds(merged)
+    ordered = answer(ROW, structs.replace(buy, order_id="12"), file="a.json")
+    assert len(merge(ordered + answer(buy, sell, file="b.json")).events) == 2
+    merged = merge(answer(ROW, file="a.json") + answer(buy, sell, file="b.json"))
+    assert (len(merged.events), "contradiction" in kinds(merged)) == (2, False)
+
+
+def test_two_files_that_tell_opposite_directions_of_one_trade_contradict_each_other() -> None:
+    sell = structs.replace(ROW, order_id="")
+    merged = merge(answer(sell, file="a.json") + answer(structs.replace(sell, quantity=D("0.5")), file="b.json"))
+    assert len(merged.events) == 1
+    assert "contradiction" in kinds(merged)
+
+
 def test_one_order_cannot_buy_and_sell() -> None:
     merged = merge(stream(FILL) + answer(structs.replace(ROW, quantity=D("0.5"))))
     assert bare(merged.events) == [FILL]
@@ -266,6 +292,46 @@ def test_as_many_pairs_as_there_can_be() -> None:
 
     pairs = in_step(placed(0, 50), placed(45, 95), 60)
     assert [(one.event.time_ms, other.event.time_ms) for one, other in pairs] == [(0, 45), (50, 95)]
+
+
+TRANSFER = structs.replace(FUNDING, category="transfer", reason="TRANSFER")
+
+
+@pytest.mark.parametrize("of_stream", [True, False])
+def test_equal_transfers_of_files_that_do_not_overlap_are_two(of_stream: bool) -> None:
+    """One file ends with the first, the other begins with the second, five seconds later."""
+    bnb = {"BNB": D(1)}
+    early, late = TRANSFER, structs.replace(TRANSFER, time_ms=TIME + 5_000)
+    before = structs.replace(TRANSFER, time_ms=TIME - 90_000, applied=bnb)
+    after = structs.replace(TRANSFER, time_ms=TIME + 90_000, applied=bnb, tran_id="8")
+    over = structs.replace(before, time_ms=TIME + 1_000)
+    for first, second, count in (
+        ([before, early], [late, after], 4),
+        ([before, early], [late], 2),
+        ([early], [late, after], 2),
+        ([before, early, structs.replace(before, time_ms=TIME + 4_000)], [late, after], 4),
+        ([before, early], [over, late, after], 4),
+        ([before, early], [structs.replace(early, time_ms=TIME + 1_000), after], 3),
+    ):
+        named = [structs.replace(event, tran_id=f"{n}") for n, event in enumerate(second, 1)]
+        rows = tuple(event for message in answer(*first, file="a.csv") for event in message.events)
+        known = stream(*first) if of_stream else [Message(0, rows, False, rows=True)]
+        assert len(merge(known + answer(*named)).events) == count
+
+
+def test_funding_of_one_kind_is_one_whatever_its_files_span() -> None:
+    early, late = flow("-0.1"), flow("-0.1", TIME + 5_000, tran_id="7")
+    before, after = flow("-2", TIME - 3_600_000), flow("-3", TIME + 3_600_000, tran_id="8")
+    assert len(merge(stream(before, early) + answer(late, after)).events) == 3
+
+
+def test_a_transfer_passes_over_one_of_a_file_that_lies_apart() -> None:
+    """The pair that cannot be does not stand in the way of the one that can."""
+    ours = stream(structs.replace(TRANSFER, time_ms=TIME - 90_000, applied={"BNB": D(1)}), TRANSFER)
+    apart = [structs.replace(TRANSFER, time_ms=TIME + at, tran_id=str(at)) for at in (3_000, 50_000)]
+    same = structs.replace(TRANSFER, time_ms=TIME + 4_000, tran_id="1")
+    merged = merge(ours + answer(*apart, file="b.json") + answer(same, file="c.json"))
+    assert [event.tran_id for event in merged.events if isinstance(event, Flow)] == ["", "1", "3000", "50000"]
 
 
 def test_funding_of_several_symbols_may_come_as_one_sum() -> None:

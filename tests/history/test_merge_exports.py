@@ -91,9 +91,28 @@ def test_an_older_export_without_ids_is_known_by_its_second(tmp_path: Path) -> N
     paths = files(tmp_path, three[:2], ["trade history/web"]) + files(tmp_path / "x", three, ["trade history/older"])
     found = only(read(paths), Fill)
     assert sorted(event.trade_id for event in found if isinstance(event, Fill)) == ["", "1", "2"]
-    later = structs.replace(FILL, time_ms=TIME + 1000)
+    later = structs.replace(FILL, time_ms=TIME + 2000)
     paths = files(tmp_path, [FILL], ["trade history/web"]) + files(tmp_path / "x", [later], ["trade history/older"])
     assert len(read(paths).events) == 2
+
+
+@pytest.mark.parametrize(("at", "count"), [(-1001, 2), (-1000, 1), (-1, 1), (999, 1), (1000, 1), (1001, 2)])
+def test_a_fill_without_ids_may_be_stamped_with_the_neighbouring_second(tmp_path: Path, at: int, count: int) -> None:
+    """The API prints milliseconds, the export seconds, cut or rounded."""
+    fine = structs.replace(FILL, time_ms=TIME + at)
+    paths = [dump(tmp_path, [encode.user_trade_row(fine)]), *files(tmp_path, [FILL], ["trade history/older"])]
+    assert len(read(paths).events) == count
+
+
+def test_the_same_second_goes_before_the_neighbouring_one(tmp_path: Path) -> None:
+    """Equal fills of following seconds: one export lists the later one alone, which is the API's later one."""
+    fine = [structs.replace(FILL, time_ms=TIME + 1000 * n + 300, trade_id=f"{n}", fee=D(n)) for n in (1, 2, 3)]
+    seconds = [structs.replace(fill, time_ms=fill.time_ms // 1000 * 1000) for fill in fine]
+    for some in (seconds[1:2], seconds[1:], seconds):
+        paths = [dump(tmp_path, [encode.user_trade_row(fill) for fill in fine])]
+        history = read([*paths, *files(tmp_path, some, ["trade history/older"])])
+        assert only(history, Fill) == fine
+        assert kinds(history) == []
 
 
 def test_two_older_exports_of_the_same_rows(tmp_path: Path) -> None:
@@ -229,6 +248,27 @@ def test_a_booking_too_many_is_told_and_applied(tmp_path: Path) -> None:
     assert "no known fill of this second booked it" in message
 
 
+def test_many_bookings_of_one_second_that_differ_take_no_longer_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fill of the second is looked at once, not once for each row, and held against a row of its own."""
+    count = 600
+    looked: list[object] = []
+
+    def watched(each: tuple[int, Decimal | None]) -> bool:
+        looked.append(each)
+        return each[1] is not None
+
+    monkeypatch.setattr("margincall.history.bookings._is_printed", watched)
+    fills = [structs.replace(FILL, trade_id=str(n), fee=D(n)) for n in range(1, count + 1)]
+    rows = [structs.replace(fill, fee=fill.fee + D("0.5")) for fill in fills if fill.fee]
+    history = read(files(tmp_path, fills, ["trade history/web"]) + files(tmp_path / "x", rows, ["statement/newer"]))
+    messages = troubles(history)
+    assert len(history.events) == count
+    assert len({message.partition(" of BTCUSDT")[0] for message in messages}) == count
+    assert len(looked) == count
+
+
 def test_a_booking_of_another_second_is_a_flow(tmp_path: Path) -> None:
     late = structs.replace(CLOSING, time_ms=TIME + 60_000)
     history = read(
@@ -310,6 +350,29 @@ def test_statements_that_overlap_count_once(tmp_path: Path) -> None:
     first = files(tmp_path, flows[:3], ["statement/older"])
     second = files(tmp_path / "x", flows[1:], ["statement/newer"])
     assert booked(read([*first, *second]).events) == booked(flows)
+
+
+@pytest.mark.parametrize("category", ["transfer", "insurance_clear"])
+def test_rows_without_ids_that_files_stamp_a_second_apart_are_one(tmp_path: Path, category: str) -> None:
+    """A transaction export whose ids are lost, beside a statement; one to one, and equal times before the others."""
+    reason = {"transfer": "TRANSFER", "insurance_clear": "INSURANCE_CLEAR"}[category]
+    flow = structs.replace(FUNDING, category=category, reason=reason, symbol="", tran_id="")
+    for seconds, others, count in (
+        ((0,), (1,), 1),
+        ((1,), (0,), 1),
+        ((0, 0), (1,), 2),
+        ((0, 1), (1, 2), 3),
+        ((0, 1, 2), (1,), 3),
+        ((0,), (2,), 2),
+    ):
+        first = [structs.replace(flow, time_ms=TIME + 1000 * at) for at in seconds]
+        second = [structs.replace(flow, time_ms=TIME + 1000 * at) for at in others]
+        paths = files(tmp_path, first, ["transaction history/legacy"]) + files(
+            tmp_path / "x", second, ["statement/newer"]
+        )
+        history = read(paths)
+        assert booked(history.events) == count * booked([flow])
+        assert kinds(history) == []
 
 
 def test_a_clearance_fee_follows_the_fill_of_its_second(tmp_path: Path) -> None:

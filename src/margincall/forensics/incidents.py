@@ -51,9 +51,9 @@ def find_incidents(events: Sequence[AnyEvent], comparisons: Sequence[Comparison]
     """All incidents, in the order of their first events."""
     groups = _forced_orders(events)
     found = sorted((_incident(key, places, events) for key, places in groups.items()), key=_first)
-    found = _with_aftermath(found, events)
+    found, claimed = _with_aftermath(found, events)
     found += _listed(events)
-    claimed = {place for incident in found for place in (*incident.fills, *incident.clearances)}
+    claimed |= {place for incident in found for place in (*incident.fills, *incident.clearances)}
     found += _indirect(events, comparisons, claimed, found)
     found += [_support(place, event) for place, event in enumerate(events) if _is_support(event)]
     return tuple(sorted(found, key=lambda incident: (incident.first, incident.symbol)))
@@ -90,8 +90,10 @@ def _incident(key: tuple[str, str, CloseKind], places: list[int], events: Sequen
     )
 
 
-def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> list[Incident]:
-    """Give each clearance fee and takeover to the last liquidation of its symbol before it."""
+def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[list[Incident], set[int]]:
+    """Give each clearance fee and takeover to the last liquidation of its symbol before it; and the places of those
+    that belong to one of several, nobody can tell which."""
+    shared: set[int] = set()
     fills = {incident.first: list(incident.fills) for incident in found}
     fees: dict[int, list[int]] = {incident.first: [] for incident in found}
     for place, event in enumerate(events):
@@ -100,15 +102,18 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> list[I
         if not taken and not cleared:
             continue
         assert isinstance(event, Fill | Flow)
-        owner = _owner(found, place, event)
-        if owner is not None:
-            (fills if taken else fees)[owner.first].append(place)
-    return [_completed(incident, fills[incident.first], fees[incident.first], events) for incident in found]
+        owners = _owners(found, place, event)
+        if len(owners) == 1:
+            (fills if taken else fees)[owners[0].first].append(place)
+        elif owners:
+            shared.add(place)
+    completed = [_completed(incident, fills[incident.first], fees[incident.first], events) for incident in found]
+    return completed, shared
 
 
-def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Incident | None:
-    """The last liquidation before it that it can belong to; none if several can: a row without symbol, or without the
-    leg in hedge mode, does not tell which."""
+def _owners(found: Sequence[Incident], place: int, event: Fill | Flow) -> list[Incident]:
+    """The last liquidation before it that it can belong to; several if a row without symbol, or without the leg in hedge
+    mode, does not tell which."""
     fitting: list[Incident] = []
     for incident in reversed(found):
         if event.time_ms - incident.time_ms > AFTERMATH_MS:
@@ -116,9 +121,12 @@ def _owner(found: Sequence[Incident], place: int, event: Fill | Flow) -> Inciden
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
         if fits and event.symbol in ("", incident.symbol):
             fitting.append(incident)
-    rivals = [each for each in fitting[1:] if each.side != fitting[0].side or each.symbol != fitting[0].symbol]
-    rivals += [each for each in fitting[1:] if each not in rivals and _of_one_second(fitting[0], each)]
-    return fitting[0] if fitting and not rivals else None
+    last = fitting[:1]
+    return last + [
+        each
+        for each in fitting[1:]
+        if (each.symbol, each.side) != (last[0].symbol, last[0].side) or _of_one_second(last[0], each)
+    ]
 
 
 def _of_one_second(one: Incident, other: Incident) -> bool:

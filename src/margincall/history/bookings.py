@@ -142,17 +142,21 @@ class _Match:
         for number, kind, value in self._values() if rows else ():
             if (kind, self._second(number)) in seconds and (value is None or value):
                 beside.setdefault((kind, self._second(number)), []).append((number, value))
+        # A fill without a printed value first: it cannot be contradicted.
+        free = {
+            place: iter(sorted((each for each in here if (each[0], place[0][0]) not in self.told), key=_is_printed))
+            for place, here in beside.items()
+        }
         left: list[Placed] = []
         for row in rows:
-            here = beside.get((self._kind(row), row.event.time_ms // 1000), [])
-            # A fill without a printed value first: it cannot be contradicted.
-            free = sorted((each for each in here if (each[0], _flow(row).category) not in self.told), key=_is_printed)
-            if not free:
+            place = (self._kind(row), row.event.time_ms // 1000)
+            found = next(free[place], None) if place in free else None
+            if found is None:
                 left.append(row)
-                if here:
+                if place in beside:
                     problems.append(_unknown(row))
                 continue
-            number, value = free[0]
+            number, value = found
             self.told.add((number, _flow(row).category))
             if value is None:
                 self._complete(number, row)

@@ -2,20 +2,23 @@
 
 A fill is known by symbol, trade id and direction. Some carry no trade id: in the stream (id 0), in older exports, and
 where a spreadsheet has damaged it. Such a fill is held against one of another file with the same symbol, quantity and
-price, and the same order, or (where one of them names no order) the same second; one to one, so that equal rows of one
-file stay as many as they are.
+price, and the same order, or (where one of them names no order) the same second, else a neighbouring one within
+`TIME_TOLERANCE_MS`; one to one, so that equal rows of one file stay as many as they are.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from margincall.core.events import Fill, Order
-from margincall.history.messages import Placed, agreed, changed, contradiction
+from margincall.history.flows import in_step
+from margincall.history.messages import Place, Placed, agreed, changed, contradiction
 from margincall.wire.problems import Problem
 
 TIME_TOLERANCE_MS = 1000
 """Sources stamp one trade within a second."""
 FILL_COMPARED = ("side", "quantity", "price")
 FILL_COMPLETED = ("trade_id", "order_id", "client_order_id", "fee", "fee_asset", "realized", "maker", "close")
+TradeKey = tuple[str, str]
+"""Symbol and trade id."""
 Silent = Mapping[str, frozenset[str]]
 """Files -> fields of their events that they do not print."""
 NOTHING: frozenset[str] = frozenset()
@@ -53,9 +56,10 @@ class Kept:
 def merged_fills(fills: Iterable[Placed], silent: Silent | None = None) -> Kept:
     """Each fill once. `fills` come in the order in which they are believed."""
     kept = Kept(silent or {})
-    first: dict[tuple[str, str], int] = {}
-    others: dict[tuple[str, str], list[int]] = {}
+    known: dict[TradeKey, int] = {}
+    others: dict[TradeKey, list[int]] = {}
     nameless: list[Placed] = []
+    opposed: dict[TradeKey, list[Placed]] = {}
     for placed in fills:
         fill = placed.event
         assert isinstance(fill, Fill)
@@ -63,27 +67,67 @@ def merged_fills(fills: Iterable[Placed], silent: Silent | None = None) -> Kept:
             nameless.append(placed)
             continue
         key = (fill.symbol, fill.trade_id)
-        known = first.setdefault(key, len(kept.placed))
-        if known == len(kept.placed):
+        first = known.setdefault(key, len(kept.placed))
+        if first == len(kept.placed):
             kept.placed.append(placed)
-        elif (number := _same_fill(kept, [known, *others.get(key, ())], fill)) is None:
+            continue
+        numbers = [first, *others.get(key, ())]
+        if (number := _same_fill(kept, numbers, fill)) is not None:
+            _put_together(kept, number, placed)
+        elif _has_unlike_order(kept, numbers, fill):
             others.setdefault(key, []).append(kept.add(placed))
         else:
-            _put_together(kept, number, placed)
+            opposed.setdefault(key, []).append(placed)
+    if opposed:
+        _merge_opposed(kept, {key: [known[key], *others.get(key, ())] for key in opposed}, opposed)
     if nameless:
         _merge_nameless(kept, nameless)
     return kept
 
 
-def _same_fill(kept: Kept, known: Sequence[int], fill: Fill) -> int | None:
-    """The number of the kept fill that `fill` repeats. An account that trades with itself has two fills under one
-    trade id, of opposite direction and different orders."""
-    for number in known:
-        other = _fill(kept.placed[number])
-        is_same_order = not (fill.order_id and other.order_id) or fill.order_id == other.order_id
-        if is_same_order or (fill.quantity > 0) == (other.quantity > 0):
+def _same_fill(kept: Kept, numbers: Iterable[int], fill: Fill) -> int | None:
+    """The number of the kept fill that `fill` repeats: one of its direction, or else of its order, which cannot both
+    buy and sell."""
+    known = [(number, _fill(kept.placed[number])) for number in numbers]
+    for number, other in known:
+        if _is_buy(other) == _is_buy(fill):
             return number
-    return None
+    return next((number for number, other in known if fill.order_id and fill.order_id == other.order_id), None)
+
+
+def _has_unlike_order(kept: Kept, numbers: Iterable[int], fill: Fill) -> bool:
+    """Whether the orders tell that none of the kept fills is this one: an account that trades with itself has two fills
+    under one trade id, of opposite direction and different orders."""
+    return bool(fill.order_id) and all(_fill(kept.placed[number]).order_id for number in numbers)
+
+
+def _merge_opposed(
+    kept: Kept, numbers: Mapping[TradeKey, list[int]], opposed: Mapping[TradeKey, Sequence[Placed]]
+) -> None:
+    """Fills of the direction opposite to the one kept under their trade id, where no order tells them apart. If any
+    file tells both directions, the account traded with itself and both are true; else two files contradict each
+    other."""
+    files: dict[TradeKey, set[str]] = {
+        key: {fill.event.source.file for fill in fills} for key, fills in opposed.items()
+    }
+    both: set[TradeKey] = set()
+    for placed in (*(kept.placed[number] for each in numbers.values() for number in each), *kept.repeated):
+        fill = _fill(placed)
+        key = (fill.symbol, fill.trade_id)
+        if key in files and fill.source.file in files[key]:
+            both.add(key)
+    for key, fills in opposed.items():
+        known = numbers[key]
+        for placed in fills:
+            number = _same_fill(kept, known, _fill(placed))
+            if number is None and key in both:
+                known.append(kept.add(placed))
+            else:
+                _put_together(kept, known[0] if number is None else number, placed)
+
+
+def _is_buy(fill: Fill) -> bool:
+    return fill.quantity > 0
 
 
 class _Outlines:
@@ -131,9 +175,39 @@ def _merge_nameless(kept: Kept, nameless: Sequence[Placed]) -> None:
                     left.append(placed)
                 else:
                     _put_together(kept, known, placed)
-        kept.placed.extend(left)
+        kept.placed.extend(_beside_seconds(kept, left, given))
         if left_files > 1:
             _outline(known_outlines, kept, count)
+
+
+def _beside_seconds(kept: Kept, fills: Sequence[Placed], given: set[tuple[str, int]]) -> list[Placed]:
+    """The fills of a file that no fill of a neighbouring second repeats: times may be cut to seconds or rounded. Of two
+    fills that name their orders the orders have told already."""
+    left = list(fills)
+    for is_named in (True, False):
+        groups: dict[object, tuple[list[Placed], list[Placed]]] = {}
+        for placed in left:
+            if bool(_fill(placed).order_id) == is_named:
+                groups.setdefault(_of_price(_fill(placed)), ([], []))[1].append(placed)
+        numbers: dict[Place, int] = {}
+        for number, known in enumerate(kept.placed) if groups else ():
+            fill, file = _fill(known), left[0].event.source.file
+            if fill.source.file == file or (file, number) in given or (is_named and fill.order_id):
+                continue
+            if (group := groups.get(_of_price(fill))) is not None:
+                group[0].append(known)
+                numbers[known.place] = number
+        found = [
+            pair
+            for ours, theirs in groups.values()
+            for pair in in_step(sorted(ours, key=_time), sorted(theirs, key=_time), TIME_TOLERANCE_MS)
+        ]
+        for known, placed in found:
+            given.add((placed.event.source.file, numbers[known.place]))
+            _put_together(kept, numbers[known.place], placed)
+        taken = {placed.place for _, placed in found}
+        left = [placed for placed in left if placed.place not in taken]
+    return left
 
 
 def _outline(known: Sequence[_Outlines], kept: Kept, first: int) -> None:
@@ -154,6 +228,14 @@ def _of_order(fill: Fill) -> object:
 
 def _of_second(fill: Fill) -> tuple[object, ...]:
     return fill.symbol, fill.time_ms // 1000, fill.quantity, fill.price
+
+
+def _of_price(fill: Fill) -> object:
+    return fill.symbol, fill.quantity, fill.price
+
+
+def _time(placed: Placed) -> int:
+    return placed.event.time_ms
 
 
 def _put_together(kept: Kept, number: int, placed: Placed) -> None:

@@ -5,9 +5,9 @@ and is not applied a second time. (Profit and fee rows that name no trade: `hist
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from msgspec import Struct
 
@@ -22,6 +22,9 @@ TRANSFER_WINDOW_MS = 10_000
 """The same for transfers, of which equal amounts follow each other soonest."""
 CLOSE_MS = 1_000
 """Flows this close are matched before those further apart."""
+
+Spans = Mapping[str, tuple[int, int]]
+"""Files -> the times of their first and last row, where these differ."""
 
 
 class Matched(Struct, frozen=True):
@@ -89,21 +92,24 @@ def _completed(placed: Placed, flow: Flow, problems: list[Problem]) -> Placed:
     return changed(placed, {"fee": row, "fee_asset": asset} if is_fee else {"realized": row})
 
 
-def without_doubles(flows: Sequence[Placed], exported: frozenset[str] = frozenset()) -> Matched:
+def without_doubles(
+    flows: Sequence[Placed], exported: frozenset[str] = frozenset(), spans: Spans | None = None
+) -> Matched:
     """Each flow once: rows by type and transaction id, then rows against the flows of a stream, then rows of exports
     without any id against all of these, one to one.
 
     What a row adds (transaction id, symbol) goes to the flow that it repeats. `exported` are the files of exports:
-    equal rows of one of them are true.
+    equal rows of one of them are true. Transfers of files whose `spans` lie apart are never one.
     """
+    spans = spans or {}
     stream = [placed for placed in flows if placed.stream]
     answers = [placed for placed in flows if not placed.stream]
     is_bare = [not _flow(placed).tran_id and placed.event.source.file in exported for placed in answers]
     rows = _distinct_rows([placed for placed, bare in zip(answers, is_bare, strict=True) if not bare])
-    found = _once(stream, rows.kept)
+    found = _once(stream, rows.kept, spans)
     bare = _most_in_one([placed for placed, bare in zip(answers, is_bare, strict=True) if bare])
     if bare.kept:
-        whole = _once(found.kept, bare.kept, told_apart=True)
+        whole = _once(found.kept, bare.kept, spans, told_apart=True)
         found = Matched(whole.kept, [*found.repeated, *whole.repeated], whole.problems)
     return Matched(
         found.kept,
@@ -112,7 +118,7 @@ def without_doubles(flows: Sequence[Placed], exported: frozenset[str] = frozense
     )
 
 
-def _once(known: Sequence[Placed], rows: Sequence[Placed], *, told_apart: bool = False) -> Matched:
+def _once(known: Sequence[Placed], rows: Sequence[Placed], spans: Spans, *, told_apart: bool = False) -> Matched:
     """Known flows and those of `rows` that do not repeat one of them. `told_apart`: rows that then stand beside a known
     flow of their kind and second, of another amount, contradict it."""
     found = Matched([], [], [])
@@ -120,8 +126,8 @@ def _once(known: Sequence[Placed], rows: Sequence[Placed], *, told_apart: bool =
         found.kept.extend([*known, *rows])
         return found
     left_known, left_rows = _ordered(known), _ordered(rows)
-    for closest in (True, False):
-        pairs, left_known, left_rows = _paired(left_known, left_rows, closest)
+    for window_ms in (CLOSE_MS, None):
+        pairs, left_known, left_rows = _paired(left_known, left_rows, window_ms, spans)
         found.kept.extend(_with_row(one, other) for one, other in pairs)
         found.repeated.extend(other for _, other in pairs)
     summed = _summed([placed for placed in left_known if placed.stream], left_rows)
@@ -156,20 +162,18 @@ def _contradicting(known: Sequence[Placed], rows: Sequence[Placed], problems: li
 
 
 def _most_in_one(rows: Sequence[Placed]) -> Matched:
-    """Rows without ids of several files: of equal ones as many as the file has that has most of them."""
-    if len({placed.event.source.file for placed in rows}) < 2:
-        return Matched(list(rows), [], [])
-    kept: Counter[object] = Counter()
-    here: Counter[object] = Counter()
-    found = Matched([], [], [])
+    """Rows without ids of several files: of equal ones as many as the file has that has most of them. Files may stamp
+    one row a second apart; rows of equal time are matched first."""
+    files: dict[str, list[Placed]] = {}
     for placed in rows:
-        kind = (_kind(placed), placed.event.time_ms)
-        here[placed.event.source.file, kind] += 1
-        if here[placed.event.source.file, kind] > kept[kind]:
-            kept[kind] += 1
-            found.kept.append(placed)
-        else:
-            found.repeated.append(placed)
+        files.setdefault(placed.event.source.file, []).append(placed)
+    found = Matched([], [], [])
+    for own in files.values():
+        left_known, left = _ordered(found.kept), _ordered(own)
+        for window_ms in (0, CLOSE_MS) if left_known else ():
+            pairs, left_known, left = _paired(left_known, left, window_ms, {})
+            found.repeated.extend(other for _, other in pairs)
+        found.kept.extend(left)
     return found
 
 
@@ -207,9 +211,10 @@ def _words(placed: Placed) -> str:
 
 
 def _paired(
-    known: Sequence[Placed], rows: Sequence[Placed], closest: bool
+    known: Sequence[Placed], rows: Sequence[Placed], window_ms: int | None, spans: Spans
 ) -> tuple[list[tuple[Placed, Placed]], list[Placed], list[Placed]]:
-    """Pairs of equal category, asset and amount near in time, and what is left of both."""
+    """Pairs of equal category, asset and amount near in time (none: as near as their kind asks), and what is left of
+    both."""
     waiting: dict[object, list[Placed]] = {}
     for placed in rows:
         waiting.setdefault(_kind(placed), []).append(placed)
@@ -219,8 +224,9 @@ def _paired(
     for placed in known:
         by_kind.setdefault(_kind(placed), []).append(placed)
     for kind, ours in by_kind.items():
-        window = CLOSE_MS if closest else _window(ours[0])
-        found = in_step(ours, waiting.get(kind, []), window)
+        window = _window(ours[0]) if window_ms is None else window_ms
+        may_be_one = partial(_may_be_one, spans) if _flow(ours[0]).category == "transfer" else None
+        found = in_step(ours, waiting.get(kind, []), window, may_be_one)
         pairs.extend(found)
         taken = {one.place for one, _ in found}
         left.extend(placed for placed in ours if placed.place not in taken)
@@ -228,17 +234,41 @@ def _paired(
     return pairs, _ordered(left), [placed for placed in rows if placed.place not in used]
 
 
-def in_step(ours: Sequence[Placed], theirs: Sequence[Placed], window_ms: int) -> list[tuple[Placed, Placed]]:
-    """Pairs of two lists in order of time, each at most `window_ms` apart: as many as there can be."""
+def in_step(
+    ours: Sequence[Placed],
+    theirs: Sequence[Placed],
+    window_ms: int,
+    may_be_one: Callable[[Placed, Placed], bool] | None = None,
+) -> list[tuple[Placed, Placed]]:
+    """Pairs of two lists in order of time, each at most `window_ms` apart: as many as there can be. Of each of ours the
+    earliest is taken that is left and, where that is asked, `may_be_one` with it."""
     pairs: list[tuple[Placed, Placed]] = []
-    i = j = 0
-    while i < len(ours) and j < len(theirs):
-        apart = theirs[j].event.time_ms - ours[i].event.time_ms
-        if abs(apart) <= window_ms:
-            pairs.append((ours[i], theirs[j]))
-        i += apart >= -window_ms
-        j += apart <= window_ms
+    used: set[int] = set()
+    first = 0
+    for one in ours:
+        time_ms = one.event.time_ms
+        while first < len(theirs) and (first in used or theirs[first].event.time_ms < time_ms - window_ms):
+            first += 1
+        for place in range(first, len(theirs)):
+            other = theirs[place]
+            if other.event.time_ms > time_ms + window_ms:
+                break
+            if place not in used and (may_be_one is None or may_be_one(one, other)):
+                pairs.append((one, other))
+                used.add(place)
+                break
     return pairs
+
+
+def _may_be_one(spans: Spans, one: Placed, other: Placed) -> bool:
+    """Whether two flows near in time may be the same: not if each lies outside of what the other's file spans, by more
+    than a second. A file with rows of one time alone spans nothing."""
+    return not (_is_outside(one, spans, other) and _is_outside(other, spans, one))
+
+
+def _is_outside(placed: Placed, spans: Spans, other: Placed) -> bool:
+    span = spans.get(other.event.source.file)
+    return span is not None and not span[0] - CLOSE_MS <= placed.event.time_ms <= span[1] + CLOSE_MS
 
 
 def _summed(stream: Sequence[Placed], rows: Sequence[Placed]) -> list[Placed]:

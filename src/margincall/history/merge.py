@@ -88,7 +88,7 @@ def merge(messages: Iterable[Message], account: str = "", contracts: Mapping[str
     known_fills = merged_fills(placed[Fill], silent)
     fills, income = with_income(with_orders(known_fills, orders), placed[Flow])
     fills, booked = with_bookings(fills, income.kept, exported, contracts)
-    flows = without_doubles(booked.kept, exported)
+    flows = without_doubles(booked.kept, exported, _spans(kept))
     prices = [each for kind in PRICES for each in _distinct_prices(placed[kind], problems)]
     moves = moved_with(placed[MarginMove], placed[Statement])
     closed = _distinct_positions(placed[PositionClosed])
@@ -114,6 +114,17 @@ def _placed(messages: Iterable[Message], ranks: dict[str, int]) -> dict[type[Any
         for place, event in enumerate(message.events):
             found[type(event)].append(Placed(event, stream, (rank, number, place)))
     return found
+
+
+def _spans(messages: Iterable[Message]) -> dict[str, tuple[int, int]]:
+    """Files -> the times of their first and last dated event, where these differ: between them a file tells all."""
+    found: dict[str, tuple[int, int]] = {}
+    for message in messages:
+        if times := [event.time_ms for event in message.events if event.time_ms]:
+            file = message.source.file
+            first, last = found.get(file, (times[0], times[0]))
+            found[file] = min(first, *times), max(last, *times)
+    return {file: span for file, span in found.items() if span[0] < span[1]}
 
 
 def _ranked(messages: Iterable[Message]) -> tuple[list[Message], dict[str, int]]:
