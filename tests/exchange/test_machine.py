@@ -101,7 +101,7 @@ class BookMachine(RuleBasedStateMachine):
         return ids[number % len(ids)] if ids and number % 5 else self.last_id + 1 + number
 
     @rule(side=SIDES, owner=OWNERS, mode=MODES, lots=LOTS, most=MOST, terms=TERMS)
-    def order(self, side: str, owner: str, mode: str, lots: int, most: int | None, terms: dict[str, Any]) -> None:
+    def order(self, *, side: str, owner: str, mode: str, lots: int, most: int | None, terms: dict[str, Any]) -> None:
         self.last_id += 1
         order = Order(
             id=self.last_id, owner=owner, side=side, lots=lots, max_lots=most, self_trade_prevention=mode, **terms
@@ -116,7 +116,7 @@ class BookMachine(RuleBasedStateMachine):
         self.booked(outcome)
 
     @rule(number=st.integers(0, 200), ticks=TICKS, lots=LOTS, keeps=st.booleans(), mode=MODES, post_only=st.booleans())
-    def amended(self, number: int, ticks: int, lots: int, keeps: bool, mode: str, post_only: bool) -> None:
+    def amended(self, *, number: int, ticks: int, lots: int, keeps: bool, mode: str, post_only: bool) -> None:
         order_id = self.an_id(number)
         old = self.book.get(order_id)
         before = snapshot(self.book)
