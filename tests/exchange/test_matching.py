@@ -49,10 +49,12 @@ def test_a_reduction_keeps_its_place_where_the_rules_say_so() -> None:
         rests=Resting(id=4, owner="dave", side="BUY", ticks=100, lots=2)
     )
     assert written(book)[-1] == "  BUY  100   #4 dave 2 | #5 erin 3"
-    assert amend(book, Order(id=4, owner="dave", side="BUY", ticks=100, lots=8), reduction_keeps_place=True)
-    assert written(book)[-1] == "  BUY  100   #5 erin 3 | #4 dave 8"
+    assert amend(book, smaller, reduction_keeps_place=True)
+    assert written(book)[-1] == "  BUY  100   #4 dave 2 | #5 erin 3"
+    assert amend(book, Order(id=4, owner="dave", side="BUY", ticks=100, lots=3), reduction_keeps_place=True)
+    assert written(book)[-1] == "  BUY  100   #5 erin 3 | #4 dave 3"
     assert amend(book, Order(id=5, owner="erin", side="BUY", ticks=99, lots=1), reduction_keeps_place=True)
-    assert written(book)[-2:] == ["  BUY  100   #4 dave 8", "  BUY  99   #5 erin 1"]
+    assert written(book)[-2:] == ["  BUY  100   #4 dave 3", "  BUY  99   #5 erin 1"]
 
 
 BAD: list[dict[str, object]] = [
