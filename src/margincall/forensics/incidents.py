@@ -112,8 +112,8 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[
 
 
 def _owners(found: Sequence[Incident], place: int, event: Fill | Flow) -> list[Incident]:
-    """The last liquidation before it that it can belong to; several if a row without symbol, or without the leg in hedge
-    mode, does not tell which."""
+    """The last liquidation before it that it can belong to; several if a row without symbol, or without its leg in
+    hedge mode, does not tell which."""
     fitting: list[Incident] = []
     for incident in reversed(found):
         if event.time_ms - incident.time_ms > AFTERMATH_MS:

@@ -1,0 +1,1 @@
+"""A perpetual-futures exchange as a deterministic engine: commands in, events out."""
