@@ -140,10 +140,10 @@ def next_hours(recent: Sequence[Decimal], rules: FundingRules, intervals: Interv
     if recent and not rules.floor < recent[-1] < rules.cap:
         return min(rules.hours, intervals.hit_hours)
     cycles = intervals.calm_cycles
-    if rules.hours == intervals.hit_hours and cycles is not None and len(recent) >= cycles:
-        if all(abs(rate) <= intervals.calm_rate for rate in recent[-cycles:]):
-            return intervals.calm_hours
-    return rules.hours
+    if cycles is None or rules.hours != intervals.hit_hours or len(recent) < cycles:
+        return rules.hours
+    calm = all(abs(rate) <= intervals.calm_rate for rate in recent[-cycles:])
+    return intervals.calm_hours if calm else rules.hours
 
 
 @exact

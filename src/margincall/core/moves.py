@@ -19,9 +19,7 @@ FEES = "fees"
 REMAINDER = "remainder"
 VENUE_ACCOUNTS = (FUND, FEES, REMAINDER)
 
-MoveReason = Literal[
-    "funding", "clearance_fee", "improvement_fee", "shortfall", "negative_balance", "socialised_loss", "clawback"
-]
+MoveReason = Literal["funding", "clearance_fee", "improvement", "negative_balance", "socialised_loss", "clawback"]
 
 
 class Move(Struct, frozen=True):

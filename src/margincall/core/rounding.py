@@ -120,7 +120,7 @@ def displayed_price(price: Decimal) -> Price:
 
 
 def published_price(price: Decimal) -> Price:
-    """An index, Price 1, Price 2 or mark as the venue publishes it: truncated to 8 decimals (assumed: `mark-digits`)."""
+    """An index or mark price as the venue publishes it: truncated to 8 decimals (assumed: `mark-digits`)."""
     return Price(_to(price, AMOUNT_UNIT, ROUND_DOWN))
 
 
