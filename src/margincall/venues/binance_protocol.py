@@ -1,11 +1,10 @@
 """How Binance futures make index, mark and funding, and what liquidation venues do: rules of `core` as values.
 
 Sources: FAQ 360033525071 (index and mark), 360033525031 (funding), 360033525271 (liquidation), 360033525371 (fund),
-360033525471 (deleveraging), announcements of 2024-03-27 and 2025-09-16. dYdX v4: its code, with the limits of its test
-genesis. `docs/spec/mark_price.md`, `funding.md`, `waterfall.md`, `deleveraging.md`.
+360033525471 (deleveraging), announcements of 2024-03-27 and 2025-09-16; `docs/spec/mark_price.md`, `funding.md`,
+`waterfall.md`, `deleveraging.md`.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 from margincall.core.deleverage import DeleverageRules
@@ -14,7 +13,7 @@ from margincall.core.mark import IndexRules, MarkMethod, MarkRules, Window, wind
 from margincall.core.waterfall import WaterfallRules
 
 NARROW = frozenset(
-    "BNBUSDC BNBUSDT BTCUSDC BTCUSDT BTCUSD1 ETHUSDC ETHUSDT SOLUSDT USDCUSDT XRPUSDT".split()
+    ["BNBUSDC", "BNBUSDT", "BTCUSDC", "BTCUSDT", "BTCUSD1", "ETHUSDC", "ETHUSDT", "SOLUSDT", "USDCUSDT", "XRPUSDT"]
 )  # fmt: skip
 """Indices whose outliers are capped at 1 % instead of 3 %."""
 STALE_MS = 300_000
@@ -34,7 +33,7 @@ SCALED_SINCE_MS = WINDOWS[-1].since_ms
 HIT_SINCE_MS = 1_746_172_800_000  # 2025-05-02 08:00 UTC
 CALM_SINCE_MS = 1_767_355_200_000  # 2026-01-02 12:00 UTC
 
-MAJORS = frozenset("BTCUSDT ETHUSDT BNBUSDT SOLUSDT ADAUSDT XRPUSDT DOGEUSDT".split())
+MAJORS = frozenset(["BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT", "XRPUSDT", "DOGEUSDT"])
 """Symbols whose cap is 0.75 × the first bracket's maintenance rate (those that the FAQ's figures name)."""
 OTHER_CAP = Decimal("0.02")
 NO_INTEREST = frozenset({"ETHBTC"})
@@ -42,21 +41,6 @@ INTEREST = Decimal("0.0001")
 
 WATERFALL = WaterfallRules()
 DELEVERAGING = DeleverageRules()
-
-DYDX_WATERFALL = WaterfallRules(
-    cancel="none",
-    partial="share",
-    partial_share=Decimal("0.1"),
-    least_notional=Decimal(1000),
-    most_notional=Decimal(100_000),
-    limit="fillable",
-    takeover="none",
-    fee="improvement",
-    only_bankrupt=True,
-)
-DYDX_DELEVERAGING = DeleverageRules(ranking="account", choice="seeded-start", skip_overlap=True)
-DYDX_PENALTY = Decimal("0.015")
-"""At most so much of a fill goes to the fund."""
 
 
 def index_rules(symbol: str) -> IndexRules:
@@ -71,16 +55,16 @@ def mark_rules(time_ms: int, *, delivery: bool = False, method: MarkMethod | Non
 
 
 def funding_rules(
-    symbol: str, time_ms: int, *, hours: int, first_rate: Decimal, bounds: Mapping[str, Decimal] | None = None
+    symbol: str, time_ms: int, *, hours: int, first_rate: Decimal, bounds: tuple[Decimal, Decimal] | None = None
 ) -> FundingRules:
-    """The funding rule of a symbol at a time. `first_rate` is its first bracket's maintenance rate; `bounds` are `cap`
-    and `floor` of `fundingInfo`, where they are known."""
-    cap = cap_of(first_rate) if symbol in MAJORS else OTHER_CAP
-    bounds = bounds or {"cap": cap, "floor": -cap}
+    """The funding rule of a symbol at a time. `first_rate` is its first bracket's maintenance rate; `bounds` are floor
+    and cap of `fundingInfo`, where they are known."""
+    usual = cap_of(first_rate) if symbol in MAJORS else OTHER_CAP
+    floor, cap = bounds or (-usual, usual)
     return FundingRules(
         hours=hours,
-        cap=bounds["cap"],
-        floor=bounds["floor"],
+        cap=cap,
+        floor=floor,
         interest=Decimal(0) if symbol in NO_INTEREST else INTEREST,
         scaled=time_ms >= SCALED_SINCE_MS,
     )
