@@ -267,11 +267,11 @@ def test_dydx_cancels_nothing_and_waits_until_bankrupt() -> None:
 
 
 def test_which_orders_are_cancelled() -> None:
-    by_scope = {
-        scope: [cancels(own, "isolated:BTCUSDT:BOTH", WaterfallRules(cancel=scope)) for own in ("cross:USDT", "isolated:BTCUSDT:BOTH")]
-        for scope in ("pool", "account", "none")
-    }  # fmt: skip
-    assert by_scope == {"pool": [False, True], "account": [True, True], "none": [False, False]}
+    own = "isolated:BTCUSDT:BOTH"
+    for scope, others, same in (("pool", False, True), ("account", True, True), ("none", False, False)):
+        chosen = WaterfallRules(cancel=scope)
+        assert cancels("cross:USDT", own, chosen) is others
+        assert cancels(own, own, chosen) is same
 
 
 def test_the_clearance_fee() -> None:

@@ -1,8 +1,8 @@
-"""dYdX v4 as a second family of rules: partial liquidations at a fillable price, a penalty instead of a clearance fee, no
-takeover, and deleveraging without a ranking.
+"""dYdX v4 as a second family of rules: partial liquidations at a fillable price, a penalty instead of a clearance fee,
+no takeover, and deleveraging without a ranking.
 
-Source: the chain's public code; limits are those of its test genesis, not of the main network. `docs/spec/waterfall.md`,
-`docs/spec/deleveraging.md`.
+Source: the chain's public code; limits are those of its test genesis, not of the main network.
+`docs/spec/waterfall.md`, `docs/spec/deleveraging.md`.
 """
 
 from decimal import Decimal
