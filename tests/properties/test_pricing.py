@@ -1,10 +1,12 @@
 """Index, mark and funding: bounded by what they are made of, and nothing is lost or made by a payment."""
 
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from margincall.core.contract import Contract
 from margincall.core.funding import FundingRules, average_premium, funding_rate, impact_price, premium, settle_funding
 from margincall.core.mark import Constituent, FundingClock, IndexRules, MarkRules, Window, mark_price, price_index
 from margincall.core.moves import REMAINDER, changes
@@ -56,10 +58,10 @@ def test_the_index_lies_in_the_band_around_the_median(made: list[Constituent], r
 
 @given(constituents, index_rules, st.randoms(use_true_random=False))
 def test_the_index_does_not_depend_on_the_order_of_sources(
-    made: list[Constituent], rules: IndexRules, shuffler: object
+    made: list[Constituent], rules: IndexRules, shuffler: Any
 ) -> None:
     other = list(made)
-    shuffler.shuffle(other)  # type: ignore[attr-defined]
+    shuffler.shuffle(other)
     first, second = price_index(made, NOW, rules), price_index(other, NOW, rules)
     assert (first and (first.index, first.median)) == (second and (second.index, second.median))
 
@@ -74,8 +76,7 @@ def test_the_index_does_not_depend_on_the_order_of_sources(
 def test_the_mark_lies_between_its_extremes(
     index: Decimal, rate: Decimal, hours: int, samples: list[Decimal], last: Decimal | None
 ) -> None:
-    """At most one of three lies below it and one above it: moving one term to anywhere moves it no further than to
-    another."""
+    """And of three it is the one in the middle, to the last digit."""
     clock = FundingClock(rate, hours, 8)
     terms = mark_price(index, clock, MarkRules("median", WINDOW), samples=samples, last=last)
     known = sorted(each for each in (terms.price_1, terms.price_2, terms.last) if each is not None)
@@ -97,8 +98,8 @@ def test_a_protected_price_stays_at_the_mark_before(index: Decimal, last: Decima
     st.sampled_from([contract(), inverse(size="100")]),
 )
 def test_the_impact_price_lies_within_the_book(
-    levels: list[tuple[Decimal, Decimal]], notional: Decimal, listed
-) -> None:  # type: ignore[no-untyped-def]
+    levels: list[tuple[Decimal, Decimal]], notional: Decimal, listed: Contract
+) -> None:
     found = impact_price(listed, levels, notional)
     filled = [price for price, quantity in levels if quantity]
     assert (found is None) == (not filled)
@@ -134,8 +135,8 @@ def test_the_premium_has_the_sign_of_the_book(bid: Decimal, ask: Decimal, index:
     decimals(-1, 1, 8),
     st.sampled_from([contract(), inverse(size="100")]),
 )
-def test_funding_sums_to_zero_up_to_truncation(  # type: ignore[no-untyped-def]
-    holdings: dict[str, Decimal], mark: Decimal, rate: Decimal, listed
+def test_funding_sums_to_zero_up_to_truncation(
+    holdings: dict[str, Decimal], mark: Decimal, rate: Decimal, listed: Contract
 ) -> None:
     """Where longs equal shorts, the remainder holds less than one unit for each payment; with the moves all sums to
     zero exactly, and each payment has the sign of the rate against the position."""

@@ -205,9 +205,7 @@ def test_clawback_takes_profit_only(loss: Decimal, profits: dict[str, Decimal], 
 
 
 @given(st.integers(2, 5), decimals(1, 1000), decimals(1, 1000), AMOUNTS.filter(bool))
-def test_clawback_is_indifferent_to_splitting_and_a_queue_is_not(
-    parts: int, one: Decimal, other: Decimal, loss: Decimal
-) -> None:
+def test_clawback_is_indifferent_to_splitting(parts: int, one: Decimal, other: Decimal, loss: Decimal) -> None:
     """A winner who is k accounts pays the same in all, up to truncation."""
     whole = claw_back("d", "USDT", loss, {"w": one * parts, "o": other})
     split = claw_back("d", "USDT", loss, {**{f"w{number}": one for number in range(parts)}, "o": other})
@@ -217,8 +215,8 @@ def test_clawback_is_indifferent_to_splitting_and_a_queue_is_not(
 
 @given(candidates(), rankings, st.randoms(use_true_random=False))
 def test_ranking_is_total_and_stable(made: list[Candidate], rules: DeleverageRules, shuffler: Any) -> None:
-    """Every candidate has one place, whatever order they come in; scores and lights never rise down the queue; where
-    anybody is, the head has five lights (counted by accounts) only if it stands within the first fifth."""
+    """Every candidate has one place, whatever order they come in; scores and lights never rise down the queue, and its
+    last has one light."""
     ranked = rank(made, rules)
     assert sorted(each.rank for each in ranked) == list(range(1, len(made) + 1))
     other = list(made)
