@@ -16,7 +16,7 @@ from margincall.core.deleverage import (
     rank,
 )
 from margincall.venues import dydx
-from tests.core.pools import contract, held, pool, rules
+from tests.core.pools import contract, held, inverse, pool, rules
 
 D = Decimal
 BINANCE = DeleverageRules()
@@ -166,3 +166,24 @@ def test_the_price_is_that_of_the_rule() -> None:
         for rule in ("bankruptcy", "mark", "previous-mark")
     ]
     assert prices == [1, 2, 3]
+
+
+def test_a_short_is_passed_over_above_its_bankruptcy_price() -> None:
+    """It buys: at its own bankruptcy price it ends at zero, above it below."""
+    made = [Candidate("a", "X", "BOTH", D(-1), D(0), D(100))]
+    for price, uncovered in ((99, 0), (100, 0), (101, 1)):
+        found = deleverage(rank(made, BINANCE), D(1), D(price), lot=D(1), rules=dydx.DELEVERAGING)
+        assert found.uncovered == uncovered
+
+
+def test_effective_leverage_of_an_inverse_position() -> None:
+    """100 contracts of 100 at 40,000 are 0.25 coin, at 50,000 0.2: a long's profit of 0.05 is 20 % of its entry. With a
+    wallet of 0.05 it may lose 0.1 of 0.2: leverage 2."""
+    listed = inverse(size="100")
+    terms = pool(
+        rules(listed, rows=(("1000", "0.01"),)), "0.05", {listed.symbol: "50000"}, held(listed, "100", "40000")
+    )
+    ranking = DeleverageRules(ranking="effective-leverage")
+    assert abs(candidate("a", terms, terms.positions[0], Assumptions(), ranking).score - D("0.4")) < D("1e-12")
+    size = DeleverageRules(ranking="profit-notional")
+    assert candidate("a", terms, terms.positions[0], Assumptions(), size).score == D("2.5")

@@ -63,5 +63,5 @@ def test_pro_rata_of_the_paper() -> None:
 
 
 def test_no_profit_pays_more_than_itself() -> None:
-    shared = claw_back("t", "USD", D(100), {"a": D(8), "b": D(4), "loser": D(-7)})
+    shared = claw_back("t", "USD", D(100), {"a": D(8), "b": D(4), "loser": D(-7), "even": D(0)})
     assert (shared.charges, shared.left) == ({"a": D(8), "b": D(4)}, 88)

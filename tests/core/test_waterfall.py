@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from margincall.core.account import Account, Marks, Position
+from margincall.core.account import Account, AssetIndex, Marks, Position
 from margincall.core.assumptions import Assumptions
 from margincall.core.margin import margin
 from margincall.core.moves import FEES, FUND, changes
@@ -31,7 +31,7 @@ from margincall.core.waterfall import (
     take_over,
 )
 from margincall.venues import dydx
-from tests.core.pools import contract, held, inverse, pool, rules
+from tests.core.pools import contract, held, inverse, pool, rules, table
 
 D = Decimal
 BINANCE = WaterfallRules()
@@ -296,6 +296,26 @@ def test_collateral_left() -> None:
     terms = pool(venue, "600", {"BTCUSDT": "49600"}, held(BTC, "1", "50000"))
     assert collateral_left(terms, "USDT") == 200
     assert collateral_left(structs.replace(terms, balance=D(-1)), "USDT") == 0
+
+
+def test_collateral_left_in_multi_assets_mode_is_at_the_index() -> None:
+    """USD 150 at an index of 1.5 are 100 of the asset."""
+    venue = rules(BTC, rows=FLAT)
+    account = Account({"USDT": D(100)}, multi_assets=True)
+    marks = Marks({}, {"USDT": AssetIndex(D("1.5"), D("1.5"), D("1.5"))})
+    (terms,) = margin(account, marks, venue).pools
+    assert terms.kind == "multi"
+    assert collateral_left(terms, "USDT") == 100
+
+
+def test_the_largest_maintenance_need_not_be_the_largest_notional() -> None:
+    venue = rules(BTC, ETH, rows=FLAT)
+    steep = structs.replace(venue, tables={**venue.tables, "ETHUSDT": table("ETHUSDT", ("1000000", "0.5"))})
+    marks = {"BTCUSDT": "50000", "ETHUSDT": "3000"}
+    terms = pool(steep, "1000", marks, held(BTC, "0.1", "50000"), held(ETH, "1", "3000"))
+    assert [each.symbol for each in liquidation_order(terms, BINANCE)] == ["ETHUSDT", "BTCUSDT"]
+    by_size = WaterfallRules(order="notional")
+    assert [each.symbol for each in liquidation_order(terms, by_size)] == ["BTCUSDT", "ETHUSDT"]
 
 
 @pytest.mark.parametrize(
