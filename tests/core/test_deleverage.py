@@ -93,6 +93,14 @@ def test_scores_from_a_pool() -> None:
     assert score["account"] == 0
 
 
+def test_an_account_that_is_worth_nothing_ranks_last_by_size() -> None:
+    venue = rules(BTC, rows=(("1000000", "0.01"),))
+    ranking = DeleverageRules(ranking="profit-notional")
+    for wallet, entry, score in (("-1", "50000", "0"), ("0.5", "50000", "100000"), ("0.5", "0", "0")):
+        terms = pool(venue, wallet, {"BTCUSDT": "50000"}, held(BTC, "1", entry))
+        assert candidate("a", terms, terms.positions[0], Assumptions(), ranking).score == D(score)
+
+
 def test_losses_rank_by_the_quotient() -> None:
     """BitMEX divides a loss by the leverage: the more leveraged loser comes first."""
     venue = rules(BTC, rows=(("1000000", "0.01"),))

@@ -101,6 +101,8 @@ def test_the_median_may_count_weights() -> None:
     heavy = sources("100", "110", "110", weights=("0.6", "0.2", "0.2"))
     assert index_of(heavy, rules) == D("101.2")
     assert index_of(heavy) == D("0.6") * D("106.7") + D("0.4") * 110
+    light = sources("100", "104", "110", weights=("0.4", "0.3", "0.3"))
+    assert index_of(light, rules) == D("0.4") * D("100.88") + D("0.3") * 104 + D("0.3") * D("107.12")
     halves = price_index(sources("100", "102", weights=("0.5", "0.5")), NOW, rules)
     assert halves is not None
     assert halves.median == 101
@@ -135,6 +137,8 @@ def test_extreme_conditions(method: MarkMethod, mark: str) -> None:
     rules = MarkRules(method, WINDOW)
     terms = mark_price(D(10000), CLOCK, rules, samples=[D(3)], last=D(9000), previous=D(10000))
     assert terms.mark == D(mark)
+    first = mark_price(D(10000), CLOCK, rules, samples=[D(3)], last=D(9000))
+    assert first.mark == (D(9000) if method == "last-price-protected" else D(mark))
     free = mark_price(D(10000), CLOCK, rules, samples=[D(3)], last=D(10200), previous=D(10000))
     assert free.mark == (D(10200) if method == "last-price-protected" else D(10003))
 

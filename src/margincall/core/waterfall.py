@@ -201,11 +201,9 @@ def fillable_price(pool: PoolTerms, position: PositionTerms, rules: WaterfallRul
 
 @exact
 def collateral_left(pool: PoolTerms, asset: str) -> Collateral:
-    """What a fee may take: the pool's balance, never below 0, in `asset`; in multi-assets mode at its index."""
-    balance = max(pool.balance, ZERO)
-    if pool.kind != "multi":
-        return Collateral(balance)
-    return Collateral(quotient(balance, next(terms.index.index for terms in pool.assets if terms.asset == asset)))
+    """What a fee may take: the pool's balance, never below 0, in `asset` at its index (1, but in multi-assets mode)."""
+    index = next(terms.index.index for terms in pool.assets if terms.asset == asset)
+    return Collateral(quotient(max(pool.balance, ZERO), index))
 
 
 @exact
