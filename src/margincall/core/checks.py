@@ -9,8 +9,9 @@ from typing import Literal
 from msgspec import Struct
 
 from margincall.core.assumptions import Assumptions
+from margincall.core.clearance import clearance_fee as derived_fee
 from margincall.core.margin import PoolTerms, is_liquidated
-from margincall.core.rounding import AMOUNT_UNIT, booked, exact
+from margincall.core.rounding import AMOUNT_UNIT, exact
 from margincall.core.units import ZERO
 
 Verdict = Literal["holds", "does not hold", "cannot tell"]
@@ -96,9 +97,9 @@ def clearance_fee(
             kind="clearance_fee", verdict=UNCLEAR, about=about, rule=rule, printed=fee, source=source,
             assumptions=("clearance-fee-cap",),
         )  # fmt: skip
-    expected = booked(min(base * rate, max(left, ZERO)))
+    expected = derived_fee(base, rate, left)
     verdict: Verdict = HOLDS if abs(fee - expected) <= AMOUNT_UNIT else FAILS
-    if verdict == FAILS and abs(fee - booked(base * rate)) <= AMOUNT_UNIT:
+    if verdict == FAILS and abs(fee - derived_fee(base, rate, left, "uncapped")) <= AMOUNT_UNIT:
         verdict = UNCLEAR  # right if the fee is not capped by what is left
     return Finding(
         kind="clearance_fee", verdict=verdict, about=about, rule=rule,

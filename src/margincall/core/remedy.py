@@ -46,7 +46,7 @@ def remedy(pool: PoolTerms, taker: Decimal, assumptions: Assumptions, *, target:
         pool=pool.name,
         target=target,
         add={terms.asset: _add(terms, missing, assumptions) for terms in pool.assets},
-        close=tuple(_close(pool, terms, taker, assumptions, target) for terms in pool.positions),
+        close=tuple(smallest_close(pool, terms, taker, assumptions, target) for terms in pool.positions),
     )
 
 
@@ -61,18 +61,22 @@ def _add(terms: AssetTerms, missing: Decimal, assumptions: Assumptions) -> Colla
     return Collateral(amount_up(owed + (missing - owed * terms.index.ask) / terms.index.bid))
 
 
-def _close(pool: PoolTerms, terms: PositionTerms, taker: Decimal, assumptions: Assumptions, target: Decimal) -> Close:
-    """The smallest close of one position that meets the target: the largest quantity left at which it is met."""
+@exact
+def smallest_close(
+    pool: PoolTerms, terms: PositionTerms, rate: Decimal, assumptions: Assumptions, target: Decimal
+) -> Close:
+    """The smallest close of one position that meets the target: the largest quantity left at which it is met. `rate` is
+    what the close pays of its notional."""
     contract = terms.contract
     price = closing_price(terms)
-    gain = _gain_per_unit(terms, price, taker)
+    gain = _gain_per_unit(terms, price, rate)
     size = abs(terms.quantity)
     closed: Quantity | None = Quantity(ZERO)
     if pool.maintenance > target * pool.balance:
-        closed = _smallest_close(_target_curve(pool, terms, gain, assumptions, target), size, contract.lot)
+        closed = _smallest_quantity(_target_curve(pool, terms, gain, assumptions, target), size, contract.lot)
     fee = None
     if closed is not None:
-        fee = Collateral(abs(value(contract, closed, price)) * taker)
+        fee = Collateral(abs(value(contract, closed, price)) * rate)
     return Close(terms.symbol, terms.side, closed, price, fee)
 
 
@@ -132,7 +136,7 @@ def _index_pnl_curve(
     )
 
 
-def _smallest_close(curve: Curve, size: Decimal, lot: Decimal) -> Quantity | None:
+def _smallest_quantity(curve: Curve, size: Decimal, lot: Decimal) -> Quantity | None:
     """From a whole position that misses the target: the first quantity left, going down, at which it is met."""
     found = survival(curve, size)
     left = ZERO

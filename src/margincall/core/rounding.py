@@ -119,6 +119,16 @@ def displayed_price(price: Decimal) -> Price:
     return Price(_to(price, AMOUNT_UNIT, ROUND_DOWN))
 
 
+def published_price(price: Decimal) -> Price:
+    """An index or mark price as the venue publishes it: truncated to 8 decimals (assumed: `mark-digits`)."""
+    return Price(_to(price, AMOUNT_UNIT, ROUND_DOWN))
+
+
+def published_rate(rate: Decimal) -> Decimal:
+    """A funding rate as the venue publishes it: truncated to 8 decimals (assumed: `funding-rate-digits`)."""
+    return _to(rate, AMOUNT_UNIT, ROUND_DOWN)
+
+
 def printed_entry(price: Decimal, places: int) -> Price:
     """An entry price as the venue prints it: half up to `places` decimals (seen in a real account's stream)."""
     return Price(price.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, CONTEXT))
