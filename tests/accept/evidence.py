@@ -93,6 +93,8 @@ def hyperliquid_sizes() -> str:
     """The reconstructed size equals the liquidation's fills; errors by price source; outliers with causes."""
     found = hyperliquid.read(SHARED)
     cases = hyperliquid.reconstruct(found)
+    for case in cases:
+        print(hyperliquid.line(case))
     for each in hyperliquid.summaries(cases):
         print(
             f"    {each.source:5} notional error median {each.median_error:.2%}, worst {each.worst_error:.2%}; age "

@@ -260,7 +260,8 @@ def percent(value: Decimal) -> str:
     return f"{float(value):.2%}"
 
 
-def _line(case: Case) -> str:
+def line(case: Case) -> str:
+    """Sizes, the account value as a share of notional without price error, and by source: error, age, share with it."""
     sizes = " ".join(f"{size.coin} {size.held:f}" for size in case.sizes)
     prices = " ".join(
         f"{each.source} {percent(each.error)} {each.age}s ({percent(each.share)})" for each in case.prices
@@ -272,7 +273,7 @@ def main() -> int:
     """Print every liquidation and the table by price source; 1 if a size differs."""
     cases = reconstruct(read(Path(sys.argv[1]) if len(sys.argv) > 1 else data_folder()))
     for case in cases:
-        print(_line(case))
+        print(line(case))
     for each in summaries(cases):
         print(
             f"{each.source:5} {each.counted} notionals, error median {percent(each.median_error)}, "

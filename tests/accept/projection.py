@@ -9,7 +9,6 @@ would supply it, and only where the header of the files leaves it open (`tests/a
 prints each failure and how many explanations were compared; `--table` writes `docs/accept/evidence.md`.
 """
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from margincall.core.checks import FAILS, HOLDS
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order
 from margincall.core.units import ZERO
 from margincall.forensics.document import document
@@ -31,7 +31,7 @@ from margincall.venues.book import book_of, combine
 from margincall.venues.registry import contract_of
 from margincall.wire import encode
 from margincall.wire.encode_csv import encoded, file_name
-from tests.accept.shapes import API, HEADERS, NEEDS, STREAM, facts_of, may_be_unknown
+from tests.accept.shapes import API, HEADERS, NEEDS, STREAM, SUPPLIES, facts_of, may_be_unknown
 from tests.accept.stories import Story, closed_positions, golden, sessions
 from tests.conftest import data_folder
 from tests.sources import ROOT
@@ -40,6 +40,8 @@ TABLE = ROOT / "docs" / "accept" / "evidence.md"
 SETS: tuple[tuple[str, ...], ...] = (*((name,) for name in HEADERS), *combinations(HEADERS, 2))
 """Every kind of file alone, and every pair."""
 Json = dict[str, Any]
+TRACE_MS = 60_000
+"""How long after the liquidation its fee may be booked."""
 NOTHING: tuple[object, ...] = (None, {}, [], "")
 
 
@@ -149,7 +151,6 @@ def failures(story: Story, shapes: tuple[str, ...], whole: Json, found: Json) ->
         hedged=story.hedged,
         isolated=story.isolated,
         taken_over=story.taken_over,
-        crowded=False,
         several=len(whole["liquidations"]) > 1,
     )
     open_terms = {each["term"] for each in found["unknown"] if each["settled_by"]}
@@ -162,13 +163,25 @@ def failures(story: Story, shapes: tuple[str, ...], whole: Json, found: Json) ->
                 yield Failure(story.name, shapes, "liquidations", "missing, and not marked unknown")
             continue
         for term in NEEDS:
-            if why := difference(term, liquidation, match, allowed):
+            why = difference(term, liquidation, match, allowed)
+            if not why and value(liquidation, term) not in NOTHING:
+                why = misnamed(term, match, shapes)
+            if why:
                 yield Failure(story.name, shapes, term, why)
-    yield from (Failure(story.name, shapes, "findings", why) for why in accusations(whole, found))
+    for each in found["liquidations"]:
+        if not any(_same(each, liquidation) or _traces(each, liquidation) for liquidation in whole["liquidations"]):
+            yield Failure(story.name, shapes, "liquidations", f"{each['symbol']} {each['order_id']} is invented")
+    yield from (Failure(story.name, shapes, "findings", why) for why in judged_otherwise(whole, found))
 
 
 def _same(one: Json, other: Json) -> bool:
     return (one["kind"], one["symbol"], one["order_id"]) == (other["kind"], other["symbol"], other["order_id"])
+
+
+def _traces(indirect: Json, liquidation: Json) -> bool:
+    """Whether a liquidation that is told only by what followed it, without its order, is this one."""
+    fits = indirect["symbol"] in ("", liquidation["symbol"])
+    return indirect["kind"] == "indirect" and fits and abs(indirect["time_ms"] - liquidation["time_ms"]) <= TRACE_MS
 
 
 def difference(term: str, whole: Json, found: Json, allowed: frozenset[str]) -> str:
@@ -184,6 +197,23 @@ def difference(term: str, whole: Json, found: Json, allowed: frozenset[str]) -> 
     return f"{given} instead of {expected}"
 
 
+def misnamed(term: str, found: Json, shapes: tuple[str, ...]) -> str:
+    """Why the file that is said to settle a term would not; empty if it would. It must tell a fact that the headers
+    of these files do not tell, and nothing may be named that they do tell."""
+    marked = next((each["settled_by"] for each in found["unknown"] if each["term"] == term), "")
+    told = facts_of(shapes)
+    absent = {SUPPLIES[fact] for fact in SUPPLIES if fact not in told}
+    present = {SUPPLIES[fact] for fact in told if fact in SUPPLIES} - absent
+    named = [clause for clause in marked.split("; ") if clause]
+    if not named:
+        return ""
+    if not any(name in marked for name in absent):
+        return f"{marked!r} supplies nothing that is missing"
+    return next(
+        (f"{name!r} is named, and there" for name in present for clause in named if clause.startswith(name)), ""
+    )
+
+
 def value(each: Json, term: str) -> object:
     """A term of an explanation. An interval without any end, and a wallet that nobody knows, are no values."""
     found: Any = each
@@ -194,18 +224,21 @@ def value(each: Json, term: str) -> object:
     return found
 
 
-def accusations(whole: Json, found: Json) -> Iterator[str]:
-    """Findings that something does not hold, though the whole stream says that it does."""
-    told = {json.dumps([each["kind"], each["about"]]) for each in _failing(whole)}
-    for each in _failing(found):
-        if json.dumps([each["kind"], each["about"]]) not in told:
+def judged_otherwise(whole: Json, found: Json) -> Iterator[str]:
+    """Findings that accuse where the whole stream says that it holds or is silent, or that say it holds where the
+    whole stream accuses."""
+    told, given = _verdicts(whole), _verdicts(found)
+    for key, each in given.items():
+        expected = told[key]["verdict"] if key in told else None
+        accuses, holds = each["verdict"] == FAILS, each["verdict"] == HOLDS
+        if (accuses and expected != FAILS) or (holds and expected == FAILS):
             numbers = f"printed {each['printed']}, derived {each['derived']}"
-            yield f"{each['kind']} {each['about']}: {numbers}: {each['rule']}"
+            yield f"{each['verdict']} instead of {expected}: {each['kind']} {each['about']}: {numbers}: {each['rule']}"
 
 
-def _failing(answer: Json) -> list[Json]:
+def _verdicts(answer: Json) -> dict[tuple[str, str], Json]:
     lists = [answer["findings"], *(each["findings"] for each in answer["liquidations"])]
-    return [each for findings in lists for each in findings if each["verdict"] == "does not hold"]
+    return {(each["kind"], each["about"]): each for findings in lists for each in findings}
 
 
 def sums(events: Iterable[AnyEvent]) -> dict[str, Decimal]:

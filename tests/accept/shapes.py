@@ -48,7 +48,6 @@ FACTS: Mapping[str, tuple[frozenset[str], ...]] = {
     "margin modes": (frozenset({"margin mode", "client order id"}),),
     "margin moves": (frozenset({"isolated wallet"}),),
     "takeovers": (frozenset({"position amount"}),),
-    "milliseconds": (frozenset({"milliseconds"}),),
 }
 """Fact -> sets of columns, one of which a single header must have. A position history names the margin mode of what
 is closed, but no header without client order ids tells of which order."""
@@ -87,8 +86,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "cause": POOL,
 }
 """Term -> facts that it takes beside the forced order itself."""
-AT_THE_MARK = ("prices.mark_at_trigger", "bracket.notional", "bracket.rate", "bracket.cum")
-"""Terms that also take the millisecond, where several marks lie in the second of the trigger."""
 OF_ITS_FEE = ("clearance.fee", "clearance.rate")
 """Terms that take the symbol of a flow, where several liquidations lie within a minute."""
 OF_THE_POSITION = tuple(term for term, facts in NEEDS.items() if "trades" in facts)
@@ -120,11 +117,10 @@ def may_be_unknown(
     hedged: bool,
     isolated: bool,
     taken_over: bool,
-    crowded: bool,
     several: bool,
 ) -> frozenset[str]:
     """The terms that these files may leave open about a story. `hedged`: it is in hedge mode; `isolated`: the position
-    is; `taken_over`: the insurance fund took over a part; `crowded`: several marks lie in the second of the trigger;
+    is; `taken_over`: the insurance fund took over a part;
     `several`: several liquidations lie within a minute. Without forced orders the liquidation itself may be."""
     found = facts_of(shapes)
     if "forced orders" not in found:
@@ -137,5 +133,19 @@ def may_be_unknown(
         or (isolated and "wallets" in needed and "margin moves" not in found)
         or (taken_over and term in TAKEN_OVER and "takeovers" not in found)
         or (several and term in OF_ITS_FEE and "symbols of flows" not in found)
-        or (crowded and (term in AT_THE_MARK or "wallets" in needed) and "milliseconds" not in found)
     )
+
+
+SUPPLIES: Mapping[str, str] = {
+    "trades": "the trades of the position",
+    "trades of orders": "the trades of the position",
+    "position sides": "the position side of the trades",
+    "forced orders": "the order history",
+    "flows": "the income history",
+    "symbols of flows": "the income history",
+    "wallets": "`account` answer",
+    "margin modes": "cross or isolated",
+    "margin moves": "the margin history",
+    "takeovers": "what became of the rest",
+}
+"""Fact -> what the explanation must call the file that tells it."""
