@@ -145,8 +145,13 @@ def lost(scratch: Path) -> dict[str, dict[str, Line]]:
     return found
 
 
-LOST_EVIDENCE: Mapping[Retention, tuple[str, ...]] = {UNFILLED: ("unfilled",), MARGIN_MOVES: ("margin",)}
-"""What a rule of retention takes away for good. Forced orders and trades are in the exports for a year."""
+LOST_CHECKS: Mapping[Retention, frozenset[str]] = {
+    UNFILLED: frozenset({"orders_cancelled"}),
+    MARGIN_MOVES: frozenset({"trigger", "limit_price", "orders_cancelled", "clearance_fee", "balance_after"}),
+}
+"""The checks that a rule of retention takes away for good, of an isolated position: orders without a fill are what was
+cancelled; the margin history is what was in the isolated wallet, which decides the trigger, the bankruptcy price, what
+is left for the fee and after it. Forced orders and trades are in the exports for a year."""
 
 
 def lost_checks(folder: Path) -> set[str]:
@@ -156,8 +161,7 @@ def lost_checks(folder: Path) -> set[str]:
 
 def due_checks(age_ms: int) -> set[str]:
     """The checks that must be lost at an age, by the rules of retention alone."""
-    gone = {kind for rule, kinds in LOST_EVIDENCE.items() if expires_ms(rule, 0) <= age_ms for kind in kinds}
-    return {check for check, kinds in CHECKS.items() if gone & set(kinds)}
+    return {check for rule, checks in LOST_CHECKS.items() if expires_ms(rule, 0) <= age_ms for check in checks}
 
 
 def unknown_terms(folder: Path) -> list[str]:

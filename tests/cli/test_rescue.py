@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -271,3 +272,21 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
     assert b"/fapi/v1/" in shown
     assert re.search(rb"\d+/\d+", shown)
     assert not any(word.encode() in shown for word in (KEY, SECRET, "signature"))
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    with server(tmp_path / "server", "--fault", "20:stall") as served:
+        run = subprocess.Popen(
+            run_of(tmp_path / "case", served),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        served.wait_until_stalled()
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "what is saved stays" in said
+    assert "same command" in said
+    assert "Traceback" not in said

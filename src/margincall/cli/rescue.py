@@ -101,6 +101,9 @@ def rescue(folder: Path | None, **options: Any) -> int:
         return asyncio.run(_rescue(folder, credentials, options))
     except (MargincallError, click.ClickException, click.exceptions.Exit):
         raise
+    except KeyboardInterrupt:
+        click.echo("what is saved stays; the same command goes on from here", err=True)
+        raise click.Abort from None
     except Exception as error:
         raise Crash(_told(error, credentials)) from None
 
