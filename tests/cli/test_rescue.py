@@ -17,6 +17,7 @@ from tests.recorded import account as made
 from tests.recorded.processes import COMMAND, environment, rescue, server
 from tests.recorded.processes import command as run_of
 from tests.recorded.server import KEY, SECRET
+from tests.sources import ROOT
 
 EVENT = ("--event", "2026-05-28T20:27:00")
 
