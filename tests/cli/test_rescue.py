@@ -277,16 +277,14 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     with server(tmp_path / "server", "--fault", "20:stall") as served:
-        run = subprocess.Popen(
-            run_of(tmp_path / "case", served),
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        served.wait_until_stalled()
-        run.send_signal(signal.SIGINT)
-        _, said = run.communicate(timeout=30)
+        words = run_of(tmp_path / "case", served)
+        with subprocess.Popen(words, env=environment(), cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+            try:
+                served.wait_until_stalled()
+                run.send_signal(signal.SIGINT)
+                _, said = run.communicate(timeout=30)
+            finally:
+                run.kill()
     assert run.returncode == 130
     assert "what is saved stays" in said
     assert "same command" in said
