@@ -9,7 +9,7 @@ from margincall.core import checks
 from margincall.core.account import Account, AssetIndex, Marks, Position
 from margincall.core.assumptions import Assumptions
 from margincall.core.brackets import Bracket, BracketTable, problems
-from margincall.core.events import Fill, Source
+from margincall.core.events import Category, Fill, Flow, Source
 from margincall.core.fold import books_problem, fill_terms, fold, open_account
 from margincall.core.margin import MissingIndex, MissingMark, PoolTerms, is_liquidated, margin, position_terms
 from margincall.core.prices import (
@@ -22,8 +22,20 @@ from margincall.core.prices import (
     prices,
     survival_interval,
 )
-from margincall.core.rounding import amount_up, booked, exact, plain, printed_entry, to_step_down, to_step_up
+from margincall.core.remedy import remedy
+from margincall.core.rounding import (
+    amount_up,
+    booked,
+    exact,
+    plain,
+    printed_entry,
+    published_price,
+    published_rate,
+    to_step_down,
+    to_step_up,
+)
 from margincall.core.rules import MissingBrackets, MissingContract, VenueRules
+from margincall.venues import binance_coinm
 from margincall.venues.binance_usdm import rules
 
 RULE = {"about": "x", "source": "file:1"}
@@ -147,6 +159,13 @@ def test_rounding_has_a_direction() -> None:
     assert [printed_entry(D("1.000005"), 5), printed_entry(D("1.0000049"), 5)] == [D("1.00001"), D("1.00000")]
     assert [to_step_down(D("1.29"), D("0.1")), to_step_up(D("1.21"), D("0.1"))] == [D("1.2"), D("1.3")]
     assert [str(plain(D(each))) for each in ("1.500", "1E+3", "10", "0.00")] == ["1.5", "1000", "10", "0"]
+
+
+@pytest.mark.parametrize(("exactly", "printed"), [("0.000123456", "0.00012345"), ("-0.000123456", "-0.00012345")])
+def test_a_published_price_and_rate_have_eight_decimals(exactly: str, printed: str) -> None:
+    """Truncated toward zero, whatever the sign; a price the same."""
+    assert published_rate(D(exactly)) == D(printed)
+    assert published_price(D("10001.500000009")) == D("10001.50000000")
 
 
 @pytest.mark.parametrize(
@@ -376,3 +395,34 @@ def test_books_that_do_not_balance_say_where() -> None:
     assert books_problem(wallet, venue) == "USDT: the wallet holds 6, the ledger 5.00000000"
     remainder = structs.replace(sound, remainder={"USDT": D(1)})
     assert books_problem(remainder, venue) == "USDT: 0.00000000 is left by rounding, the remainder account holds 1"
+
+
+@pytest.mark.parametrize(("category", "told"), [("realized_pnl", "untraded_pnl"), ("transfer", "transfer")])
+def test_profit_without_its_trade_is_kept_apart(category: Category, told: str) -> None:
+    """Trade cash and remainder know nothing of it; any other flow is booked under its own name."""
+    venue = rules([], {}, day="2026-01-01")
+    flow = Flow(time_ms=0, category=category, reason="", applied={"USDT": D(3)})
+    ledger = fold(open_account({"USDT": D(5)}, contracts={}), flow, venue).ledger
+    assert ledger == {("USDT", "opening"): D(5), ("USDT", told): D(3)}
+
+
+@pytest.mark.parametrize(("wallet", "price"), [("0.5", "200"), ("1", None), ("1.005", None)])
+def test_an_inverse_short_with_more_than_its_notional_is_never_bankrupt(wallet: str, price: str | None) -> None:
+    """One contract of 100 USD, short at 100 and marked at 100, loses at most one coin, however high the price goes."""
+    table = BracketTable("BTCUSD_PERP", (Bracket(1, D(0), D(1000), D("0.004"), D(0)),), "", "")
+    venue = binance_coinm.rules(["BTCUSD_PERP"], {"BTCUSD_PERP": table}, day="2026-01-01")
+    held = Position("BTCUSD_PERP", "BOTH", D(-1), D(-1))
+    account = Account({"BTC": D(wallet)}, {held.key: held})
+    pool = margin(account, Marks({"BTCUSD_PERP": D(100)}), venue).pools[0]
+    assert pool.balance == D(wallet)
+    assert bankruptcy(pool, pool.positions[0], venue.assumptions) == (None if price is None else D(price))
+
+
+def test_a_close_frees_margin_at_the_index_of_its_asset() -> None:
+    """A USDT is worth 2 USD. Each B closed at 90 frees 18 USD of margin and costs 1.8 USD of fee; 24 USD are wanted:
+    72 − 18 q ≤ 0.8 · (60 − 1.8 q) from 1.449 on."""
+    pool, venue = two_longs("0.1", multi=True, index="2")
+    pool = structs.replace(pool, balance=D(60))
+    assert pool.maintenance == 72
+    found = remedy(pool, D("0.01"), venue.assumptions, target=D("0.8")).close[1]
+    assert (found.symbol, found.quantity) == ("BUSDT", D("1.450"))
