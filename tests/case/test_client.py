@@ -20,8 +20,8 @@ from margincall.case.client import (
 )
 from margincall.case.keys import Credentials
 from margincall.case.request import Answer, Request
-from margincall.case.retention import utc
 from margincall.errors import REFUSED, Refused
+from margincall.wire.iso_time import utc
 from tests.recorded.running import Clock
 from tests.recorded.server import KEY, SECRET
 

@@ -11,7 +11,8 @@ from margincall.case.endpoints import CANDLES_MAX, Market
 from margincall.case.exports import ending, link_of, started, starts
 from margincall.case.plan import MINUTE_MS, Known, Scope, halved, plan, trades, windows
 from margincall.case.request import Answer, Request, file_name
-from margincall.case.retention import DAY_MS, RULES
+from margincall.case.retention import RULES
+from margincall.wire.durations import DAY_MS
 
 NOW = 1_780_003_680_000
 Rows = list[dict[str, object]]

@@ -12,8 +12,8 @@ from margincall.case.keys import Permissions
 from margincall.case.manifest import Begun, Declined, Finished, without_times
 from margincall.case.report import lines, name_of
 from margincall.case.rescue import Settings, permissions_of
-from margincall.case.retention import utc
 from margincall.errors import Refused, UsageError
+from margincall.wire.iso_time import utc
 from tests.recorded import account as made
 from tests.recorded.rules import Refusal
 from tests.recorded.running import recorded_at, rescued, with_client

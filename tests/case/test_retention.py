@@ -15,9 +15,9 @@ from margincall.case.retention import (
     longest,
     markdown,
     reach_ms,
-    utc,
 )
 from margincall.forensics.unknown import EVIDENCE
+from margincall.wire.iso_time import utc
 from tests.sources import ROOT
 
 EVENT = 1_780_000_000_000

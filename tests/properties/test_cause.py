@@ -15,8 +15,9 @@ from margincall.core.margin import MissingIndex, MissingMark, Terms, margin
 from margincall.core.rounding import exact
 from margincall.forensics.cause import Cause, find_cause, total
 from margincall.forensics.reconstruct import Reconstruction, reconstruct
-from margincall.forensics.rulebook import Rulebook, day_of
+from margincall.forensics.rulebook import Rulebook
 from margincall.venues.book import DatedTable, book_of
+from margincall.wire.iso_time import day_of
 from tests.oracle.fold_agreement import STEP_MS, to_events
 from tests.oracle.histories import INVERSE, LINEAR
 from tests.properties.strategies import SEEDS, History, histories

@@ -11,8 +11,8 @@ from margincall.case.folder import Writer, create, is_case
 from margincall.case.keys import Credentials
 from margincall.case.plan import Known, Scope
 from margincall.case.rescue import Outcome, Rescue, Settings, begun, permissions_of
-from margincall.case.retention import utc
 from margincall.case.transport import network
+from margincall.wire.iso_time import utc
 from tests.recorded import account as made
 from tests.recorded.server import AGES, KEY, SECRET, Recorded, started
 

@@ -21,10 +21,10 @@ from msgspec import Struct
 from margincall.case.keys import Credentials
 from margincall.case.request import Answer, Host, Request, error_of, query, signed_query
 from margincall.errors import NOTHING_USABLE, MargincallError, Refused
+from margincall.wire.durations import MINUTE_MS
 
 TIME_PATH: Mapping[Host, str] = {"fapi": "/fapi/v1/time", "dapi": "/dapi/v1/time", "spot": "/api/v3/time"}
 WEIGHT_HEADER = "x-mbx-used-weight-1m"
-MINUTE_MS = 60_000
 WINDOW_MS = 5_000
 """`recvWindow`: the venue's default, sent explicitly."""
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0)

@@ -11,10 +11,9 @@ from msgspec import Struct
 
 from margincall.case.endpoints import EXPORTS, Endpoint, Market, of
 from margincall.case.request import NAME, Answer, Request
-from margincall.case.retention import DAY_MS
+from margincall.wire.durations import DAY_MS, MINUTE_MS
 
 YEAR_MS = 365 * DAY_MS
-MINUTE_MS = 60_000
 POLLS_MAX = 12
 POLL_FIRST_S = 5.0
 POLL_MOST_S = 60.0

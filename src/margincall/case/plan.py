@@ -15,9 +15,9 @@ from msgspec import Struct
 from margincall.case import endpoints as venue
 from margincall.case.endpoints import CANDLES_MAX, Endpoint, Market, of
 from margincall.case.request import NAME, Answer, Request
-from margincall.case.retention import DAY_MS, longest, reach_ms
+from margincall.case.retention import longest, reach_ms
+from margincall.wire.durations import DAY_MS, MINUTE_MS
 
-MINUTE_MS = 60_000
 LATEST_MS = 253_402_300_799_999
 Row = dict[str, object]
 Asking = Generator[Request, Answer | None, None]

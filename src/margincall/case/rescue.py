@@ -18,8 +18,8 @@ from margincall.case.keys import UNKNOWN, Permissions, permissions
 from margincall.case.manifest import Begun, Declined, File, Finished, Saved
 from margincall.case.plan import Known, Scope, plan
 from margincall.case.request import Answer, Request, error_of, file_name
-from margincall.case.retention import day_of
 from margincall.errors import NothingUsable, UsageError
+from margincall.wire.iso_time import day_of
 
 RESTRICTIONS = Request("spot", "/sapi/v1/account/apiRestrictions")
 SILENT_MAX = 3

@@ -5,12 +5,12 @@
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from msgspec import Struct
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DAY_MS = 86_400_000
+from margincall.wire.durations import DAY_MS
+from margincall.wire.iso_time import EPOCH
 
 
 class Retention(Struct, frozen=True):
@@ -138,16 +138,6 @@ def in_order_of_expiry() -> Iterator[tuple[str, Retention]]:
     """Every endpoint with each of its rules, what goes first before what goes later."""
     found = [(name, rule) for name, rules in RULES.items() for rule in rules]
     yield from sorted(found, key=lambda each: each[1].days or each[1].months * 31)
-
-
-def utc(time_ms: int) -> str:
-    """A time in words: `2026-05-28 20:26:40 UTC`."""
-    return (EPOCH + timedelta(milliseconds=time_ms)).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def day_of(time_ms: int) -> str:
-    """The UTC day of a time."""
-    return (EPOCH + timedelta(milliseconds=time_ms)).date().isoformat()
 
 
 def _months_on(time_ms: int, months: int) -> int:

@@ -139,8 +139,8 @@ def _day(text: str) -> str:
 
 
 def _sections(found: CaseDocument) -> list[Section]:
-    from margincall.case.retention import utc
     from margincall.forensics.present import Section
+    from margincall.wire.iso_time import utc
 
     parts = []
     if found.flaws:

@@ -18,6 +18,7 @@ import click
 
 from margincall.cli.output import NO_RECOVERY, console, print_json, show
 from margincall.errors import DIFFERENCES, FINE, MargincallError, Refused, UsageError
+from margincall.wire.durations import MINUTE_MS
 
 if TYPE_CHECKING:
     from margincall.case.client import Client
@@ -165,7 +166,7 @@ def _scope(options: Mapping[str, Any], until_ms: int) -> Scope:
 async def _rescue(folder: Path, credentials: Credentials, options: Mapping[str, Any]) -> int:
     transport = _module("margincall.case.transport")
     from margincall.case.client import Client, World
-    from margincall.case.retention import utc
+    from margincall.wire.iso_time import utc
 
     hosts = {name: transport.checked_base(options[name]) for name in HOSTS}
     async with transport.network() as get:
@@ -178,7 +179,7 @@ async def _asked(folder: Path, client: Client, options: Mapping[str, Any]) -> in
     from margincall.case.keys import refusal
     from margincall.case.plan import Known
     from margincall.case.rescue import Rescue, Settings, begun, permissions_of
-    from margincall.case.retention import utc
+    from margincall.wire.iso_time import utc
 
     market: Market = "dapi" if options["coin_m"] else "fapi"
     key = await permissions_of(client, market)
@@ -203,7 +204,7 @@ async def _asked(folder: Path, client: Client, options: Mapping[str, Any]) -> in
 
 async def _minute(client: Client, host: str) -> int:
     """The end of the minute that it is by the server's clock."""
-    return -(-await client.server_now_ms(host) // 60_000) * 60_000
+    return -(-await client.server_now_ms(host) // MINUTE_MS) * MINUTE_MS
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from margincall.case.plan import Known, Scope, plan
 from margincall.case.report import Click, Line
 from margincall.case.request import Request
 from margincall.case.rescue import RESTRICTIONS, Outcome
-from margincall.case.retention import day_of, longest, utc
+from margincall.case.retention import longest
 from margincall.forensics.present import Section
+from margincall.wire.durations import DAY_MS
+from margincall.wire.iso_time import day_of, utc
 
 TERMS_SHOWN = 6
 EVENTS_SHOWN = 5
@@ -89,7 +91,7 @@ def click_section(event_ms: int, found: Sequence[Click], now_ms: int) -> Section
 def _until(expires_ms: int | None, now_ms: int) -> str:
     if expires_ms is None:
         return "now"
-    if expires_ms > now_ms + 50 * 365 * 86_400_000:
+    if expires_ms > now_ms + 50 * 365 * DAY_MS:
         return "any time"
     return f"{day_of(expires_ms)}{' (gone)' if expires_ms < now_ms else ''}"
 

@@ -11,8 +11,8 @@ from msgspec import Struct
 from margincall.core.events import AnyEvent, Fill, Flow, Order
 from margincall.core.units import ZERO
 from margincall.history.messages import SourceFile
+from margincall.wire.durations import SECOND_MS
 
-SECOND_MS = 1000
 MARGIN_HISTORY = re.compile(r"positionMargin", re.IGNORECASE)
 """In the name of a file that lists margin moves: such a list may be empty, and says something all the same."""
 ENDED_UNFILLED = frozenset({"CANCELED", "EXPIRED", "REJECTED"})

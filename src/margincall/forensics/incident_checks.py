@@ -15,7 +15,6 @@ from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
 from margincall.core.units import Price
 from margincall.forensics.doubt import BACK_CAST
-from margincall.forensics.evidence import SECOND_MS
 from margincall.forensics.in_candle import CANDLE_RESOLUTION
 from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
@@ -25,6 +24,7 @@ from margincall.forensics.orders import OrderState
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.unknown import CHECKS, missing_evidence, settled_by
+from margincall.wire.durations import SECOND_MS
 
 SPLITS: tuple[Assumptions, ...] = (
     Assumptions(bankruptcy_split="maintenance"),

@@ -169,21 +169,7 @@ def _taken_over(
         price = price_at_profit(contract, position.quantity, position.cost, realized or ZERO)
         if price is None:
             continue
-        found.append(
-            Fill(
-                time_ms=statement.time_ms,
-                source=statement.source,
-                seq=statement.seq,
-                symbol=position.symbol,
-                side=position.side,
-                quantity=-position.quantity,
-                price=price,
-                trade_id=TAKEN_OVER,
-                fee=fee,
-                realized=realized,
-                close="liquidation",
-            )
-        )
+        found.append(_takeover(statement, position, price, fee=fee, realized=realized))
     return found
 
 
@@ -223,17 +209,24 @@ def _rest(flow: Flow, account: Account, forced: Mapping[str, Order], rules: Venu
     price = price_at_profit(contract, position.quantity, position.cost, amount)
     if price is None or abs(price - order.price) > contract.tick:
         return None
+    return _takeover(flow, position, price, fee=ZERO, realized=amount)
+
+
+def _takeover(
+    told: Statement | Flow, position: Position, price: Decimal, *, fee: Decimal, realized: Decimal | None
+) -> Fill:
+    """The fill that closes all of a position, at the moment of what tells it."""
     return Fill(
-        time_ms=flow.time_ms,
-        source=flow.source,
-        seq=flow.seq,
+        time_ms=told.time_ms,
+        source=told.source,
+        seq=told.seq,
         symbol=position.symbol,
         side=position.side,
         quantity=-position.quantity,
         price=price,
         trade_id=TAKEN_OVER,
-        fee=ZERO,
-        realized=amount,
+        fee=fee,
+        realized=realized,
         close="liquidation",
     )
 

@@ -59,9 +59,7 @@ class Opening(Struct, frozen=True):
 def solve_opening(events: Sequence[AnyEvent], rules_at: RulesAt) -> Opening:
     """Solve the opening account from events in which statements follow their fills."""
     rules = rules_at(events[0].time_ms if events else 0)
-    said = [
-        (place, event) for place, event in enumerate(events) if isinstance(event, Statement | Setting | PositionClosed)
-    ]
+    said = [(place, event) for place, event in enumerate(events) if isinstance(event, SAYING)]
     first = first_prints(said)
     margins = _first_margins(said)
     stated = _stated_leverage(said)

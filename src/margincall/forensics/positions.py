@@ -18,10 +18,10 @@ from margincall.core.events import AnyEvent, Fill, PositionClosed
 from margincall.core.rounding import AMOUNT_UNIT, exact, price_nearest, quotient
 from margincall.core.units import ZERO
 from margincall.forensics.rulebook import RulesAt
+from margincall.wire.durations import SECOND_MS
 
 KIND = "position_history"
 RULE = "entry, largest size, closed quantity, average close and gross profit follow from the fills of the position"
-SECOND_MS = 1000
 
 
 class Leg(Struct, frozen=True):

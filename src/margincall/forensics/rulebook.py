@@ -1,7 +1,7 @@
 """The rules in force at a moment: contracts of the symbols at hand, fee rates of the day, bracket tables of the day."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 
 from msgspec import Struct, structs
 
@@ -12,19 +12,11 @@ from margincall.venues.book import BracketBook
 from margincall.venues.elsewhere import Elsewhere
 from margincall.venues.elsewhere import rules as rules_elsewhere
 from margincall.venues.registry import contract_of, rules_of, venue_of
+from margincall.wire.durations import DAY_MS
+from margincall.wire.iso_time import day_of
 
 RulesAt = Callable[[int], VenueRules]
 """The rules in force at a time in milliseconds."""
-
-
-DAY_MS = 86_400_000
-
-
-def day_of(time_ms: int) -> str:
-    """The UTC day of a time, as ISO text."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC).date().isoformat()
-
-
 STALE_DAYS = 31
 """A latest table older than this is assumed to be still in force, and said so."""
 

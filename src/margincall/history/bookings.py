@@ -17,9 +17,9 @@ from decimal import Decimal
 from functools import lru_cache
 
 from margincall.core.contract import Contract
-from margincall.core.events import Category, Fill, Flow
+from margincall.core.events import Category, Flow
 from margincall.history.flows import Matched
-from margincall.history.messages import Placed, changed, contradiction
+from margincall.history.messages import Placed, changed, contradiction, fill_of, flow_of
 from margincall.venues.registry import contract_of
 from margincall.wire.problems import Problem
 from margincall.wire.row import place_of
@@ -43,9 +43,9 @@ def with_bookings(
     of exports, `contracts` those that files describe."""
     parts: dict[tuple[str, bool, bool], list[Placed]] = {}
     matched = Matched([], [], [])
-    has_nameless = any(not _fill(placed).trade_id for placed in fills)
+    has_nameless = any(not fill_of(placed).trade_id for placed in fills)
     for placed in flows:
-        flow = _flow(placed)
+        flow = flow_of(placed)
         is_row = has_nameless and not placed.stream if flow.trade_id else flow.source.file in exported
         if fills and is_row and flow.category in BOOKED and len(flow.applied) == 1:
             parts.setdefault((flow.source.file, bool(flow.symbol), bool(flow.trade_id)), []).append(placed)
@@ -118,7 +118,7 @@ class _Match:
     def _values(self) -> Iterator[tuple[int, Kind, Decimal | None]]:
         """What each fill books, in the wallet's sign; none where it does not print it."""
         for number, placed in enumerate(self.fills):
-            fill = _fill(placed)
+            fill = fill_of(placed)
             if self.nameless and fill.trade_id:
                 continue
             symbol = fill.symbol if self.is_named else ""
@@ -132,7 +132,7 @@ class _Match:
         return self.fills[number].event.time_ms // 1000
 
     def _kind(self, row: Placed) -> Kind:
-        flow = _flow(row)
+        flow = flow_of(row)
         return flow.category, _amount(row)[0], flow.symbol
 
     def _beside_fills(self, rows: Sequence[Placed], problems: list[Problem]) -> list[Placed]:
@@ -157,7 +157,7 @@ class _Match:
                     problems.append(_unknown(row))
                 continue
             number, value = found
-            self.told.add((number, _flow(row).category))
+            self.told.add((number, flow_of(row).category))
             if value is None:
                 self._complete(number, row)
             else:
@@ -166,7 +166,7 @@ class _Match:
 
     def _complete(self, number: int, row: Placed) -> None:
         asset, amount = _amount(row)
-        is_fee = _flow(row).category == "commission"
+        is_fee = flow_of(row).category == "commission"
         changes: dict[str, object] = {"fee": -amount, "fee_asset": asset} if is_fee else {"realized": amount}
         self.fills[number] = changed(self.fills[number], changes)
 
@@ -190,14 +190,14 @@ def _is_printed(each: tuple[int, Decimal | None]) -> bool:
 
 
 def _differs(placed: Placed, value: Decimal, row: Placed) -> Problem:
-    fill, flow = _fill(placed), _flow(row)
+    fill, flow = fill_of(placed), flow_of(row)
     what = f"{flow.category.replace('_', ' ')} of trade {fill.trade_id or 'without id'} of {fill.symbol}"
     return contradiction(what, (fill, value), (flow, _amount(row)[1]))
 
 
 def _unknown(row: Placed) -> Problem:
     asset, amount = _amount(row)
-    source, flow = row.event.source, _flow(row)
+    source, flow = row.event.source, flow_of(row)
     what = f"{flow.category.replace('_', ' ')} of {amount} {asset}"
     message = f"{what}: no known fill of this second booked it; it is applied"
     return Problem(source.file, place_of(source), message, f"{amount} {asset}", "contradiction")
@@ -210,13 +210,3 @@ def _margin_asset(symbol: str) -> str:
 
 def _amount(row: Placed) -> tuple[str, Decimal]:
     return next(iter(row.event.applied.items()))
-
-
-def _fill(placed: Placed) -> Fill:
-    assert isinstance(placed.event, Fill)
-    return placed.event
-
-
-def _flow(placed: Placed) -> Flow:
-    assert isinstance(placed.event, Flow)
-    return placed.event

@@ -26,6 +26,7 @@ from margincall.history.scope import Scope
 from margincall.history.texts import Header, Text, lines_of, measured
 from margincall.wire.clock import Clock, DateOrder, sheet_order
 from margincall.wire.documents import Unreadable
+from margincall.wire.durations import SECOND_MS
 from margincall.wire.export_fast import NOT_PLAIN
 from margincall.wire.exports import BINANCE, Columns, RefusedFile, Rows
 from margincall.wire.problems import Problem, excerpt
@@ -42,7 +43,6 @@ NO_SIDES = (
 BOTH_ORDERS = "dates with the day first and with the month first stand in one file: it cannot be read"
 SILENT = frozenset({"side"})
 """Fields that a fill or an order has whether its source prints them or not."""
-SECOND_MS = 1000
 COMMA = re.compile(r"([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)(\s*[A-Z0-9]*)", re.ASCII)
 
 

@@ -8,9 +8,9 @@ price, and the same order, or (where one of them names no order) the same second
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from margincall.core.events import Fill, Order
+from margincall.core.events import Fill
 from margincall.history.flows import in_step
-from margincall.history.messages import Place, Placed, agreed, changed, contradiction
+from margincall.history.messages import Place, Placed, agreed, changed, contradiction, fill_of, order_of, time_of
 from margincall.wire.problems import Problem
 
 TIME_TOLERANCE_MS = 1000
@@ -88,7 +88,7 @@ def merged_fills(fills: Iterable[Placed], silent: Silent | None = None) -> Kept:
 def _same_fill(kept: Kept, numbers: Iterable[int], fill: Fill) -> int | None:
     """The number of the kept fill that `fill` repeats: one of its direction, or else of its order, which cannot both
     buy and sell."""
-    known = [(number, _fill(kept.placed[number])) for number in numbers]
+    known = [(number, fill_of(kept.placed[number])) for number in numbers]
     for number, other in known:
         if _is_buy(other) == _is_buy(fill):
             return number
@@ -98,7 +98,7 @@ def _same_fill(kept: Kept, numbers: Iterable[int], fill: Fill) -> int | None:
 def _has_unlike_order(kept: Kept, numbers: Iterable[int], fill: Fill) -> bool:
     """Whether the orders tell that none of the kept fills is this one: an account that trades with itself has two fills
     under one trade id, of opposite direction and different orders."""
-    return bool(fill.order_id) and all(_fill(kept.placed[number]).order_id for number in numbers)
+    return bool(fill.order_id) and all(fill_of(kept.placed[number]).order_id for number in numbers)
 
 
 def _merge_opposed(
@@ -112,14 +112,14 @@ def _merge_opposed(
     }
     both: set[TradeKey] = set()
     for placed in (*(kept.placed[number] for each in numbers.values() for number in each), *kept.repeated):
-        fill = _fill(placed)
+        fill = fill_of(placed)
         key = (fill.symbol, fill.trade_id)
         if key in files and fill.source.file in files[key]:
             both.add(key)
     for key, fills in opposed.items():
         known = numbers[key]
         for placed in fills:
-            number = _same_fill(kept, known, _fill(placed))
+            number = _same_fill(kept, known, fill_of(placed))
             if number is None and key in both:
                 known.append(kept.add(placed))
             else:
@@ -148,7 +148,7 @@ class _Outlines:
         for place in range(self.next.get((outline, file), 0), len(numbers)):
             number = numbers[place]
             self.next[outline, file] = place + 1
-            known = _fill(kept.placed[number])
+            known = fill_of(kept.placed[number])
             is_other_order = known.order_id and fill.order_id and known.order_id != fill.order_id
             if known.source.file != file and (file, number) not in given and not is_other_order:
                 given.add((file, number))
@@ -170,7 +170,7 @@ def _merge_nameless(kept: Kept, nameless: Sequence[Placed]) -> None:
         for outlines in known_outlines:
             waiting, left = left, []
             for placed in waiting:
-                known = outlines.take(_fill(placed), kept, given)
+                known = outlines.take(fill_of(placed), kept, given)
                 if known is None:
                     left.append(placed)
                 else:
@@ -187,11 +187,11 @@ def _beside_seconds(kept: Kept, fills: Sequence[Placed], given: set[tuple[str, i
     for is_named in (True, False):
         groups: dict[object, tuple[list[Placed], list[Placed]]] = {}
         for placed in left:
-            if bool(_fill(placed).order_id) == is_named:
-                groups.setdefault(_of_price(_fill(placed)), ([], []))[1].append(placed)
+            if bool(fill_of(placed).order_id) == is_named:
+                groups.setdefault(_of_price(fill_of(placed)), ([], []))[1].append(placed)
         numbers: dict[Place, int] = {}
         for number, known in enumerate(kept.placed) if groups else ():
-            fill, file = _fill(known), left[0].event.source.file
+            fill, file = fill_of(known), left[0].event.source.file
             if fill.source.file == file or (file, number) in given or (is_named and fill.order_id):
                 continue
             if (group := groups.get(_of_price(fill))) is not None:
@@ -200,7 +200,7 @@ def _beside_seconds(kept: Kept, fills: Sequence[Placed], given: set[tuple[str, i
         found = [
             pair
             for ours, theirs in groups.values()
-            for pair in in_step(sorted(ours, key=_time), sorted(theirs, key=_time), TIME_TOLERANCE_MS)
+            for pair in in_step(sorted(ours, key=time_of), sorted(theirs, key=time_of), TIME_TOLERANCE_MS)
         ]
         for known, placed in found:
             given.add((placed.event.source.file, numbers[known.place]))
@@ -214,7 +214,7 @@ def _outline(known: Sequence[_Outlines], kept: Kept, first: int) -> None:
     """Enter the kept fills from number `first` on."""
     for number in range(first, len(kept.placed)):
         for outlines in known:
-            outlines.add(number, _fill(kept.placed[number]))
+            outlines.add(number, fill_of(kept.placed[number]))
 
 
 def _whole(fill: Fill) -> object:
@@ -234,24 +234,20 @@ def _of_price(fill: Fill) -> object:
     return fill.symbol, fill.quantity, fill.price
 
 
-def _time(placed: Placed) -> int:
-    return placed.event.time_ms
-
-
 def _put_together(kept: Kept, number: int, placed: Placed) -> None:
     """Complete the kept fill by another account of it; a stream's word goes before an answer's."""
     first, other = kept.placed[number], placed
     if other.stream and not first.stream:
         first, other = other, first
-    mine, theirs = _fill(first), _fill(other)
+    mine, theirs = fill_of(first), fill_of(other)
     what = f"trade {mine.trade_id or theirs.trade_id or 'without id'} of {mine.symbol}"
     compared: tuple[str, ...] = FILL_COMPARED
     if "side" in kept.silent.get(placed.event.source.file, NOTHING):
         compared = FILL_COMPARED[1:]
     elif not kept.has_side(number):
         compared = FILL_COMPARED[1:]
-        kept.put_side(number, _fill(placed).side)
-        first = changed(first, {"side": _fill(placed).side})
+        kept.put_side(number, fill_of(placed).side)
+        first = changed(first, {"side": fill_of(placed).side})
     found = agreed(what, mine, theirs, compared=compared, completed=FILL_COMPLETED)
     kept.problems.extend(found.problems)
     if abs(mine.time_ms - theirs.time_ms) > TIME_TOLERANCE_MS:
@@ -265,10 +261,10 @@ def with_orders(fills: Kept, orders: Kept) -> list[Placed]:
     that a fill was a forced close, and some no position side."""
     known: dict[tuple[str, str], int] = {}
     for number, placed in enumerate(orders.placed):
-        order = _order(placed)
+        order = order_of(placed)
         if order.execution != "ALGO" and order.order_id:
             before = known.setdefault((order.symbol, order.order_id), number)
-            if order.client_order_id and not _order(orders.placed[before]).client_order_id:
+            if order.client_order_id and not order_of(orders.placed[before]).client_order_id:
                 known[order.symbol, order.order_id] = number
     if not known:
         return fills.placed
@@ -284,8 +280,8 @@ def with_orders(fills: Kept, orders: Kept) -> list[Placed]:
 
 
 def _of_its_order(fills: Kept, number: int, orders: Kept, order_number: int) -> Placed:
-    placed, order = fills.placed[number], _order(orders.placed[order_number])
-    fill = _fill(placed)
+    placed, order = fills.placed[number], order_of(orders.placed[order_number])
+    fill = fill_of(placed)
     changes: dict[str, object] = {}
     if not fill.client_order_id and (order.client_order_id or order.close):
         changes = {"client_order_id": order.client_order_id, "close": fill.close or order.close}
@@ -293,13 +289,3 @@ def _of_its_order(fills: Kept, number: int, orders: Kept, order_number: int) -> 
         fills.sided.add(number)
         changes["side"] = order.side
     return changed(placed, changes)
-
-
-def _fill(placed: Placed) -> Fill:
-    assert isinstance(placed.event, Fill)
-    return placed.event
-
-
-def _order(placed: Placed) -> Order:
-    assert isinstance(placed.event, Order)
-    return placed.event

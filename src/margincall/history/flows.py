@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from margincall.core.events import Fill, Flow, MarginMove, Statement
 from margincall.core.units import ZERO
-from margincall.history.messages import Place, Placed, changed, contradiction
+from margincall.history.messages import Place, Placed, changed, contradiction, flow_of, time_of
 from margincall.wire.problems import Problem
 
 WINDOW_MS = 60_000
@@ -41,7 +41,7 @@ def with_income(fills: Sequence[Placed], flows: Sequence[Placed]) -> tuple[list[
     REALIZED_PNL and COMMISSION rows name the trade. Where the fill prints the value already the row must agree.
     """
     found = list(fills)
-    if not any(_flow(placed).trade_id and not placed.stream for placed in flows):
+    if not any(flow_of(placed).trade_id and not placed.stream for placed in flows):
         return found, Matched(list(flows), [], [])
     known: dict[tuple[str, str], list[int]] = {}
     for index, placed in enumerate(found):
@@ -50,7 +50,7 @@ def with_income(fills: Sequence[Placed], flows: Sequence[Placed]) -> tuple[list[
     matched = Matched([], [], [])
     told: set[tuple[int, str]] = set()
     for placed in flows:
-        flow = _flow(placed)
+        flow = flow_of(placed)
         indices = known.get((flow.symbol, flow.trade_id), []) if flow.category in ("commission", "realized_pnl") else []
         if placed.stream or not indices:
             matched.kept.append(placed)
@@ -104,7 +104,7 @@ def without_doubles(
     spans = spans or {}
     stream = [placed for placed in flows if placed.stream]
     answers = [placed for placed in flows if not placed.stream]
-    is_bare = [not _flow(placed).tran_id and placed.event.source.file in exported for placed in answers]
+    is_bare = [not flow_of(placed).tran_id and placed.event.source.file in exported for placed in answers]
     rows = _distinct_rows([placed for placed, bare in zip(answers, is_bare, strict=True) if not bare])
     found = _once(stream, rows.kept, spans)
     bare = _most_in_one([placed for placed, bare in zip(answers, is_bare, strict=True) if bare])
@@ -148,12 +148,12 @@ def _contradicting(known: Sequence[Placed], rows: Sequence[Placed], problems: li
     groups: dict[object, tuple[list[Placed], list[Placed]]] = {}
     for side, flows in enumerate((known, rows)):
         for placed in flows:
-            kind = (_flow(placed).category, tuple(sorted(_flow(placed).applied)))
+            kind = (flow_of(placed).category, tuple(sorted(flow_of(placed).applied)))
             groups.setdefault(kind, ([], []))[side].append(placed)
     found: list[Placed] = []
     for ours, theirs in groups.values():
         for one, other in in_step(ours, theirs, CLOSE_MS):
-            flow = _flow(one)
+            flow = flow_of(one)
             if (flow.tran_id or one.stream) and flow.category not in ("commission", "realized_pnl"):
                 what = f"{flow.category.replace('_', ' ')} at {flow.time_ms}"
                 problems.append(contradiction(what, (flow, _words(one)), (other.event, _words(other))))
@@ -186,16 +186,16 @@ def _distinct_rows(rows: Sequence[Placed]) -> Matched:
     seen: dict[object, list[Placed]] = {}
     found = Matched([], [], [])
     for placed in rows:
-        flow = _flow(placed)
+        flow = flow_of(placed)
         key = (flow.reason, flow.tran_id, flow.symbol, tuple(sorted(flow.applied))) if flow.tran_id else placed.place
         known = seen.setdefault(key, [])
-        same = [each for each in known if _is_same_trade(_flow(each), flow)]
+        same = [each for each in known if _is_same_trade(flow_of(each), flow)]
         if not same:
             known.append(placed)
             found.kept.append(placed)
             continue
         found.repeated.append(placed)
-        if not any(_flow(each).applied == flow.applied for each in same):
+        if not any(flow_of(each).applied == flow.applied for each in same):
             what = f"income {flow.reason} {flow.tran_id}"
             found.problems.append(contradiction(what, (same[0].event, _words(same[0])), (flow, _words(placed))))
     return found
@@ -225,7 +225,7 @@ def _paired(
         by_kind.setdefault(_kind(placed), []).append(placed)
     for kind, ours in by_kind.items():
         window = _window(ours[0]) if window_ms is None else window_ms
-        may_be_one = partial(_may_be_one, spans) if _flow(ours[0]).category == "transfer" else None
+        may_be_one = partial(_may_be_one, spans) if flow_of(ours[0]).category == "transfer" else None
         found = in_step(ours, waiting.get(kind, []), window, may_be_one)
         pairs.extend(found)
         taken = {one.place for one, _ in found}
@@ -288,20 +288,16 @@ def _funding(flows: Iterable[Placed]) -> dict[object, list[Placed]]:
     """Funding by asset, in order of time."""
     found: dict[object, list[Placed]] = {}
     for placed in _ordered(flows):
-        if _flow(placed).category == "funding":
-            found.setdefault(tuple(_flow(placed).applied), []).append(placed)
+        if flow_of(placed).category == "funding":
+            found.setdefault(tuple(flow_of(placed).applied), []).append(placed)
     return found
 
 
 def _near(placed: Placed, flows: Sequence[Placed]) -> Sequence[Placed]:
     """Those of `flows`, which are in order of time, that may be the same as `placed` by their time."""
-    time_ms = _time(placed)
-    first = bisect_left(flows, time_ms - WINDOW_MS, key=_time)
-    return flows[first : bisect_right(flows, time_ms + WINDOW_MS, key=_time)]
-
-
-def _time(placed: Placed) -> int:
-    return placed.event.time_ms
+    time_ms = time_of(placed)
+    first = bisect_left(flows, time_ms - WINDOW_MS, key=time_of)
+    return flows[first : bisect_right(flows, time_ms + WINDOW_MS, key=time_of)]
 
 
 def _total(flows: Iterable[Placed]) -> Decimal:
@@ -310,7 +306,7 @@ def _total(flows: Iterable[Placed]) -> Decimal:
 
 def _with_row(placed: Placed, row: Placed) -> Placed:
     """The stream's flow with what only the row prints."""
-    flow, other = _flow(placed), _flow(row)
+    flow, other = flow_of(placed), flow_of(row)
     names = ("symbol", "tran_id", "trade_id")
     return changed(placed, {name: getattr(other, name) for name in names if not getattr(flow, name)})
 
@@ -337,21 +333,16 @@ def moved_with(moves: Sequence[Placed], statements: Sequence[Placed]) -> list[Pl
 
 
 def _kind(placed: Placed) -> object:
-    return _flow(placed).category, _amounts(placed)
+    return flow_of(placed).category, _amounts(placed)
 
 
 def _amounts(placed: Placed) -> tuple[tuple[str, Decimal], ...]:
-    return tuple(sorted(_flow(placed).applied.items()))
+    return tuple(sorted(flow_of(placed).applied.items()))
 
 
 def _window(placed: Placed) -> int:
-    return TRANSFER_WINDOW_MS if _flow(placed).category == "transfer" else WINDOW_MS
+    return TRANSFER_WINDOW_MS if flow_of(placed).category == "transfer" else WINDOW_MS
 
 
 def _ordered(placed: Iterable[Placed]) -> list[Placed]:
     return sorted(placed, key=lambda each: (each.event.time_ms, each.place))
-
-
-def _flow(placed: Placed) -> Flow:
-    assert isinstance(placed.event, Flow)
-    return placed.event

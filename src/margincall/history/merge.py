@@ -44,10 +44,10 @@ from margincall.history.flows import moved_with, with_income, without_doubles
 from margincall.history.messages import Message, Placed, changed, contradiction
 from margincall.history.orders import merged_orders
 from margincall.history.repeats import content, without_repeats
+from margincall.wire.durations import SECOND_MS
 from margincall.wire.problems import Problem
 
 STREAM_PHASE = 3
-SECOND_MS = 1000
 BOOKED = frozenset({"realized_pnl", "commission", "insurance_clear"})
 """Categories of what follows from a fill."""
 CLEARANCE_PHASE = 6

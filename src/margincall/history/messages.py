@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct, structs
 
 from margincall.core.contract import Contract
-from margincall.core.events import AnyEvent, Flow, Source
+from margincall.core.events import AnyEvent, Fill, Flow, Order, Source
 from margincall.venues.book import DatedTable
 from margincall.wire.exports import BINANCE
 from margincall.wire.kinds import Unmodelled
@@ -69,6 +69,29 @@ class Placed(Struct, frozen=True, gc=False):
     event: AnyEvent
     stream: bool
     place: Place
+
+
+def fill_of(placed: Placed) -> Fill:
+    """The event, which is a fill."""
+    assert isinstance(placed.event, Fill)
+    return placed.event
+
+
+def flow_of(placed: Placed) -> Flow:
+    """The event, which is a flow."""
+    assert isinstance(placed.event, Flow)
+    return placed.event
+
+
+def order_of(placed: Placed) -> Order:
+    """The event, which is an order."""
+    assert isinstance(placed.event, Order)
+    return placed.event
+
+
+def time_of(placed: Placed) -> int:
+    """When the event was, to sort by."""
+    return placed.event.time_ms
 
 
 class Agreed(Struct, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from margincall.core.events import Order
 from margincall.history.fills import NOTHING, Kept, Silent
-from margincall.history.messages import Placed, agreed, changed
+from margincall.history.messages import Placed, agreed, changed, order_of
 
 ORDER_COMPARED = ("side", "buy", "quantity", "price")
 ORDER_COMPLETED = ("client_order_id", "stop_price", "average_price", "expire_reason", "close")
@@ -26,7 +26,7 @@ def merged_orders(orders: Iterable[Placed], silent: Silent | None = None) -> Kep
     last: dict[object, int] = {}
     by_client: dict[object, int] = {}
     for placed in orders:
-        order = _order(placed)
+        order = order_of(placed)
         client = _client(order)
         state = (order.symbol, order.order_id, order.execution == "ALGO", order.status, order.executed)
         moment = (state if order.order_id else client, order.execution, order.time_ms)
@@ -61,7 +61,7 @@ def _of_second(kept: Kept, number: int | None, order: Order) -> int | None:
 
 
 def _put_together(kept: Kept, number: int, placed: Placed) -> None:
-    first, order = kept.placed[number], _order(placed)
+    first, order = kept.placed[number], order_of(placed)
     compared: tuple[str, ...] = ORDER_COMPARED
     if "side" in kept.silent.get(placed.event.source.file, NOTHING):
         compared = ORDER_COMPARED[1:]
@@ -74,8 +74,3 @@ def _put_together(kept: Kept, number: int, placed: Placed) -> None:
     kept.problems.extend(found.problems)
     kept.placed[number] = changed(first, found.changes)
     kept.repeated.append(placed)
-
-
-def _order(placed: Placed) -> Order:
-    assert isinstance(placed.event, Order)
-    return placed.event

@@ -7,11 +7,10 @@ from operator import gt, lt
 from msgspec import structs
 
 from margincall.core.events import AnyEvent, PositionClosed
+from margincall.wire.durations import DAY_MS, MINUTE_MS
 from margincall.wire.problems import Problem
 from margincall.wire.row import place_of
-from margincall.wire.zones import MINUTE_MS
 
-DAY_MS = 86_400_000
 TWICE = "lies in an hour that occurred twice, as the clock was put back, and the order of the rows does not tell which"
 
 

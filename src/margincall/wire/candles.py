@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from margincall.core.events import AnyEvent, MarkCandle
+from margincall.wire.durations import MINUTE_MS
 from margincall.wire.row import BadRow, Keys, Notes, Row
 
-MINUTE_MS = 60_000
 INTERVALS: Mapping[str, int] = {"1m": MINUTE_MS, "3m": 3 * MINUTE_MS, "5m": 5 * MINUTE_MS}
 """Intervals that can place a trigger; longer ones say too little about a moment."""
 NAME = re.compile(r"(?P<answer>\w*[kK]lines)-(?P<symbol>[A-Z0-9_]+)-(?P<interval>\d+[mhdwM])(?![A-Za-z0-9])")

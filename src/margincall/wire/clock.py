@@ -9,9 +9,10 @@ import re
 from datetime import datetime
 from typing import Literal
 
+from margincall.wire.durations import HOUR_MS, MINUTE_MS
 from margincall.wire.problems import excerpt
 from margincall.wire.row import TIME_MAX, TIME_MIN
-from margincall.wire.zones import EPOCH, HOUR_MS, MILLISECOND, MINUTE_MS, UTC_ZONE, Zone, zone_named
+from margincall.wire.zones import EPOCH, MILLISECOND, UTC_ZONE, Zone, zone_named
 
 DateOrder = Literal["day first", "month first"]
 

@@ -1,11 +1,12 @@
 """Days, from a file's name (for tables and dumps that do not print when they were made) and from printed times."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
+
+from margincall.wire.iso_time import day_of
 
 DAY = re.compile(r"(?<!\d)(20\d\d)(?:-(\d\d)-(\d\d)|_(\d\d)_(\d\d)|\.(\d\d)\.(\d\d)|(\d\d)(\d\d))(?!\d)")
 VERSION = re.compile(r"(?<![\d.])(20\d\d)\.(\d{1,2})(?!\d)")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIME = re.compile(r"\d{13}", re.ASCII)
 """A time in milliseconds, of the years 2001 to 2286: in seconds or microseconds it has fewer or more digits."""
 VERSION_DATE = "package-version-date"
@@ -37,4 +38,4 @@ def day_of_time(time_ms: object) -> str:
     """The UTC day of a time in milliseconds as a file prints it; empty if it is none."""
     if not isinstance(time_ms, str) or not TIME.fullmatch(time_ms):
         return ""
-    return (EPOCH + timedelta(milliseconds=int(time_ms))).date().isoformat()
+    return day_of(int(time_ms))

@@ -51,3 +51,13 @@ def iso_of(time_ms: int) -> str:
     """The ISO-8601 text of a time, in UTC with milliseconds."""
     moment = EPOCH + timedelta(milliseconds=time_ms)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}Z"
+
+
+def utc(time_ms: int) -> str:
+    """A time in words: `2026-05-28 20:26:40 UTC`."""
+    return (EPOCH + timedelta(milliseconds=time_ms)).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def day_of(time_ms: int) -> str:
+    """The UTC day of a time, as ISO text."""
+    return (EPOCH + timedelta(milliseconds=time_ms)).date().isoformat()

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from margincall.wire.durations import HOUR_MS, MINUTE_MS
 from margincall.wire.problems import excerpt
 
 EPOCH = datetime(1970, 1, 1)
 EPOCH_UTC = EPOCH.replace(tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 OFFSET_MAX_MS = 14 * HOUR_MS
 
 OFFSET = re.compile(r"([+-])-?(\d{1,2})(?:([:_.]?)(\d{1,2}))?", re.ASCII)
