@@ -177,8 +177,10 @@ def _can_take(candidate: Candidate, quantity: Quantity, price: Price, rules: Del
     if candidate.quantity * quantity >= 0:
         return False
     own = candidate.bankruptcy
-    if not rules.skip_overlap or own is None:
+    if not rules.skip_overlap:
         return True
+    if own is None:
+        return candidate.quantity > 0  # no price bankrupts such a long, each one such a short
     return price >= own if candidate.quantity > 0 else price <= own
 
 

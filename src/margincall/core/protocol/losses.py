@@ -71,7 +71,7 @@ def claw_back(
     total = sum(winners.values(), ZERO)
     if not total or not loss:
         return Shared(ZERO, {}, Collateral(loss), ())
-    paid = min(loss, total)
+    paid = booked(min(loss, total))
     raised = max(paid, booked(minimum * total))
     charges = {name: Collateral(booked(raised * gain / total)) for name, gain in winners.items()}
     moves = (

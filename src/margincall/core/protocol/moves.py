@@ -19,7 +19,9 @@ FEES = "fees"
 REMAINDER = "remainder"
 VENUE_ACCOUNTS = (FUND, FEES, REMAINDER)
 
-MoveReason = Literal["funding", "clearance_fee", "improvement", "negative_balance", "socialised_loss", "clawback"]
+MoveReason = Literal[
+    "funding", "clearance_fee", "improvement", "negative_balance", "socialised_loss", "clawback", "refund"
+]
 
 
 class Move(Struct, frozen=True):

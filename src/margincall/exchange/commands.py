@@ -1,0 +1,268 @@
+"""What can be asked of the exchange: the closed set of commands. Nothing else changes its state.
+
+Time and prices arrive as commands too: `Advance` moves the clock, and all other commands happen at the time that it
+reads. Decimals are money, prices and quantities as the venue's API takes them; sizes are unsigned, the side says the
+direction. `decode` reads one command from JSON and refuses what is not one.
+"""
+
+import re
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from margincall.core.account import MarginType, PositionSide
+from margincall.exchange.book import Side
+from margincall.exchange.matching import SelfTradePrevention, TimeInForce
+from margincall.wire.numbers import AMOUNT_DIGITS, NUMBER, is_plausible
+from margincall.wire.problems import excerpt
+
+LARGEST = 2**63
+
+OrderKind = Literal[
+    "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"
+]
+WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
+FaultKind = Literal[
+    "stale_index", "wrong_mark", "late_liquidation", "orders_not_cancelled", "wrong_brackets", "wrong_clearance_rate"
+]
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=True, gc=False):
+    """Base of all commands; the JSON key `command` names the kind."""
+
+
+class Advance(Command, frozen=True, kw_only=True, tag="advance"):
+    """The clock reads `time_ms` now (milliseconds since 1970, UTC). What falls due until then happens first."""
+
+    time_ms: int
+
+
+class OpenAccount(Command, frozen=True, kw_only=True, tag="open_account"):
+    """A new account, without money, in one-way and single-asset mode."""
+
+    account: str
+
+
+class Transfer(Command, frozen=True, kw_only=True, tag="transfer"):
+    """Money into the futures wallet, or out of it where `amount` is negative."""
+
+    account: str
+    asset: str
+    amount: Decimal
+
+
+class SetLeverage(Command, frozen=True, kw_only=True, tag="set_leverage"):
+    """Leverage of a symbol: it bounds what may be opened, not what must be maintained."""
+
+    account: str
+    symbol: str
+    leverage: int
+
+
+class SetMarginType(Command, frozen=True, kw_only=True, tag="set_margin_type"):
+    """Cross or isolated, per symbol; refused while there is a position or an order."""
+
+    account: str
+    symbol: str
+    margin: MarginType
+
+
+class SetPositionMode(Command, frozen=True, kw_only=True, tag="set_position_mode"):
+    """Hedge mode (LONG and SHORT) or one-way mode (BOTH), for the whole account."""
+
+    account: str
+    hedge: bool
+
+
+class SetAssetMode(Command, frozen=True, kw_only=True, tag="set_asset_mode"):
+    """Multi-assets mode (all collateral backs all cross positions) or single-asset mode."""
+
+    account: str
+    multi_assets: bool
+
+
+class MoveMargin(Command, frozen=True, kw_only=True, tag="move_margin"):
+    """Margin from the cross wallet to an isolated position, or back where `amount` is negative."""
+
+    account: str
+    symbol: str
+    amount: Decimal
+    position_side: PositionSide = "BOTH"
+
+
+class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
+    """A new order. `quantity` is absent only with `close_position`; `good_till_ms` belongs to GTD; `callback_rate` of a
+    trailing stop is in percent."""
+
+    account: str
+    symbol: str
+    side: Side
+    type: OrderKind
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    position_side: PositionSide = "BOTH"
+    reduce_only: bool = False
+    close_position: bool = False
+    stop_price: Decimal | None = None
+    activation_price: Decimal | None = None
+    callback_rate: Decimal | None = None
+    working_type: WorkingType = "CONTRACT_PRICE"
+    price_protect: bool = False
+    self_trade_prevention: SelfTradePrevention = "EXPIRE_MAKER"
+    good_till_ms: int | None = None
+    client_order_id: str = ""
+
+
+class AmendOrder(Command, frozen=True, kw_only=True, tag="amend_order"):
+    """Another price and size for a resting limit order; `quantity` counts what was filled before."""
+
+    account: str
+    symbol: str
+    order_id: int
+    quantity: Decimal
+    price: Decimal
+
+
+class CancelOrder(Command, frozen=True, kw_only=True, tag="cancel_order"):
+    """Take an order back, by the venue's id or by the client's."""
+
+    account: str
+    symbol: str
+    order_id: int | None = None
+    client_order_id: str = ""
+
+
+class CancelAll(Command, frozen=True, kw_only=True, tag="cancel_all"):
+    """Take back all orders of a symbol."""
+
+    account: str
+    symbol: str
+
+
+class Countdown(Command, frozen=True, kw_only=True, tag="countdown"):
+    """Take back all orders of a symbol in `countdown_ms`, unless it is set anew before; 0 stops it."""
+
+    account: str
+    symbol: str
+    countdown_ms: int
+
+
+class Batch(Command, frozen=True, kw_only=True, tag="batch"):
+    """Up to five orders, amendments or cancellations; each is answered by itself."""
+
+    commands: tuple[PlaceOrder | AmendOrder | CancelOrder, ...]
+
+
+class SetMark(Command, frozen=True, kw_only=True, tag="set_mark"):
+    """The mark price of a symbol whose mark is given from outside (a recorded path)."""
+
+    symbol: str
+    price: Decimal
+
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What one spot source of an index says."""
+
+    name: str
+    price: Decimal
+    weight: Decimal = Decimal(1)
+
+
+class SetIndex(Command, frozen=True, kw_only=True, tag="set_index"):
+    """What the spot sources of a symbol's index say now; one that is not named keeps its price and its time."""
+
+    symbol: str
+    sources: tuple[Source, ...]
+
+
+class SetAssetIndex(Command, frozen=True, kw_only=True, tag="set_asset_index"):
+    """USD price of a collateral asset with its bid and ask rates (multi-assets mode)."""
+
+    asset: str
+    index: Decimal
+    bid: Decimal
+    ask: Decimal
+
+
+class Fund(Command, frozen=True, kw_only=True, tag="fund"):
+    """The operator pays into the insurance fund."""
+
+    asset: str
+    amount: Decimal
+
+
+class InjectFault(Command, frozen=True, kw_only=True, tag="inject_fault"):
+    """The operator lets the exchange err as real venues did, until `on` is false. `value` is the wrong price, the
+    delay in milliseconds, or the wrong rate."""
+
+    kind: FaultKind
+    on: bool
+    symbol: str = ""
+    value: Decimal | None = None
+
+
+class Dispute(Command, frozen=True, kw_only=True, tag="dispute"):
+    """An account disputes one of its liquidations, by number."""
+
+    account: str
+    liquidation: int
+
+
+AnyCommand = (
+    Advance | OpenAccount | Transfer | SetLeverage | SetMarginType | SetPositionMode | SetAssetMode | MoveMargin
+    | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch
+    | SetMark | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute
+)  # fmt: skip
+
+
+class BadCommand(ValueError):
+    """Bytes that are no command; the message names the field and what is wrong with it."""
+
+
+def decode(raw: bytes) -> AnyCommand:
+    """One command from JSON. Raises `BadCommand` for what is missing, unknown, of the wrong type or no number."""
+    try:
+        command = _DECODER.decode(raw)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadCommand(str(error)) from None
+    if _LOOSE_NUMBER.search(raw):
+        _check_texts(command, msgspec.json.decode(raw))
+    _check_numbers(command)
+    return command
+
+
+def encode(command: AnyCommand) -> bytes:
+    """A command as JSON, decimals as text: what the journal keeps and `decode` reads."""
+    return _ENCODER.encode(command)
+
+
+def _check_numbers(command: Struct) -> None:
+    """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
+    for field in command.__struct_fields__:
+        value = getattr(command, field)
+        if isinstance(value, Decimal) and not (value.is_finite() and is_plausible(value)):
+            raise BadCommand(f"{excerpt(str(value))!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
+        if type(value) is int and abs(value) >= LARGEST:
+            raise BadCommand(f"the integer is too large - at `$.{field}`")
+        if isinstance(value, tuple):
+            for each in value:
+                _check_numbers(each)
+
+
+def _check_texts(command: Struct, fields: Any) -> None:
+    """Refuse `1_000` and ` 1`, which are decimals to the decoder and to nobody else."""
+    for field in command.__struct_fields__:
+        value, text = getattr(command, field), fields.get(field)
+        if isinstance(value, Decimal) and isinstance(text, str) and not NUMBER.fullmatch(text):
+            raise BadCommand(f"{excerpt(text)!r} is not a number - at `$.{field}`")
+        if isinstance(value, tuple):
+            for each, its in zip(value, text, strict=True):
+                _check_texts(each, its)
+
+
+_LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"')
+_DECODER: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
+_ENCODER = msgspec.json.Encoder(decimal_format="string")

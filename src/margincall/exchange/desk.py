@@ -1,0 +1,286 @@
+"""The liquidation desk: carries the waterfall out, step by step, in the order of `docs/spec/liquidation_desk.md`.
+
+What to do next is `core/protocol/waterfall.plan`; how much a fee, a takeover, a deleveraging or a shared loss is, its
+neighbours say. Here it is booked and told: every event names its rule, its assumptions and what was applied.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from margincall.core.account import PositionKey
+from margincall.core.clearance import clearance_fee
+from margincall.core.contract import value
+from margincall.core.events import Fill
+from margincall.core.margin import PoolTerms, Terms
+from margincall.core.prices import bankruptcy
+from margincall.core.protocol.losses import fund_pays
+from margincall.core.protocol.moves import VENUE_ACCOUNTS
+from margincall.core.protocol.waterfall import (
+    Reduce,
+    TakeOver,
+    cancels,
+    clearance_moves,
+    collateral_left,
+    improvement,
+    improvement_moves,
+    plan,
+)
+from margincall.core.rounding import quotient
+from margincall.core.units import ZERO, Collateral, Price, Quantity
+from margincall.exchange import orders
+from margincall.exchange.book import Ticks
+from margincall.exchange.events import LiquidationEnded, LiquidationStarted, Warned
+from margincall.exchange.ledger import book_moves
+from margincall.exchange.liquidation import Case, own_order, pool_named, step_event, terms_of
+from margincall.exchange.state import Events, Exchange, Liquidation, Market, OpenOrder, Trader
+from margincall.exchange.takeover import share_loss, take_position_over
+
+
+def run(state: Exchange, names: Iterable[str], events: Events) -> None:
+    """Look at these accounts, liquidate what is at its trigger, and go on with whom that concerned; then warn, and
+    watch them from where they stand now."""
+    concerned, seen, done = set(names), dict[str, Terms](), set[tuple[str, str]]()
+    while concerned:
+        following: set[str] = set()
+        for name in sorted(concerned.difference(VENUE_ACCOUNTS)):
+            trader = state.traders[name]
+            seen[name] = terms_of(state, trader)
+            following |= _look_at(state, trader, seen[name], done, events)
+        concerned = following
+    for name in sorted(seen):
+        trader = state.traders[name]
+        _warn(state, trader, seen[name], events)
+        state.watch.update(name, seen[name], trader.warned, state.rules.warning_ratio)
+
+
+def clear_negative(state: Exchange, events: Events) -> set[str]:
+    """At each full ten minutes: the fund brings negative wallets back to 0, as far as it can. Returns whom it paid."""
+    paid: set[str] = set()
+    if state.rules.waterfall.after_fund != "deleverage":
+        return paid
+    for trader in state.owners():
+        account = trader.account
+        if not any(wallet < 0 for wallet in account.wallets.values()):
+            trader.topped_up = False
+            continue
+        if account.multi_assets or trader.topped_up or next(account.open_positions(), None) is not None:
+            continue
+        for asset in sorted(account.wallets):
+            loss = -trader.account.wallets[asset]
+            if loss > 0:
+                cover = fund_pays(trader.name, asset, loss, state.fund.account.wallets.get(asset, ZERO))
+                book_moves(state, cover.moves, events)
+                paid |= {trader.name} if cover.paid else set()
+    return paid
+
+
+def _look_at(state: Exchange, trader: Trader, terms: Terms, done: set[tuple[str, str]], events: Events) -> set[str]:
+    """Liquidate the pools of an account that are at their trigger, each once in a command (`done`); returns who is
+    concerned by it, itself included."""
+    following: set[str] = set()
+    for name in [pool.name for pool in terms.pools if pool.liquidated and (trader.name, pool.name) not in done]:
+        pool = pool_named(terms_of(state, trader), name)
+        if pool is not None and pool.liquidated and not _is_late(state, pool):
+            done.add((trader.name, name))
+            case = _liquidate(state, trader, pool, events)
+            if case.moved:
+                following |= case.touched | {trader.name}
+    return following
+
+
+def _liquidate(state: Exchange, trader: Trader, pool: PoolTerms, events: Events) -> Case:
+    number = state.next_liquidation
+    state.next_liquidation += 1
+    case = Case(number=number, trader=trader, pool=pool.name, wallets=dict(trader.account.wallets))
+    events.append(
+        LiquidationStarted(
+            time_ms=state.time_ms, number=number, account=trader.name, pool=pool.name, balance=pool.balance,
+            maintenance=pool.maintenance, marks={each.symbol: each.mark for each in pool.positions},
+        )
+    )  # fmt: skip
+    rules, assumptions = state.rules.waterfall, state.rules.venue.assumptions
+    if plan(pool, "triggered", assumptions, rules) and "orders_not_cancelled" not in state.faults:
+        _cancel(state, case, pool, events)
+    fresh = pool_named(terms_of(state, trader), pool.name)
+    if fresh is not None:
+        for step in plan(fresh, "cancelled", assumptions, rules):
+            if isinstance(step, Reduce):
+                _reduce(state, case, fresh, step, events)
+    _take_all_over(state, case, events)
+    _end(state, case, events)
+    return case
+
+
+def _cancel(state: Exchange, case: Case, pool: PoolTerms, events: Events) -> None:
+    """Expire the open orders in scope."""
+    trader = case.trader
+    for order in sorted(trader.orders.values(), key=lambda each: each.id):
+        if cancels(pool_of_order(state, trader, order), pool.name, state.rules.waterfall):
+            orders.cancel(state, order, events, status="EXPIRED", reason=orders.LIQUIDATED)
+    events.append(step_event(state, case, "cancel", "open orders are cancelled first", assumptions=("cancel-scope",)))
+
+
+def pool_of_order(state: Exchange, trader: Trader, order: OpenOrder) -> str:
+    """The pool in which an order's margin lies."""
+    if trader.account.margin_types.get(order.symbol, "cross") == "isolated":
+        return f"isolated:{order.symbol}:{order.position_side}"
+    if trader.account.multi_assets:
+        return "multi:USD"
+    return f"cross:{state.markets[order.symbol].contract.margin_asset}"
+
+
+def _reduce(state: Exchange, case: Case, pool: PoolTerms, step: Reduce, events: Events) -> None:
+    """One immediate-or-cancel order, and the fee on what it filled."""
+    market, trader, key = state.markets[step.symbol], case.trader, (step.symbol, step.side)
+    contract = market.contract
+    wallet_before = trader.account.position(key).isolated_wallet
+    order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.limit, step.quantity > 0)
+    order.ticks = Ticks(int(step.limit / contract.tick))
+    mark = len(events)
+    orders.submit(state, order, events, close="liquidation")
+    case.ordered.append(key)
+    fills = [event for event in events[mark:] if isinstance(event, Fill) and event.order_id == str(order.id)]
+    case.touched |= {event.account for event in events[mark:] if isinstance(event, Fill)}
+    case.moved = case.moved or bool(fills)
+    events.append(
+        step_event(
+            state, case, "reduce", f"one order, size: {state.rules.waterfall.partial}", symbol=step.symbol,
+            side=step.side, asked=step.quantity, price=step.limit, assumptions=step.assumptions,
+            applied={"quantity": sum((fill.quantity for fill in fills), ZERO)},
+        )
+    )  # fmt: skip
+    if not fills:
+        return
+    case.closed.setdefault(key, []).extend(fills)
+    fee = (
+        _clearance(state, case, pool, key, fills, wallet_before)
+        if state.rules.waterfall.fee == "clearance"
+        else _improvement(state, pool, key, fills)
+    )
+    _charge(state, case, market, key, fee, events)
+
+
+def _clearance(
+    state: Exchange, case: Case, pool: PoolTerms, key: PositionKey, fills: list[Fill], wallet_before: Collateral
+) -> Collateral:
+    """The clearance fee on what was filled, capped by the collateral that is left."""
+    contract = state.markets[key[0]].contract
+    base = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO)
+    fresh = pool_named(terms_of(state, case.trader), pool.name)
+    if fresh is not None:
+        left: Decimal = collateral_left(fresh, contract.margin_asset)
+    elif pool.kind == "isolated":
+        left = wallet_before + sum(((fill.realized or ZERO) - (fill.fee or ZERO) for fill in fills), ZERO)
+    else:
+        left = ZERO
+    rate = state.faults.get("wrong_clearance_rate") or contract.liquidation_fee or ZERO
+    return clearance_fee(base, rate, left, state.rules.waterfall.fee_cap)
+
+
+def _improvement(state: Exchange, pool: PoolTerms, key: PositionKey, fills: list[Fill]) -> Collateral:
+    """dYdX: a part of what the fills were better than bankruptcy; negative what the fund pays for worse ones."""
+    position = next(each for each in pool.positions if (each.symbol, each.side) == key)
+    bankrupt = bankruptcy(pool, position, state.rules.venue.assumptions) or position.mark
+    received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
+    at_bankruptcy = -sum((fill.quantity for fill in fills), ZERO) * bankrupt
+    amount = improvement(received, at_bankruptcy, position.contract.liquidation_fee or ZERO)
+    fund = max(state.fund.account.wallets.get(position.contract.margin_asset, ZERO), ZERO)
+    return Collateral(max(amount, -fund))
+
+
+def _charge(state: Exchange, case: Case, market: Market, key: PositionKey, fee: Collateral, events: Events) -> None:
+    rules, asset, name = state.rules.waterfall, market.contract.margin_asset, case.trader.name
+    if rules.fee == "clearance":
+        moves = clearance_moves(name, asset, fee, rules)
+    else:
+        moves = improvement_moves(name, asset, fee)
+    book_moves(state, moves, events, symbol=key[0], side=key[1])
+    case.moved = case.moved or bool(moves)
+    case.lost[key] = case.lost.get(key, ZERO) + sum(
+        (move.amount * (1 if move.giver == name else -1) for move in moves), ZERO
+    )
+    rule = (
+        "clearance fee = min(rate · liquidated notional, collateral left)"
+        if rules.fee == "clearance"
+        else ("min(penalty · fill, what the fill is better than bankruptcy)")
+    )
+    events.append(
+        step_event(
+            state, case, "fee", rule, symbol=key[0], side=key[1], asked=fee, applied={asset: fee},
+            assumptions=("clearance-fee-cap", "clearance-fee-share"),
+        )
+    )  # fmt: skip
+
+
+def _take_all_over(state: Exchange, case: Case, events: Events) -> None:
+    """Stage "reduced": takeovers until the plan is empty or nobody takes anything more."""
+    rules, assumptions = state.rules.waterfall, state.rules.venue.assumptions
+    while True:
+        pool = pool_named(terms_of(state, case.trader), case.pool)
+        if pool is None:
+            return
+        steps = [step for step in plan(pool, "reduced", assumptions, rules) if isinstance(step, TakeOver)]
+        if not steps:
+            return
+        isolated = sum((each.position.isolated_wallet for each in pool.positions), ZERO)
+        before = {key: len(fills) for key, fills in case.closed.items()}
+        for step in steps:
+            if take_position_over(state, case, step, events):
+                return  # nobody takes the rest
+        if rules.after_fund != "deleverage" and not _is_open(state, case):
+            profits = sum(
+                (fill.realized or ZERO for key, fills in case.closed.items() for fill in fills[before.get(key, 0) :]),
+                ZERO,
+            )
+            share_loss(state, case, pool, steps[-1].symbol, isolated + profits, events)
+
+
+def _is_open(state: Exchange, case: Case) -> bool:
+    """Whether the pool still holds a position."""
+    pool = pool_named(terms_of(state, case.trader), case.pool)
+    return pool is not None and bool(pool.positions)
+
+
+def _end(state: Exchange, case: Case, events: Events) -> None:
+    """The liquidation's line in the public history for each position, and what the account lost."""
+    for key, fills in case.closed.items():
+        market = state.markets[key[0]]
+        quantity = sum((abs(fill.quantity) for fill in fills), ZERO)
+        lost = case.lost.get(key, ZERO) - sum(((fill.realized or ZERO) - (fill.fee or ZERO) for fill in fills), ZERO)
+        state.liquidations.append(
+            Liquidation(
+                number=case.number, time_ms=state.time_ms, account=case.trader.name, pool=case.pool, symbol=key[0],
+                quantity=sum((fill.quantity for fill in fills), ZERO), lost=lost, asset=market.contract.margin_asset,
+                price=quotient(sum((abs(fill.quantity) * fill.price for fill in fills), ZERO), quantity),
+            )
+        )  # fmt: skip
+    after = case.trader.account.wallets
+    events.append(
+        LiquidationEnded(
+            time_ms=state.time_ms, number=case.number, account=case.trader.name, pool=case.pool,
+            lost={asset: wallet - after[asset] for asset, wallet in case.wallets.items() if wallet != after[asset]},
+            uncovered=case.uncovered,
+        )
+    )  # fmt: skip
+
+
+def _warn(state: Exchange, trader: Trader, terms: Terms, events: Events) -> None:
+    """A margin call for each pool that has come to the warning ratio; a pool that is below it can be warned again."""
+    warned = []
+    for pool in terms.pools:
+        if not pool.positions or pool.maintenance < state.rules.warning_ratio * pool.balance:
+            continue
+        warned.append(pool.name)
+        if pool.name not in trader.warned and not pool.liquidated and pool.ratio is not None:
+            events.append(
+                Warned(
+                    time_ms=state.time_ms, account=trader.name, pool=pool.name, ratio=pool.ratio,
+                    balance=pool.balance, maintenance=pool.maintenance,
+                )
+            )  # fmt: skip
+    trader.warned = warned
+
+
+def _is_late(state: Exchange, pool: PoolTerms) -> bool:
+    """The injected fault "late_liquidation": the desk does not see a pool whose symbol it is asked to overlook."""
+    return any(f"late_liquidation:{each.symbol}" in state.faults for each in pool.positions)

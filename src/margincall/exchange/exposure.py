@@ -1,0 +1,127 @@
+"""What an account needs for what it holds and has ordered: initial margin, and what is free for more.
+
+Binance publishes neither formula (assumed: `order-margin`). Per position, at the mark:
+
+    initial margin = max(|P|, |P + buys|, |P − sells|) / leverage       hedge: (|P| + opening orders) / leverage
+
+P is its signed value, orders count at their prices, those that only reduce do not count. Free is, in single-asset mode,
+cross wallet + unrealised PnL − initial margin of cross positions − what the orders of isolated ones add; in
+multi-assets mode the same in USD at the indices.
+"""
+
+from decimal import Decimal
+
+from margincall.core.account import PositionKey
+from margincall.core.brackets import BracketTable
+from margincall.core.contract import gain, value
+from margincall.core.margin import MULTI_ASSET, UNIT, cross_wallet, margin, requirement_rate
+from margincall.core.rounding import quotient
+from margincall.core.units import ZERO, Price, Quantity
+from margincall.exchange.state import Exchange, Exposure, Market, OpenOrder, Trader
+
+
+def add(trader: Trader, market: Market, order: OpenOrder) -> None:
+    """Reserve for an order that rests."""
+    _change(trader, market, order, 1)
+
+
+def remove(trader: Trader, market: Market, order: OpenOrder) -> None:
+    """Release what an order that rests has reserved; to be called before its lots or price change."""
+    _change(trader, market, order, -1)
+
+
+def worth(market: Market, lots: int, price: Price) -> Decimal:
+    """Unsigned value of so many lots at a price, in the margin asset."""
+    return abs(value(market.contract, Quantity(market.contract.lot * lots), price))
+
+
+def leverage(trader: Trader, market: Market) -> int:
+    """The leverage that the account has set for the symbol, else the symbol's first one."""
+    return trader.account.leverage.get(market.contract.symbol, market.listing.default_leverage)
+
+
+def reach(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = ZERO, sells: Decimal = ZERO) -> Decimal:
+    """The largest notional that the position could come to if its orders filled, with further buys and sells."""
+    held = trader.exposures.get(key, _NONE)
+    quantity = trader.account.position(key).quantity
+    at_mark = value(market.contract, quantity, market.mark) if quantity and market.mark is not None else ZERO
+    buys, sells = held.buys + buys, held.sells + sells
+    if key[1] == "BOTH":
+        return max(abs(at_mark), abs(at_mark + buys), abs(at_mark - sells))
+    return abs(at_mark) + (buys if key[1] == "LONG" else sells)
+
+
+def needed(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = ZERO, sells: Decimal = ZERO) -> Decimal:
+    """Initial margin of a position and its orders, in the margin asset."""
+    return quotient(reach(trader, market, key, buys=buys, sells=sells), Decimal(leverage(trader, market)))
+
+
+def free(state: Exchange, trader: Trader, asset: str) -> Decimal:
+    """What is free for new orders and withdrawals, in `asset` (in multi-assets mode in USD); may be negative."""
+    if trader.account.multi_assets:
+        return _free_usd(state, trader)
+    venue = state.rules.venue
+    left: Decimal = cross_wallet(trader.account, asset, venue)
+    for key in _keys(trader):
+        market = state.markets[key[0]]
+        if market.contract.margin_asset != asset:
+            continue
+        position = trader.account.position(key)
+        left -= needed(trader, market, key)
+        if not position.quantity:
+            continue
+        assert market.mark is not None, "a position has a mark"
+        at_mark = value(market.contract, position.quantity, market.mark)
+        if position.margin == "isolated":
+            left += quotient(abs(at_mark), Decimal(leverage(trader, market)))
+        else:
+            left += gain(market.contract, position.cost, at_mark)
+    return left
+
+
+def in_pool_asset(state: Exchange, trader: Trader, asset: str, amount: Decimal) -> Decimal:
+    """An amount of `asset` in the currency of `free`."""
+    if not trader.account.multi_assets:
+        return amount
+    return amount * requirement_rate(state.indices.get(asset, UNIT), state.rules.venue.assumptions)
+
+
+def most_at(table: BracketTable, leverage_set: int) -> Decimal | None:
+    """The largest notional that a leverage allows; none where the table does not say."""
+    allowed = [row.cap for row in table.rows if row.max_leverage is not None and row.max_leverage >= leverage_set]
+    if allowed:
+        return max(allowed)
+    return None if all(row.max_leverage is None for row in table.rows) else ZERO
+
+
+def _free_usd(state: Exchange, trader: Trader) -> Decimal:
+    terms = margin(trader.account, state.marks, state.rules.venue)
+    left: Decimal = next((pool.balance for pool in terms.pools if pool.asset == MULTI_ASSET), ZERO)
+    for key in _keys(trader):
+        market = state.markets[key[0]]
+        left -= in_pool_asset(state, trader, market.contract.margin_asset, needed(trader, market, key))
+    return left
+
+
+def _keys(trader: Trader) -> list[PositionKey]:
+    """Positions that hold something or have orders."""
+    open_keys = [key for key, position in trader.account.positions.items() if position.quantity]
+    return [*open_keys, *(key for key in trader.exposures if key not in open_keys)]
+
+
+def _change(trader: Trader, market: Market, order: OpenOrder, sign: int) -> None:
+    held = trader.exposures.get(order.key)
+    if held is None:
+        held = trader.exposures[order.key] = Exposure()
+    if order.closes:
+        held.reduce_only += sign
+        return
+    assert order.ticks is not None, "what rests has a price"
+    amount = sign * worth(market, order.left, Price(market.contract.tick * order.ticks))
+    if order.side == "BUY":
+        held.buys += amount
+    else:
+        held.sells += amount
+
+
+_NONE = Exposure()

@@ -1,0 +1,60 @@
+"""Faults that an operator can switch on, as real venues had them: so that a dispute has something to find.
+
+Each is a command of the journal. Without those commands the journal tells what should have happened.
+"""
+
+from msgspec import structs
+
+from margincall.core.brackets import BracketTable
+from margincall.core.units import ONE, Price
+from margincall.exchange import pricing
+from margincall.exchange.commands import InjectFault
+from margincall.exchange.events import FaultSet
+from margincall.exchange.rejections import Code, Refusal
+from margincall.exchange.state import Events, Exchange
+
+WITH_SYMBOL = frozenset({"stale_index", "wrong_mark", "late_liquidation", "wrong_brackets"})
+WITH_VALUE = frozenset({"wrong_mark", "wrong_brackets", "wrong_clearance_rate"})
+
+
+def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
+    """Switch a fault on or off. Returns the accounts that it concerns.
+
+    stale_index: prices of the symbol are not taken in; wrong_mark: the mark is `value`; late_liquidation: the desk
+    overlooks the symbol; orders_not_cancelled; wrong_brackets: maintenance rates of the symbol times `value`;
+    wrong_clearance_rate: the rate is `value`.
+    """
+    kind, symbol = command.kind, command.symbol
+    if (kind in WITH_SYMBOL) != bool(symbol):
+        raise Refusal(Code.BAD_COMBINATION, "symbol")
+    if command.on and (kind in WITH_VALUE) != (command.value is not None):
+        raise Refusal(Code.BAD_COMBINATION, "value")
+    if command.value is not None and command.value <= 0:
+        raise Refusal(Code.NOT_VALID, "value")
+    name = f"{kind}:{symbol}" if symbol else kind
+    if command.on:
+        state.faults[name] = command.value
+    else:
+        state.faults.pop(name, None)
+    events.append(FaultSet(time_ms=state.time_ms, fault=kind, on=command.on, symbol=symbol, value=command.value))
+    if kind == "wrong_mark" and command.on and command.value is not None:
+        return pricing.set_mark(state, state.markets[symbol], Price(command.value), events)
+    if kind == "wrong_brackets":
+        _rule_by_brackets(state, symbol, command)
+    holders = {
+        trader.name
+        for trader in state.owners()
+        if any(each.symbol == symbol for each in trader.account.open_positions())
+    }
+    return holders if kind in ("wrong_brackets", "late_liquidation") else set()
+
+
+def _rule_by_brackets(state: Exchange, symbol: str, command: InjectFault) -> None:
+    table = state.genuine.venue.brackets(symbol)
+    if command.on and command.value is not None:
+        rows = tuple(
+            structs.replace(row, rate=min(row.rate * command.value, ONE), cum=row.cum * command.value)
+            for row in table.rows
+        )
+        table = BracketTable(table.symbol, rows, table.as_of, table.source, "wrong", table.coefficient)
+    state.rules = structs.replace(state.rules, venue=state.rules.venue.with_tables({symbol: table}))

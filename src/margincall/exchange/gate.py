@@ -1,0 +1,217 @@
+"""Whether an order may enter: the venue's filters and the margin check, in the fixed order of `docs/spec/exchange.md`.
+
+Each check either passes or raises the `Refusal` that the venue's API gives; nothing is changed here.
+"""
+
+from decimal import Decimal
+
+from margincall.core.units import ZERO, Price
+from margincall.exchange import exposure
+from margincall.exchange.book import OPPOSITE, Lots, Ticks
+from margincall.exchange.commands import AmendOrder, PlaceOrder
+from margincall.exchange.orders import price_of, reducible
+from margincall.exchange.rejections import Code, Refusal
+from margincall.exchange.rulesets import Filters
+from margincall.exchange.state import Exchange, Market, OpenOrder, Trader
+
+LIMITED = frozenset({"LIMIT", "STOP", "TAKE_PROFIT"})
+CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
+CLOSES_ALL = frozenset({"STOP_MARKET", "TAKE_PROFIT_MARKET"})
+CLIENT_ID_MAX = 36
+GTD_MIN_MS = 600_000
+"""A GTD order lives at least this long (documentation: goodTillDate > now + 600 s)."""
+CALLBACK_RANGE = Decimal("0.1"), Decimal(10)
+
+
+def check_shape(command: PlaceOrder, trader: Trader) -> None:
+    """Parameters against each other: what the type needs and what it does not take."""
+    if command.client_order_id and len(command.client_order_id) > CLIENT_ID_MAX:
+        raise Refusal(Code.CLIENT_ID_TOO_LONG)
+    if command.client_order_id in trader.client_ids:
+        raise Refusal(Code.DUPLICATED_CLIENT_ID)
+    if (command.position_side == "BOTH") == trader.hedge:
+        raise Refusal(Code.POSITION_SIDE_MISMATCH)
+    if command.reduce_only and (trader.hedge or command.close_position):
+        raise Refusal(Code.REDUCE_ONLY_CONFLICT)
+    if command.close_position and (command.type not in CLOSES_ALL or command.quantity is not None):
+        raise Refusal(Code.BAD_COMBINATION)
+    if command.quantity is None and not command.close_position:
+        raise Refusal(Code.MALFORMED, "quantity")
+    is_limited = command.type in LIMITED
+    if is_limited and command.price is None:
+        raise Refusal(Code.MALFORMED, "price")
+    if not is_limited and (command.price is not None or command.time_in_force not in (None, "GTC")):
+        raise Refusal(Code.PARAM_NOT_REQUIRED if command.price is not None else Code.TIF_NOT_REQUIRED)
+    _check_trigger_shape(command)
+
+
+def check_time(command: PlaceOrder, now_ms: int) -> None:
+    """GTD, and only it, has a date, far enough ahead."""
+    if (command.good_till_ms is not None) != (command.time_in_force == "GTD"):
+        raise Refusal(Code.BAD_COMBINATION, "goodTillDate")
+    if command.good_till_ms is not None and command.good_till_ms <= now_ms + GTD_MIN_MS:
+        raise Refusal(Code.GTD_TOO_SOON)
+
+
+def ticks_of(market: Market, price: Decimal) -> Ticks:
+    """A price as whole ticks, within PRICE_FILTER."""
+    filters, tick = market.listing.filters, market.contract.tick
+    if price <= 0:
+        raise Refusal(Code.PRICE_NOT_POSITIVE)
+    if filters.max_price is not None and price > filters.max_price:
+        raise Refusal(Code.PRICE_TOO_HIGH)
+    if price < filters.min_price:
+        raise Refusal(Code.PRICE_TOO_LOW)
+    ticks = int(price / tick)
+    if tick * ticks != price:
+        raise Refusal(Code.PRICE_NOT_ON_TICK)
+    return Ticks(ticks)
+
+
+def lots_of(market: Market, quantity: Decimal, *, is_market: bool) -> Lots:
+    """A size as whole lots, within LOT_SIZE or MARKET_LOT_SIZE."""
+    filters, lot = market.listing.filters, market.contract.lot
+    if quantity <= 0:
+        raise Refusal(Code.QUANTITY_NOT_POSITIVE)
+    if quantity < filters.min_quantity:
+        raise Refusal(Code.QUANTITY_TOO_SMALL)
+    most = filters.max_market_quantity if is_market else filters.max_quantity
+    if most is not None and quantity > most:
+        raise Refusal(Code.QUANTITY_TOO_LARGE)
+    lots = int(quantity / lot)
+    if lot * lots != quantity:
+        raise Refusal(Code.QUANTITY_NOT_ON_STEP)
+    return Lots(lots)
+
+
+def check_percent(market: Market, order: OpenOrder) -> None:
+    """PERCENT_PRICE: a purchase not too far above the mark, a sale not too far below."""
+    filters = market.listing.filters
+    if order.ticks is None or market.mark is None:
+        return
+    price = price_of(market, order.ticks)
+    if order.side == "BUY" and filters.multiplier_up is not None and price > market.mark * filters.multiplier_up:
+        raise Refusal(Code.ABOVE_CAP)
+    if order.side == "SELL" and filters.multiplier_down is not None and price < market.mark * filters.multiplier_down:
+        raise Refusal(Code.BELOW_FLOOR)
+
+
+def check_notional(market: Market, order: OpenOrder) -> None:
+    """MIN_NOTIONAL, from which orders that only reduce are exempt; a market order counts at the mark."""
+    least = market.listing.filters.min_notional
+    if not least or order.closes:
+        return
+    price = price_of(market, order.ticks) if order.ticks is not None else market.mark
+    if price is not None and exposure.worth(market, order.left, price) < least:
+        raise Refusal(Code.NOTIONAL_TOO_SMALL)
+
+
+def check_count(trader: Trader, market: Market, filters: Filters, *, waiting: bool) -> None:
+    """MAX_NUM_ORDERS and the limit of conditional orders, per symbol."""
+    symbol = market.contract.symbol
+    most = filters.max_stop_orders if waiting else filters.max_orders
+    if len(trader.orders) < most:
+        return
+    if sum(1 for order in trader.orders.values() if order.symbol == symbol and order.waiting == waiting) >= most:
+        raise Refusal(Code.MAX_STOP_ORDERS if waiting else Code.MAX_OPEN_ORDERS)
+
+
+def check_reduces(trader: Trader, market: Market, order: OpenOrder) -> None:
+    """An order that only reduces has something to reduce."""
+    if order.closes and not reducible(trader, order, market):
+        raise Refusal(Code.REDUCE_ONLY_REJECT)
+
+
+def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrder) -> None:
+    """Position limit of the leverage, then initial margin and open loss against what is free."""
+    if order.closes:
+        return
+    price = _assumed_price(market, order)
+    if price is None:
+        raise Refusal(Code.MARK_UNKNOWN)
+    amount = exposure.worth(market, order.left, price)
+    buys, sells = (amount, ZERO) if order.side == "BUY" else (ZERO, amount)
+    reach = exposure.reach(trader, market, order.key, buys=buys, sells=sells)
+    before = exposure.reach(trader, market, order.key)
+    if reach <= before:
+        return
+    most = exposure.most_at(state.rules.venue.brackets(order.symbol), exposure.leverage(trader, market))
+    if most is not None and reach > most:
+        raise Refusal(Code.MAX_LEVERAGE_RATIO)
+    asset = market.contract.margin_asset
+    more = (reach - before) / exposure.leverage(trader, market) + _open_loss(market, order, price)
+    if exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
+        raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
+
+
+def market_bound(market: Market, order: OpenOrder) -> Ticks | None:
+    """The worst price of a market order (`marketTakeBound`), refused if even the best counterparty lies beyond."""
+    share = market.listing.filters.market_bound
+    if share is None or market.mark is None:
+        return None
+    tick = market.contract.tick
+    if order.side == "BUY":
+        bound = int(market.mark * (1 + share) / tick)
+    else:
+        bound = -int(-(market.mark * (1 - share)) / tick)
+        if bound * tick < market.mark * (1 - share):
+            bound += 1
+    best = market.book.best_ask if order.side == "BUY" else market.book.best_bid
+    if best is not None and not market.book.crosses(order.side, Ticks(bound)):
+        raise Refusal(Code.NO_COUNTERPARTY)
+    return Ticks(max(bound, 1))
+
+
+def check_fillable(market: Market, order: OpenOrder) -> None:
+    """What USDⓈ-M refuses instead of letting it expire: a FOK that cannot fill, a post-only order that would take."""
+    if order.ticks is None:
+        return
+    if order.time_in_force == "GTX" and market.book.crosses(order.side, order.ticks):
+        raise Refusal(Code.POST_ONLY_REJECTED)
+    if order.time_in_force == "FOK" and market.book.volume(OPPOSITE[order.side], order.ticks) < order.left:
+        raise Refusal(Code.FOK_REJECTED)
+
+
+def check_amend(order: OpenOrder, command: AmendOrder, market: Market) -> tuple[Lots, Ticks]:
+    """The new lots (with what was filled) and ticks of an order that may be amended."""
+    if order.waiting or order.kind != "LIMIT":
+        raise Refusal(Code.NO_SUCH_ORDER)
+    ticks = ticks_of(market, command.price)
+    lots = lots_of(market, command.quantity, is_market=False)
+    if (ticks, lots) == (order.ticks, order.lots):
+        raise Refusal(Code.NOTHING_TO_AMEND)
+    return lots, ticks
+
+
+def _check_trigger_shape(command: PlaceOrder) -> None:
+    trailing = command.type == "TRAILING_STOP_MARKET"
+    triggered = command.type in CONDITIONAL and not trailing
+    if triggered != (command.stop_price is not None):
+        raise Refusal(Code.MALFORMED if triggered else Code.PARAM_NOT_REQUIRED, "stopPrice")
+    if trailing != (command.callback_rate is not None):
+        raise Refusal(Code.MALFORMED if trailing else Code.PARAM_NOT_REQUIRED, "callbackRate")
+    if command.activation_price is not None and not trailing:
+        raise Refusal(Code.PARAM_NOT_REQUIRED, "activationPrice")
+    low, high = CALLBACK_RANGE
+    if command.callback_rate is not None and not low <= command.callback_rate <= high:
+        raise Refusal(Code.NOT_VALID, "callbackRate")
+
+
+def _assumed_price(market: Market, order: OpenOrder) -> Price | None:
+    """The price at which an order's margin is counted: its own, or for a market order the dearer of mark and best
+    counterparty (assumed: `order-margin`)."""
+    if order.ticks is not None:
+        return price_of(market, order.ticks)
+    best = market.book.best_ask if order.side == "BUY" else market.book.best_bid
+    prices = [price for price in (market.mark, None if best is None else price_of(market, best)) if price is not None]
+    return max(prices) if prices else None
+
+
+def _open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:
+    """What the order would lose against the mark if it filled at its price (assumed: `order-margin`)."""
+    if market.mark is None:
+        return ZERO
+    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, market.mark)
+    if market.contract.is_inverse:
+        size = -size
+    return max(ZERO, size if order.side == "BUY" else -size)

@@ -1,0 +1,137 @@
+"""Booking: what every change of an account goes through.
+
+A trade books two fills, a move two flows; both sides in one call, so the books never stand half done. The venue's own
+accounts (`insurance_fund`, `fees`, `remainder`) are folded as traders' are. Rules: `docs/spec/liquidation_desk.md`.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from margincall.core.account import PositionSide
+from margincall.core.events import AnyEvent, Category, CloseKind, Fill, Flow
+from margincall.core.fold import fill_terms, fold, fold_fill
+from margincall.core.protocol.moves import FEES, FUND, Move, MoveReason
+from margincall.core.units import ZERO
+from margincall.exchange.events import Moved
+from margincall.exchange.state import Events, Exchange, FundEntry, Market, Trader
+
+CATEGORIES: dict[MoveReason, tuple[Category, str]] = {
+    "funding": ("funding", "FUNDING_FEE"),
+    "clearance_fee": ("insurance_clear", "INSURANCE_CLEAR"),
+    "improvement": ("insurance_clear", "INSURANCE_CLEAR"),
+    "negative_balance": ("insurance_clear", "INSURANCE_CLEAR"),
+    "socialised_loss": ("adjustment", "ADJUSTMENT"),
+    "clawback": ("adjustment", "ADJUSTMENT"),
+    "refund": ("insurance_clear", "INSURANCE_CLEAR"),
+}
+"""How a move is booked: category of the ledger, and the venue's reason of the account update."""
+TAKEN_OVER = "taken-over"
+"""Trade id of what the fund takes over: no trade of the market, so the venue prints none."""
+
+
+class Party(Struct, frozen=True, gc=False):
+    """One side of a trade: whose, for which position, by which order. `maker` is none where nobody pays a fee."""
+
+    trader: Trader
+    side: PositionSide
+    maker: bool | None
+    order_id: str = ""
+    client_order_id: str = ""
+    close: CloseKind = ""
+
+
+def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, price: Decimal, trade_id: str) -> Fill:
+    """Fold one side of a trade; `quantity` is signed. Profit and fee are as the rules give them; the fee goes to
+    `fees`."""
+    trader, contract, venue = party.trader, market.contract, state.rules.venue
+    bare = Fill(
+        time_ms=state.time_ms,
+        seq=state.next_flow,
+        account=trader.name,
+        symbol=contract.symbol,
+        side=party.side,
+        quantity=quantity,
+        price=price,
+        trade_id=trade_id,
+        order_id=party.order_id,
+        client_order_id=party.client_order_id,
+        fee_asset=contract.margin_asset,
+        maker=party.maker,
+        close=party.close,
+    )
+    state.next_flow += 1
+    position = trader.account.position((contract.symbol, party.side))
+    terms = fill_terms(position, bare, contract, venue.fees)
+    fee = terms.fee or ZERO
+    fill = structs.replace(bare, fee=fee, realized=terms.realized)
+    trader.account = fold_fill(trader.account, fill, terms, contract)
+    if fee:
+        _credit(state, state.traders[FEES], contract.margin_asset, fee, "commission")
+    return fill
+
+
+def book(state: Exchange, trader: Trader, event: AnyEvent, events: Events) -> None:
+    """Fold an event of an account, and say it."""
+    trader.account = fold(trader.account, event, state.rules.venue)
+    events.append(event)  # type: ignore[arg-type]
+
+
+def flow(
+    state: Exchange,
+    trader: Trader,
+    amounts: dict[str, Decimal],
+    category: Category,
+    reason: str,
+    *,
+    symbol: str = "",
+    side: PositionSide | None = None,
+) -> Flow:
+    """A wallet change with the next number of the exchange."""
+    number = state.next_flow
+    state.next_flow += 1
+    return Flow(
+        time_ms=state.time_ms,
+        seq=number,
+        account=trader.name,
+        applied=amounts,
+        category=category,
+        reason=reason,
+        symbol=symbol,
+        side=side,
+        tran_id=str(number),
+    )
+
+
+def book_moves(
+    state: Exchange, moves: Iterable[Move], events: Events, *, symbol: str = "", side: PositionSide | None = None
+) -> None:
+    """Carry out moves between accounts; `symbol` and `side` say of which position they are."""
+    for each in moves:
+        category, reason = CATEGORIES[each.reason]
+        for name, amount in ((each.giver, -each.amount), (each.taker, each.amount)):
+            trader = state.traders[name]
+            said = flow(state, trader, {each.asset: amount}, category, reason, symbol=symbol, side=side)
+            book(state, trader, said, events)
+            if name == FUND:
+                note_fund(state, each.reason, each.asset, amount)
+        events.append(
+            Moved(
+                time_ms=state.time_ms, reason=each.reason, giver=each.giver, taker=each.taker,
+                asset=each.asset, amount=each.amount,
+            )
+        )  # fmt: skip
+
+
+def note_fund(state: Exchange, reason: str, asset: str, amount: Decimal) -> None:
+    """Write a change of the fund's wallet into its history."""
+    balance = state.fund.account.wallets.get(asset, ZERO)
+    entry = FundEntry(time_ms=state.time_ms, reason=reason, asset=asset, amount=amount, balance=balance)
+    state.fund_history.append(entry)
+
+
+def _credit(state: Exchange, trader: Trader, asset: str, amount: Decimal, category: Category) -> None:
+    """A wallet change that no history tells: what the fee account gets stands in the fills."""
+    said = Flow(time_ms=state.time_ms, applied={asset: amount}, category=category, reason="COMMISSION")
+    trader.account = fold(trader.account, said, state.rules.venue)

@@ -1,0 +1,91 @@
+"""One liquidation while it goes on: what the desk remembers of it, and what its stages share."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.account import PositionKey, PositionSide
+from margincall.core.events import Fill
+from margincall.core.margin import PoolTerms, PositionTerms, Terms, margin, position_terms
+from margincall.core.units import ZERO, Collateral
+from margincall.exchange.book import Lots, OrderId, Ticks
+from margincall.exchange.events import LiquidationStep
+from margincall.exchange.state import Exchange, OpenOrder, Trader
+
+AUTOCLOSE = "autoclose-"
+DELEVERAGED = "adl_autoclose"
+"""Client order ids by which the venue marks its own orders (documentation of ORDER_TRADE_UPDATE)."""
+
+
+class Case(Struct, kw_only=True):
+    """One liquidation while it goes on. `closed` and `lost` are by position, `touched` who else is concerned."""
+
+    number: int
+    trader: Trader
+    pool: str
+    wallets: dict[str, Collateral]
+    closed: dict[PositionKey, list[Fill]] = {}
+    lost: dict[PositionKey, Decimal] = {}
+    ordered: list[PositionKey] = []
+    touched: set[str] = set()
+    uncovered: dict[str, Decimal] = {}
+    moved: bool = False
+
+
+def terms_of(state: Exchange, trader: Trader) -> Terms:
+    """Where an account stands at the marks of this moment."""
+    return margin(trader.account, state.marks, state.rules.venue)
+
+
+def pool_named(terms: Terms, name: str) -> PoolTerms | None:
+    return next((pool for pool in terms.pools if pool.name == name), None)
+
+
+def holdings(state: Exchange, trader: Trader, asset: str = "", symbol: str = "") -> list[PositionTerms]:
+    """The terms of an account's open positions, of one margin asset or of one symbol."""
+    return [
+        position_terms(position, state.marks, state.rules.venue)
+        for position in trader.account.open_positions()
+        if symbol in ("", position.symbol) and asset in ("", state.markets[position.symbol].contract.margin_asset)
+    ]
+
+
+def own_order(
+    state: Exchange, case: Case, symbol: str, side: PositionSide, quantity: Decimal, limit: Decimal, is_buy: bool
+) -> OpenOrder:
+    """An order of the venue's own for a liquidated position. Its limit is printed on the tick."""
+    contract = state.markets[symbol].contract
+    number = next_id(state)
+    return OpenOrder(
+        id=number,
+        account=case.trader.name,
+        symbol=symbol,
+        position_side=side,
+        side="BUY" if is_buy else "SELL",
+        kind="LIMIT",
+        lots=Lots(int(quantity / contract.lot)),
+        ticks=Ticks(max(int((limit / contract.tick).to_integral_value()), 1)),
+        time_in_force="IOC",
+        reduce_only=True,
+        client_order_id=f"{AUTOCLOSE}{state.time_ms}{number:06d}",
+        placed_ms=state.time_ms,
+        self_trade_prevention="EXPIRE_MAKER",
+    )
+
+
+def next_id(state: Exchange) -> OrderId:
+    number = OrderId(state.next_order)
+    state.next_order += 1
+    return number
+
+
+def step_event(
+    state: Exchange, case: Case, step: str, rule: str, *, symbol: str = "", side: PositionSide = "BOTH",
+    asked: Decimal = ZERO, price: Decimal | None = None, applied: Mapping[str, Decimal] | None = None,
+    assumptions: tuple[str, ...] = (),
+) -> LiquidationStep:  # fmt: skip
+    return LiquidationStep(
+        time_ms=state.time_ms, number=case.number, account=case.trader.name, step=step, rule=rule, symbol=symbol,
+        side=side, asked=asked, price=price, applied=applied or {}, assumptions=assumptions,
+    )  # fmt: skip

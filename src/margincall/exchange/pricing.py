@@ -1,0 +1,156 @@
+"""Index, mark and funding of a market: `core/protocol/mark.py` and `funding.py` with its own book and clocks."""
+
+from decimal import Decimal
+
+from msgspec import structs
+
+from margincall.core.events import MarkPrice
+from margincall.core.protocol.funding import (
+    Level,
+    average_premium,
+    funding_rate,
+    impact_notional,
+    impact_price,
+    next_hours,
+    payment,
+    premium,
+)
+from margincall.core.protocol.mark import Constituent, FundingClock, basis, mark_price, price_index
+from margincall.core.protocol.moves import REMAINDER, move
+from margincall.core.units import ZERO, Price
+from margincall.exchange import conditional, timers
+from margincall.exchange.book import Side
+from margincall.exchange.commands import SetIndex
+from margincall.exchange.events import FundingSet, IndexSet
+from margincall.exchange.ledger import book_moves
+from margincall.exchange.orders import price_of, quantity_of
+from margincall.exchange.state import Events, Exchange, Market
+
+HOUR_MS = 3_600_000
+DEPTH = 1000
+"""Levels of the book that the impact price looks at."""
+MOST_RATES = 16
+
+
+def set_index(state: Exchange, market: Market, command: SetIndex, events: Events) -> set[str]:
+    """Take in what sources say, and make index and mark anew. Returns the accounts concerned."""
+    for each in command.sources:
+        market.sources[each.name] = Constituent(each.name, Price(each.price), each.weight, state.time_ms)
+    return refresh(state, market, events)
+
+
+def refresh(state: Exchange, market: Market, events: Events) -> set[str]:
+    """Index and mark of this moment, by rule. Returns the accounts concerned."""
+    rules = market.listing.index
+    assert rules is not None, "a mark by rule has an index"
+    terms = price_index(list(market.sources.values()), state.time_ms, rules)
+    if terms is None:
+        return set()
+    if terms.index != market.index:
+        market.index = terms.index
+        events.append(
+            IndexSet(time_ms=state.time_ms, symbol=market.contract.symbol, index=terms.index, median=terms.median)
+        )
+    return remark(state, market, events)
+
+
+def remark(state: Exchange, market: Market, events: Events) -> set[str]:
+    """The mark of this moment, by rule. Returns the accounts concerned."""
+    rules = market.listing.mark
+    if rules is None or market.index is None:
+        return set()
+    made = mark_price(
+        market.index, _clock(state, market), rules, samples=market.samples, last=market.last, previous=market.mark
+    )
+    return set_mark(state, market, made.mark, events) if made.mark != market.mark else set()
+
+
+def set_mark(state: Exchange, market: Market, mark: Price, events: Events) -> set[str]:
+    """A new mark: it is told, and conditional orders and holders are asked whether it concerns them. Returns the
+    accounts that it concerns."""
+    symbol = market.contract.symbol
+    wrong = state.faults.get(f"wrong_mark:{symbol}")
+    mark = Price(wrong) if wrong is not None else mark
+    market.previous_mark, market.mark = market.mark, mark
+    state.prices[symbol] = mark
+    events.append(MarkPrice(time_ms=state.time_ms, symbol=symbol, price=mark))
+    concerned = state.watch.concerned(symbol, mark)
+    return concerned | conditional.moved(state, market, "MARK_PRICE", events)
+
+
+def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:
+    """One sample of the basis, and the mark with it. Returns the accounts concerned."""
+    rules = market.listing.mark
+    if rules is None or rules.window is None:
+        return set()
+    window = rules.window
+    behind = max(state.time_ms - due_ms - window.points * window.interval_ms, 0) // window.interval_ms
+    timers.add(state, due_ms + (behind + 1) * window.interval_ms, "basis", market.contract.symbol)
+    bid, ask = market.book.best_bid, market.book.best_ask
+    if market.index is not None and bid is not None and ask is not None:
+        market.samples.append(basis(price_of(market, bid), price_of(market, ask), market.index))
+        del market.samples[: -window.points]
+    return remark(state, market, events)
+
+
+def sample_premium(state: Exchange, market: Market) -> None:
+    """One sample of the premium: at what an order of the impact size would fill, against the index."""
+    rows = state.rules.venue.brackets(market.contract.symbol).rows
+    if market.index is None:
+        return
+    size = impact_notional(rows[0].max_leverage or market.listing.default_leverage)
+    bid = impact_price(market.contract, _levels(market, "BUY"), size)
+    ask = impact_price(market.contract, _levels(market, "SELL"), size)
+    market.premiums.append(premium(bid, ask, market.index))
+
+
+def settle(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:
+    """The end of a funding interval: the rate, the payments, the next interval. Returns the accounts concerned."""
+    rules, symbol = market.listing.funding, market.contract.symbol
+    assert rules is not None
+    if rules.hours != market.funding_hours:
+        rules = structs.replace(rules, hours=market.funding_hours)
+    terms = funding_rate(average_premium(market.premiums, rules.hours), rules)
+    market.premiums.clear()
+    market.rate = terms.rate
+    market.rates = [*market.rates, terms.rate][-MOST_RATES:]
+    concerned = pay_funding(state, market, terms.rate, events) if market.mark is not None else set()
+    events.append(
+        FundingSet(
+            time_ms=state.time_ms, symbol=symbol, rate=terms.rate, premium=terms.premium, mark=market.mark or ZERO,
+            hours=rules.hours,
+        )
+    )  # fmt: skip
+    if market.listing.intervals is not None:
+        market.funding_hours = next_hours(market.rates, rules, market.listing.intervals)
+    market.next_funding_ms = due_ms + market.funding_hours * HOUR_MS
+    timers.add(state, market.next_funding_ms, "funding", symbol)
+    return concerned
+
+
+def pay_funding(state: Exchange, market: Market, rate: Decimal, events: Events) -> set[str]:
+    """Every holder pays or is paid; what truncation leaves is the remainder's. Returns the holders."""
+    symbol, asset = market.contract.symbol, market.contract.margin_asset
+    assert market.mark is not None
+    paid = set()
+    for name in sorted(state.traders):
+        trader = state.traders[name]
+        for position in trader.account.open_positions():
+            if position.symbol == symbol:
+                amount = payment(market.contract, position.quantity, market.mark, rate)
+                moves = move("funding", name, REMAINDER, asset, -amount)
+                book_moves(state, moves, events, symbol=symbol, side=position.side)
+                paid.add(name)
+    return paid
+
+
+def _clock(state: Exchange, market: Market) -> FundingClock:
+    period = market.funding_hours * HOUR_MS
+    until = max((market.next_funding_ms or state.time_ms) - state.time_ms, 0)
+    return FundingClock(market.rate, until, period)
+
+
+def _levels(market: Market, side: Side) -> list[Level]:
+    return [
+        (price_of(market, level.ticks), quantity_of(market, level.lots)) for level in market.book.depth(side, DEPTH)
+    ]

@@ -1,0 +1,195 @@
+"""The state of an exchange: accounts, markets and counters. Only `step` changes it.
+
+An account's money and positions are the value of `core/account.py`, folded from the account's events; what is kept
+beside it here is what has no place in a history: open orders, what they reserve, and what the desk remembers.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.account import Account, AssetIndex, Marks, PositionKey, PositionSide
+from margincall.core.contract import Contract
+from margincall.core.protocol.mark import Constituent
+from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
+from margincall.core.units import ZERO, Price
+from margincall.exchange.book import Book, Lots, OrderId, Side, Ticks
+from margincall.exchange.commands import OrderKind, WorkingType
+from margincall.exchange.events import AnyExchangeEvent
+from margincall.exchange.matching import SelfTradePrevention, TimeInForce
+from margincall.exchange.rulesets import Listing, RuleSet
+from margincall.exchange.triggers import Triggers
+from margincall.exchange.watch import Watch
+
+
+class OpenOrder(Struct, kw_only=True, gc=False):
+    """An order that lives: it rests in the book, or waits for its trigger (`waiting`).
+
+    `lots` is what was ordered (0: `close_position`), `filled` what of it has traded for `traded_value` (unsigned, in
+    the margin asset). `extreme` is the best price since a trailing stop was activated.
+    """
+
+    id: OrderId
+    account: str
+    symbol: str
+    position_side: PositionSide
+    side: Side
+    kind: OrderKind
+    lots: Lots
+    ticks: Ticks | None
+    time_in_force: TimeInForce
+    reduce_only: bool
+    client_order_id: str
+    placed_ms: int
+    self_trade_prevention: SelfTradePrevention = "EXPIRE_MAKER"
+    close_position: bool = False
+    filled: Lots = Lots(0)
+    traded_value: Decimal = ZERO
+    waiting: bool = False
+    stop_price: Decimal | None = None
+    working_type: WorkingType = "CONTRACT_PRICE"
+    price_protect: bool = False
+    activation_price: Decimal | None = None
+    callback_rate: Decimal | None = None
+    extreme: Decimal | None = None
+    good_till_ms: int | None = None
+
+    @property
+    def left(self) -> Lots:
+        """Lots that have not traded."""
+        return Lots(self.lots - self.filled)
+
+    @property
+    def key(self) -> PositionKey:
+        """The position that the order belongs to."""
+        return self.symbol, self.position_side
+
+    @property
+    def closes(self) -> bool:
+        """Whether the order may only reduce: by its flag, or in hedge mode by its side."""
+        if self.position_side == "BOTH":
+            return self.reduce_only or self.close_position
+        return (self.position_side == "LONG") != (self.side == "BUY")
+
+
+class Exposure(Struct, gc=False):
+    """What the resting orders of one position could add to it: unsigned values at their prices, in the margin asset;
+    orders that only reduce add nothing."""
+
+    buys: Decimal = ZERO
+    sells: Decimal = ZERO
+    reduce_only: int = 0
+    """How many resting orders only reduce."""
+
+
+class Trader(Struct, kw_only=True):
+    """An account of the books with its orders; `warned` are the pools whose owner was told, `topped_up` whether the
+    owner transferred money in while the wallet was negative: then it is not cleared by itself."""
+
+    name: str
+    account: Account = Account()
+    hedge: bool = False
+    orders: dict[OrderId, OpenOrder] = {}
+    client_ids: dict[str, OrderId] = {}
+    exposures: dict[PositionKey, Exposure] = {}
+    warned: list[str] = []
+    topped_up: bool = False
+
+
+class Market(Struct, kw_only=True):
+    """One symbol: its book, prices and clocks. `samples` of the basis and `premiums` are the newest last."""
+
+    contract: Contract
+    listing: Listing
+    book: Book
+    mark: Price | None = None
+    previous_mark: Price | None = None
+    last: Price | None = None
+    index: Price | None = None
+    sources: dict[str, Constituent] = {}
+    samples: list[Decimal] = []
+    premiums: list[Decimal] = []
+    rates: list[Decimal] = []
+    funding_hours: int = 8
+    next_funding_ms: int | None = None
+    rate: Decimal = ZERO
+    waiting: dict[OrderId, OpenOrder] = {}
+    """Orders that wait for their trigger, oldest first."""
+    triggers: Triggers
+
+
+class Liquidation(Struct, frozen=True, kw_only=True):
+    """One line of the public history: when, of whom, at which price, how much was lost."""
+
+    number: int
+    time_ms: int
+    account: str
+    pool: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    lost: Decimal
+    asset: str
+
+
+class FundEntry(Struct, frozen=True, kw_only=True):
+    """One change of the insurance fund's wallet, and what it holds after."""
+
+    time_ms: int
+    reason: str
+    asset: str
+    amount: Decimal
+    balance: Decimal
+
+
+class Exchange(Struct, kw_only=True):
+    """All of it. `traders` holds the venue's own accounts too; `prices` and `indices` are the marks that `core`
+    sees."""
+
+    rules: RuleSet
+    genuine: RuleSet
+    """The rules without what an operator's fault has put wrong."""
+    time_ms: int = 0
+    traders: dict[str, Trader] = {}
+    markets: dict[str, Market] = {}
+    prices: dict[str, Price] = {}
+    indices: dict[str, AssetIndex] = {}
+    orders: dict[OrderId, OpenOrder] = {}
+    """All orders that live, by id; the same that their traders hold."""
+    next_order: int = 1
+    next_trade: int = 1
+    next_flow: int = 1
+    next_liquidation: int = 1
+    next_dispute: int = 1
+    deleveragings: int = 0
+    deposits: dict[str, Decimal] = {}
+    """Money that came in from outside, less what went out, by asset: what the books must add up to."""
+    countdowns: dict[str, int] = {}
+    """When all orders of `account symbol` are taken back."""
+    timers: list[tuple[int, str, str]] = []
+    """What falls due, as a heap of time, kind and what it is about (`exchange/timers.py`)."""
+    faults: dict[str, Decimal | None] = {}
+    """Faults that are on, as `kind` or `kind:symbol`, with their value."""
+    watch: Watch
+    liquidations: list[Liquidation] = []
+    fund_history: list[FundEntry] = []
+
+    @property
+    def marks(self) -> Marks:
+        """The marks of this moment; they follow the state."""
+        return Marks(self.prices, self.indices)
+
+    @property
+    def fund(self) -> Trader:
+        """The insurance fund."""
+        return self.traders[FUND]
+
+    def owners(self) -> Iterator[Trader]:
+        """The accounts of traders, by name, without the venue's own."""
+        for name in sorted(self.traders):
+            if name not in VENUE_ACCOUNTS:
+                yield self.traders[name]
+
+
+Events = list[AnyExchangeEvent]

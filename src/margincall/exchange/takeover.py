@@ -1,0 +1,196 @@
+"""What the book did not take: the insurance fund takes it over, then others are deleveraged or share the loss.
+
+The order and what each step books: `docs/spec/liquidation_desk.md`, d to f.
+"""
+
+from decimal import Decimal
+
+from margincall.core.account import PositionKey
+from margincall.core.contract import value
+from margincall.core.margin import PoolTerms, cross_wallet
+from margincall.core.protocol.deleverage import deleverage, deleveraging_price
+from margincall.core.protocol.losses import claw_back, fund_pays, socialise
+from margincall.core.protocol.waterfall import Fund, TakeOver, take_over
+from margincall.core.units import ZERO, Collateral, Notional, Price, Quantity
+from margincall.exchange import orders
+from margincall.exchange.book import Lots
+from margincall.exchange.events import Deleveraged, LossShared
+from margincall.exchange.ledger import TAKEN_OVER, Party, book_fill, book_moves, note_fund
+from margincall.exchange.liquidation import DELEVERAGED, Case, holdings, next_id, own_order, step_event
+from margincall.exchange.queue import ranked
+from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
+
+
+def take_position_over(state: Exchange, case: Case, step: TakeOver, events: Events) -> Decimal:
+    """Hand a position to the fund at `step.price`, the rest to whom the rules say. Returns what nobody took."""
+    market, trader = state.markets[step.symbol], case.trader
+    contract, rules, key = market.contract, state.rules.waterfall, (step.symbol, step.side)
+    assert market.mark is not None
+    held = Quantity(-step.quantity)
+    took = take_over(contract, held, step.price, market.mark, fund=_fund(state, market), rules=rules)
+    if key not in case.ordered:
+        case.ordered.append(key)
+        order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.price, step.quantity > 0)
+        orders.said(state, order, "NEW", "NEW", events, close="liquidation")
+        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
+    if took.taken:
+        _to_fund(state, case, market, key, took.taken, step.price, events)
+    events.append(
+        step_event(
+            state, case, "takeover", "the insurance fund takes over at the bankruptcy price", symbol=step.symbol,
+            side=step.side, asked=step.quantity, price=step.price, applied={"quantity": Decimal(-took.taken)},
+            assumptions=step.assumptions,
+        )
+    )  # fmt: skip
+    if not took.left:
+        return ZERO
+    if rules.after_fund != "deleverage":
+        _to_fund(state, case, market, key, took.left, market.mark, events)
+        return ZERO
+    uncovered = _deleverage(state, case, market, key, took.left, step.price, events)
+    if uncovered:
+        case.uncovered[step.symbol] = case.uncovered.get(step.symbol, ZERO) + uncovered
+    assert trader.account.position(key).quantity == (uncovered if held > 0 else -uncovered)
+    return uncovered
+
+
+def _to_fund(
+    state: Exchange, case: Case, market: Market, key: PositionKey, taken: Decimal, price: Price, events: Events
+) -> None:
+    """A trade between the liquidated account and the fund; nobody pays a fee (assumed: `takeover-fee`)."""
+    own = Party(case.trader, key[1], None, close="liquidation")
+    fill = book_fill(state, market, own, -taken, price, TAKEN_OVER)
+    other = book_fill(state, market, Party(state.fund, "BOTH", None), taken, price, TAKEN_OVER)
+    events += [fill, other]
+    if other.realized:
+        note_fund(state, "takeover", market.contract.margin_asset, other.realized)
+    case.closed.setdefault(key, []).append(fill)
+    case.moved = True
+
+
+def _deleverage(
+    state: Exchange, case: Case, market: Market, key: PositionKey, held: Quantity, price: Price, events: Events
+) -> Decimal:
+    """Close opposite positions for what the fund did not take. Returns what nobody could take, unsigned."""
+    rules, contract = state.rules.deleveraging, market.contract
+    assert market.mark is not None
+    at = deleveraging_price(price, market.mark, market.previous_mark or market.mark, rules)
+    queue = ranked(state, market, -1 if held > 0 else 1, without=frozenset({case.trader.name}))
+    found = deleverage(queue, held, at, lot=contract.lot, rules=rules, seed=state.deleveragings)
+    state.deleveragings += 1
+    places = {(each.candidate.account, each.candidate.side): each for each in queue}
+    order = own_order(state, case, key[0], key[1], abs(held), at, held < 0)
+    if found.closings:
+        orders.said(state, order, "NEW", "NEW", events, close="liquidation")
+    for closing in found.closings:
+        place = places[closing.candidate.account, closing.candidate.side]
+        other = state.traders[closing.candidate.account]
+        for each in sorted(other.orders.values(), key=lambda found_order: found_order.id):
+            if each.symbol == key[0]:
+                orders.cancel(state, each, events, status="EXPIRED", reason="7")
+        number = str(state.next_trade)
+        state.next_trade += 1
+        own = Party(case.trader, key[1], None, str(order.id), order.client_order_id, "liquidation")
+        fill = book_fill(state, market, own, -closing.quantity, at, number)
+        order.filled = Lots(order.filled + int(abs(closing.quantity) / contract.lot))
+        order.traded_value += abs(value(contract, Quantity(closing.quantity), at))
+        orders.said(
+            state, order, "TRADE", "FILLED" if not order.left else "PARTIALLY_FILLED", events, close="liquidation"
+        )
+        events.append(fill)
+        _close_other(state, market, other, closing.candidate.side, closing.quantity, at, number, events)
+        events.append(
+            Deleveraged(
+                time_ms=state.time_ms, number=case.number, account=other.name, symbol=key[0],
+                side=closing.candidate.side, quantity=closing.quantity, price=at, rank=place.rank, lights=place.lights,
+                score=place.candidate.score,
+            )
+        )  # fmt: skip
+        case.closed.setdefault(key, []).append(fill)
+        case.touched.add(other.name)
+        case.moved = True
+    events.append(
+        step_event(
+            state, case, "deleverage", f"{rules.choice} by {rules.ranking}, at the {rules.price} price", symbol=key[0],
+            side=key[1], asked=-held, price=at, assumptions=("deleveraging-pnl", "deleveraging-ties"),
+            applied={"quantity": -(held - (found.uncovered if held > 0 else -found.uncovered))},
+        )
+    )  # fmt: skip
+    return found.uncovered
+
+
+def _close_other(
+    state: Exchange,
+    market: Market,
+    other: Trader,
+    side: str,
+    quantity: Decimal,
+    price: Price,
+    number: str,
+    events: Events,
+) -> None:
+    """The deleveraged account's side: an order of the venue's and its fill, without a fee."""
+    lots = Lots(int(abs(quantity) / market.contract.lot))
+    order = OpenOrder(
+        id=next_id(state), account=other.name, symbol=market.contract.symbol, position_side=side,  # type: ignore[arg-type]
+        side="BUY" if quantity > 0 else "SELL", kind="LIMIT", lots=lots, ticks=None, time_in_force="IOC",
+        reduce_only=True, client_order_id=DELEVERAGED, placed_ms=state.time_ms,
+    )  # fmt: skip
+    party = Party(other, order.position_side, None, str(order.id), DELEVERAGED, "adl")
+    fill = book_fill(state, market, party, quantity, price, number)
+    order.filled = lots
+    order.traded_value = abs(value(market.contract, Quantity(quantity), price))
+    orders.said(state, order, "TRADE", "FILLED", events, close="adl")
+    events.append(fill)
+
+
+def share_loss(
+    state: Exchange, case: Case, pool: PoolTerms, symbol: str, isolated_left: Decimal, events: Events
+) -> None:
+    """Socialised loss or clawback: what the closed pool lacks is paid by the fund, then by others."""
+    trader, asset = case.trader, state.markets[symbol].contract.margin_asset
+    if pool.kind == "multi":
+        return
+    lacks = -isolated_left if pool.kind == "isolated" else -cross_wallet(trader.account, asset, state.rules.venue)
+    if lacks <= 0:
+        return
+    cover = fund_pays(trader.name, asset, lacks, state.fund.account.wallets.get(asset, ZERO))
+    book_moves(state, cover.moves, events)
+    rule = state.rules.waterfall.after_fund
+    others = [each for each in state.owners() if each is not trader]
+    if rule == "socialise":
+        shared = socialise(trader.name, asset, cover.left, {each.name: held_of(state, each, symbol) for each in others})
+    else:
+        shared = claw_back(
+            trader.name, asset, cover.left, {each.name: _winnings(state, each, asset) for each in others}
+        )
+    book_moves(state, shared.moves, events)
+    case.touched |= set(shared.charges)
+    events.append(
+        LossShared(
+            time_ms=state.time_ms, account=trader.name, asset=asset, rule=rule, loss=lacks, fund=cover.paid,
+            charges=shared.charges, left=shared.left,
+        )
+    )  # fmt: skip
+
+
+def held_of(state: Exchange, trader: Trader, symbol: str) -> Quantity:
+    """All that an account holds of a symbol, both sides, unsigned."""
+    return Quantity(sum((abs(each.quantity) for each in holdings(state, trader, symbol=symbol)), ZERO))
+
+
+def _winnings(state: Exchange, trader: Trader, asset: str) -> Decimal:
+    """Unrealised PnL of an account's positions margined in an asset, at the marks."""
+    return sum((each.unrealized for each in holdings(state, trader, asset)), ZERO)
+
+
+def _fund(state: Exchange, market: Market) -> Fund:
+    """The insurance fund as a takeover sees it."""
+    asset, symbol = market.contract.margin_asset, market.contract.symbol
+    held = holdings(state, state.fund, asset)
+    wallet = state.fund.account.wallets.get(asset, ZERO)
+    return Fund(
+        equity=Collateral(wallet + sum((each.unrealized for each in held), ZERO)),
+        held=Quantity(sum((each.quantity for each in held if each.symbol == symbol), ZERO)),
+        elsewhere=Notional(sum((each.notional for each in held if each.symbol != symbol), ZERO)),
+    )
