@@ -51,7 +51,7 @@ def add_contract(rng, state, names, prices):
     inverse = margin_asset == base
     price = prices[base]
     contract = random_contract(rng, "inverse" if inverse else "linear", base, margin_asset, price)
-    fee = rng.choice((None, "0", "0.0005", "0.001", "0.005", "0.0125", "0.0125"))
+    fee = rng.choice((None, "0", "0.0005", "0.001", "0.002", "0.005", "0.0125"))
     state["contracts"][symbol] = contract | {"quote": quote, "liquidation_fee": fee}
     cap = rng.choice((1, 2, 5)) * power(rng.randint(3, 6))
     if inverse:
@@ -207,11 +207,11 @@ def add_accounts(rng, state, multi_share, bankrupt):
 
 def add_fund(rng, state):
     """Rich, poor, empty, or with positions."""
-    choice = rng.choice(("rich", "poor", "poor", "empty", "positions", "positions"))
+    choice = rng.choice(("rich", "poor", "poor", "empty", "empty", "positions", "positions"))
     wallets, positions = {}, []
     for symbol, contract in state["contracts"].items():
         notional = usual_notional(rng, state, symbol)
-        factor = {"rich": 100, "empty": 0}.get(choice, between(rng, 0, rng.choice(("0.02", "1", "5"))))
+        factor = {"rich": 100, "empty": 0}.get(choice, between(rng, 0, rng.choice(("0.01", "0.1", "1", "5"))))
         asset = contract["margin_asset"]
         wallets[asset] = wallets.get(asset, ZERO) + truncate(notional * factor)
         if choice == "positions" and rng.random() < 0.7:
@@ -245,13 +245,13 @@ def add_large(rng, state):
 def add_book(rng, state, symbol, first_id):
     """Thin, thick, empty, with gaps; bids below asks, the middle near the mark or off it."""
     contract, mark = state["contracts"][symbol], Fraction(state["marks"][symbol])
-    count = rng.choice((0, 0, 1, 2, 4, 8, 15))
-    off, width = rng.choice(("0", "0.001", "0.02")), rng.choice(("0.002", "0.01", "0.01", "0.05"))
+    count = rng.choice((0, 1, 3, 6, 10, 15, 15))
+    off, width = rng.choice(("0", "0.001", "0.005", "0.02")), rng.choice(("0.001", "0.003", "0.01", "0.05"))
     middle = max(mark * (1 + between(rng, -Fraction(off), off)) // Fraction(contract["tick"]), 1)
     owners = [LARGE, *state["accounts"]] if rng.random() < 0.5 else [LARGE, rng.choice(list(state["accounts"]))]
     scale = usual_notional(rng, state, symbol)
-    if rng.random() < 0.5:
-        scale /= 10
+    if rng.random() < 0.3:
+        scale /= 20
     orders = []
     for _ in range(count):
         side, away = rng.choice(("BUY", "SELL")), int(middle * between(rng, 0, width))
@@ -271,7 +271,7 @@ def add_book(rng, state, symbol, first_id):
 
 def random_desk(rng):
     """One state of a venue, in the shape that `desk.liquidate` takes."""
-    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (46, 18, 18, 18))[0]
+    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (46, 17, 20, 17))[0]
     inverse = family != "dydx" and rng.random() < 0.2
     multi_share = 0 if inverse or family == "dydx" else rng.choice((0, 0, 0.3, 1))
     state = {
@@ -295,7 +295,7 @@ def random_desk(rng):
             asset: dict(zip(("index", "bid", "ask"), map(exact_text, rates), strict=True))
             for asset, rates in random_indices(rng, prices, needed).items()
         }
-    add_accounts(rng, state, multi_share, 0.2 if family == "deleverage" else 0.6)
+    add_accounts(rng, state, multi_share, 0.15 if family == "deleverage" else 0.6)
     add_fund(rng, state)
     add_large(rng, state)
     for number, symbol in enumerate(state["contracts"]):

@@ -6,7 +6,7 @@ def random_waterfall(rng, family, plain):
     dydx = family == "dydx"
     rare = plain and family == "deleverage"
     rules = {
-        "cancel": rng.choice(("pool", "pool", "account", "none")),
+        "cancel": rng.choice(("pool", "account", "none")),
         "partial": rng.choice(("restore", "restore", "whole", "share", "tier")),
         "partial_share": rng.choice(("0.1", "0.25", "0.5")),
         "least_notional": rng.choice(("0", "100", "1000")),
