@@ -1,0 +1,359 @@
+"""docs/spec/liquidation_desk.md a second time: passes over the accounts, and the stages a to g of a liquidation.
+
+`liquidate(state)` makes the passes, `clear_negative(state)` is one full ten minutes (section g). The shapes are in
+README.md. The letters are those of the page.
+"""
+
+from fractions import Fraction
+
+from . import book, deleverage, losses, waterfall
+from .oracle import ZERO, exact_text
+from .venue import Venue, amounts
+
+# Who is concerned in the next pass: the makers and deleveraged traders of this one, or `all`.
+AGAIN = "touched"
+
+
+def liquidate(state, again=AGAIN):
+    """Passes until one finds nobody to liquidate, or moved nothing. In the first one all accounts are concerned."""
+    venue = Venue(state)
+    concerned = list(venue.traders)
+    while concerned:
+        venue.passes += 1
+        venue.moved, venue.touched, found = False, set(), False
+        for name in concerned:
+            for pool_name in venue.pools(name):
+                found = Liquidation(venue, name, pool_name).run() or found
+        if not (found and venue.moved):
+            break
+        concerned = sorted(venue.touched) if again == "touched" else list(venue.traders)
+    return venue.report()
+
+
+class Liquidation:
+    """One pool of one account, from its trigger to the end of what is done with it in a pass."""
+
+    def __init__(self, venue, name, pool_name):
+        self.venue, self.rules = venue, venue.rules
+        self.name, self.pool_name = name, pool_name
+        self.trader = venue.traders[name]
+        self.split = venue.assumptions["bankruptcy-split"]
+        self.profits, self.last_symbol, self.asset = ZERO, None, None
+
+    def pool(self):
+        """The pool with fresh terms, None if there is none any more."""
+        return self.venue.pools(self.name).get(self.pool_name)
+
+    def due(self):
+        """The same if it is at its trigger: nothing is done with a pool that is not."""
+        pool = self.pool()
+        return pool if pool is not None and pool.liquidated() else None
+
+    def note(self, step, **details):
+        self.venue.note(step, account=self.name, pool=self.pool_name, **details)
+
+    def run(self):
+        """True if the pool was at its trigger."""
+        if self.due() is None:
+            return False
+        self.cancel()
+        self.reduce(self.pool())
+        isolated_wallet = self.isolated_wallet()
+        if self.take_over() and self.rules["after_fund"] in ("socialise", "claw-back"):
+            self.share_loss(isolated_wallet)
+        return True
+
+    def isolated_wallet(self):
+        """Of an isolated pool that is open."""
+        if not self.pool_name.startswith("isolated:"):
+            return ZERO
+        _, symbol, side = self.pool_name.split(":")
+        return self.trader.book(symbol, side).isolated_wallet
+
+    # a
+
+    def cancel(self):
+        scope = self.rules["cancel"]
+        if scope == "none":
+            return
+
+        def in_scope(order, symbol):
+            if order["owner"] != self.name:
+                return False
+            return scope == "account" or self.venue.pool_of_order(order, symbol) == self.pool_name
+
+        gone = self.venue.cancel(in_scope)
+        if gone:
+            self.note("cancel", orders=gone)
+
+    # b
+
+    def reduce(self, pool):
+        """One IOC order for the first position, limited by the bankruptcy price; its fee if anything filled."""
+        venue = self.venue
+        position = waterfall.in_order(pool, self.rules["order"])[0]
+        limit = waterfall.limit_ticks(pool, position, self.rules, self.split)
+        if limit is None:
+            return
+        given = {
+            "rate": venue.liquidation_fee(position.symbol),
+            "target": Fraction(venue.assumptions["warning-threshold"]),
+            "table": venue.brackets[position.symbol],
+        }
+        part = waterfall.part_to_close(pool, position, self.rules, given)
+        order = Reduction(self, position, limit, part)
+        order.meet_book()
+        self.note(
+            "reduce",
+            symbol=position.symbol,
+            side=position.side,
+            quantity=-position.sign * part,
+            limit=limit * position.tick,
+            filled=order.filled,
+            fills=order.fills,
+            expired=order.expired,
+        )
+        if order.filled:
+            self.charge_fee(pool, position, order)
+
+    # c
+
+    def charge_fee(self, pool, position, order):
+        rate = self.venue.liquidation_fee(position.symbol)
+        if self.rules["fee"] == "improvement":
+            if self.rules.get("penalty") is not None:
+                rate = Fraction(self.rules["penalty"])
+            price = waterfall.bankruptcy_price(pool, position, self.split)
+            bankrupt = -order.filled * (position.mark if price is None else price)
+            wallet = self.venue.fund.wallets.get(position.asset, ZERO)
+            fee = waterfall.improvement_fee(rate, order.received, bankrupt, wallet)
+        else:
+            left = self.collateral_left(position, order)
+            fee = waterfall.clearance_fee(rate, order.turnover, left, self.rules["fee_cap"])
+        if fee:
+            self.book_fee(position, fee)
+
+    def collateral_left(self, position, order):
+        """In the margin asset. Of an isolated position that is closed whole: what its wallet has become."""
+        if self.pool_name.startswith("isolated:") and -order.filled == position.quantity:
+            return order.isolated_wallet_before + order.profits - order.fees
+        pool = self.pool()
+        return ZERO if pool is None else pool.balance() / pool.index(position.asset)
+
+    def book_fee(self, position, fee):
+        """A flow of the account: an open isolated position pays from (or is paid into) its own wallet."""
+        venue, asset = self.venue, position.asset
+        held = self.trader.book(position.symbol, position.side)
+        if held.quantity and self.trader.is_isolated(position.symbol):
+            held.isolated_wallet -= fee
+        venue.pay(self.trader.wallets, asset, -fee)
+        of_fund = fee
+        if fee > 0:
+            of_fund = waterfall.truncate(fee * Fraction(self.rules["fund_share"]))
+        venue.pay(venue.fund.wallets, asset, of_fund)
+        venue.pay_fees(asset, fee - of_fund)
+        self.note(
+            "fee", symbol=position.symbol, side=position.side, asset=asset, amount=fee, fund=of_fund, fees=fee - of_fund
+        )
+
+    # d, e
+
+    def take_over(self):
+        """True if a step was carried out and nothing is left uncovered."""
+        one_by_one = self.rules["takeover"] == "one-by-one" or self.split == "whole"
+        done = False
+        while (pool := self.due()) is not None:
+            if self.rules["only_bankrupt"] and self.rules["takeover"] == "none" and pool.balance() >= 0:
+                return done
+            plan = [
+                (position, waterfall.bankruptcy_price(pool, position, self.split) or position.mark)
+                for position in waterfall.in_order(pool, self.rules["order"])
+            ]
+            for position, price in plan[:1] if one_by_one else plan:
+                done = True
+                if not self.take_over_one(position, price):
+                    return False
+        return done
+
+    def take_over_one(self, position, price):
+        """The fund takes what it can, the rest goes the way of the rules. False if something is left."""
+        venue = self.venue
+        taken = ZERO
+        if self.rules["takeover"] != "none":
+            wallet = venue.fund.wallets.get(position.asset, ZERO)
+            held = venue.fund_positions()
+            taken = waterfall.taken_by_fund(position, price, wallet, held, self.rules["fund_notional"])
+        if taken:
+            self.to_fund(position, taken, price, "takeover")
+        rest = position.held - taken
+        if rest and self.rules["after_fund"] == "deleverage":
+            return self.deleverage(position, rest, price)
+        if rest:
+            self.to_fund(position, rest, position.mark, "takeover-at-mark")
+        return True
+
+    def to_fund(self, position, amount, price, step):
+        quantity = position.sign * amount
+        sides = position.side, "BOTH"
+        profit = self.venue.free_trade(self.trader, self.venue.fund, position.symbol, sides, -quantity, price)
+        self.profits += profit
+        self.last_symbol, self.asset = position.symbol, position.asset
+        self.note(step, symbol=position.symbol, side=position.side, quantity=quantity, price=price, profit=profit)
+
+    def deleverage(self, position, rest, price):
+        """Close against the other side. False if nobody can take all of it."""
+        venue, rules = self.venue, self.venue.deleveraging
+        price = {
+            "bankruptcy": price,
+            "mark": position.mark,
+            "previous-mark": venue.marks_before.get(position.symbol, position.mark),
+        }[rules["price"]]
+        queue = deleverage.ranked(self.candidates(position), rules, self.split)
+        if rules["skip_overlap"]:
+            queue = [candidate for candidate in queue if deleverage.can_take(candidate, price, self.split)]
+        seed, venue.seed = venue.seed, venue.seed + 1
+        lots = rest // position.lot
+        for candidate, part in deleverage.chosen(queue, lots, rules["choice"], seed):
+            lots -= part
+            self.deleverage_one(position, candidate, position.sign * part * position.lot, price)
+        left = position.sign * lots * position.lot
+        if left:
+            self.note("uncovered", symbol=position.symbol, side=position.side, quantity=left)
+            venue.uncovered.append({key: venue.log[-1][key] for key in venue.log[-1] if key != "step"})
+        return not left
+
+    def candidates(self, position):
+        """All opposite positions of the symbol, but the account's own (the fund is not among the accounts)."""
+        return [
+            deleverage.Candidate(name, pool, other)
+            for name in self.venue.traders
+            if name != self.name
+            for pool in self.venue.pools(name).values()
+            for other in pool.positions
+            if other.symbol == position.symbol and other.sign == -position.sign
+        ]
+
+    def deleverage_one(self, position, candidate, quantity, price):
+        """`quantity` has the sign of the liquidated position."""
+        venue, symbol, other = self.venue, position.symbol, candidate.position.side
+        gone = venue.cancel(lambda order, of: of == symbol and order["owner"] == candidate.name)
+        trader = venue.traders[candidate.name]
+        venue.free_trade(self.trader, trader, symbol, (position.side, other), -quantity, price)
+        venue.touched.add(candidate.name)
+        self.note(
+            "deleverage",
+            symbol=symbol,
+            side=position.side,
+            quantity=quantity,
+            price=price,
+            counterparty=candidate.name,
+            counterparty_side=other,
+            cancelled=gone,
+        )
+
+    # f
+
+    def share_loss(self, isolated_wallet):
+        """What the closed pool lacks: the fund pays first, then holders or winners; the rest stays a debt."""
+        venue, asset = self.venue, self.asset
+        pool = self.pool()
+        if self.trader.asset_mode == "multi" or (pool is not None and pool.positions):
+            return
+        if self.pool_name.startswith("isolated:"):
+            loss = -(isolated_wallet + self.profits)
+        else:
+            loss = -self.trader.cross_wallets().get(asset, ZERO)
+        if loss <= 0:
+            return
+        of_fund = min(loss, max(venue.fund.wallets.get(asset, ZERO), ZERO))
+        charges, covered = self.charges(loss - of_fund)
+        venue.pay(venue.fund.wallets, asset, -of_fund)
+        for name, amount in charges.items():
+            venue.pay(venue.traders[name].wallets, asset, -amount)
+        venue.pay(self.trader.wallets, asset, of_fund + covered)
+        venue.pay(venue.remainder, asset, sum(charges.values(), ZERO) - covered)
+        debt = loss - of_fund - covered
+        charged = amounts(charges)
+        self.note("loss", asset=asset, loss=loss, fund=of_fund, charged=charged, covered=covered, debt=debt)
+
+    def charges(self, loss):
+        """By account what it pays, and how much of the loss that covers."""
+        others = {name: trader for name, trader in self.venue.traders.items() if name != self.name}
+        if not loss:
+            return {}, ZERO
+        if self.rules["after_fund"] == "claw-back":
+            return losses.clawed_back({name: self.profit_of(name) for name in others}, loss)
+        sizes = {name: trader.size(self.last_symbol) for name, trader in others.items()}
+        charges = losses.socialised(sizes, loss)
+        return charges, loss if charges else ZERO
+
+    def profit_of(self, name):
+        """Unrealised PnL of the positions with the margin asset."""
+        pools = self.venue.pools(name).values()
+        return sum((each.pnl for pool in pools for each in pool.positions if each.asset == self.asset), ZERO)
+
+
+class Reduction:
+    """The reducing order of a liquidation: what it meets in the book, and the sums of its fills."""
+
+    def __init__(self, liquidation, position, limit, part):
+        self.liquidation, self.position, self.limit = liquidation, position, limit
+        self.lots = int(part // position.lot)
+        self.isolated_wallet_before = liquidation.isolated_wallet()
+        self.filled = self.received = self.turnover = self.profits = self.fees = ZERO
+        self.fills, self.expired = [], []
+
+    def meet_book(self):
+        venue, symbol = self.liquidation.venue, self.position.symbol
+        orders = venue.orders.get(symbol, [])
+        side = "SELL" if self.position.sign > 0 else "BUY"
+        for what, maker, lots in book.take(orders, self.liquidation.name, side, self.limit, self.lots):
+            if what == "expire":
+                self.expired.append(maker["id"])
+            else:
+                self.fill(maker, lots)
+
+    def fill(self, maker, lots):
+        venue, symbol, trader = self.liquidation.venue, self.position.symbol, self.liquidation.trader
+        quantity = -self.position.sign * lots * self.position.lot
+        price = maker["ticks"] * self.position.tick
+        other = venue.traders[maker["owner"]]
+        sides = self.position.side, maker.get("position_side", "BOTH")
+        profit, fee = venue.market_trade(trader, other, symbol, sides, quantity, price)
+        value = trader.worth(symbol, quantity, price)
+        self.filled += quantity
+        self.received -= value
+        self.turnover += abs(value)
+        self.profits += profit
+        self.fees += fee
+        self.fills.append({"id": maker["id"], "owner": maker["owner"], "quantity": quantity, "price": price})
+        venue.touched.add(maker["owner"])
+
+
+# g
+
+
+def may_clear(trader):
+    """Single-asset mode, and nothing open."""
+    return trader.asset_mode == "single" and not trader.positions()
+
+
+def clear_negative(state):
+    """One full ten minutes: the fund pays negative wallets back to 0, as far as it has it."""
+    venue = Venue(state)
+    if venue.rules["after_fund"] != "deleverage":
+        return venue.report()
+    for name, trader in venue.traders.items():
+        if not may_clear(trader):
+            continue
+        for asset, amount in sorted(trader.wallets.items()):
+            if amount >= 0:
+                continue
+            paid = min(-amount, max(venue.fund.wallets.get(asset, ZERO), ZERO))
+            venue.pay(trader.wallets, asset, paid)
+            venue.pay(venue.fund.wallets, asset, -paid)
+            debt = -amount - paid
+            venue.note("clear", account=name, asset=asset, amount=paid, debt=debt)
+            if debt:
+                venue.uncovered.append({"account": name, "asset": asset, "debt": exact_text(debt)})
+    return venue.report()

@@ -1,0 +1,361 @@
+"""Random states for `desk.liquidate`, chosen so that every branch of docs/spec/liquidation_desk.md occurs often.
+
+`random_desk(rng)` is a function of the random number generator only. No floats about money.
+
+    python3 -m tests.oracle.generate_desk SEED COUNT     prints how many of COUNT states have what
+"""
+
+import random
+import sys
+from fractions import Fraction
+
+from . import generate_rules
+from .desk import liquidate
+from .generate import (
+    COINS,
+    RATES,
+    between,
+    log_uniform,
+    power,
+    random_brackets,
+    random_contract,
+    random_indices,
+    random_mark,
+    random_prices,
+    terms_of,
+    to_multiple,
+)
+from .oracle import ONE, ZERO, exact_text, half_even, truncate
+
+LARGE = "zz-maker"
+LOW_RATES = RATES[:9]
+SIDES = {"BUY": "LONG", "SELL": "SHORT"}
+
+
+# --- contracts ------------------------------------------------------------------------------------------------------
+
+
+def symbols_of(rng, inverse, count):
+    """(symbol, base, quote, margin asset)"""
+    if inverse:
+        coins = rng.sample(COINS, min(count, rng.randint(1, 3)))
+        every = [(f"{coin}USD_{tail}", coin, "USD", coin) for coin in coins for tail in ("PERP", "250627")]
+    else:
+        quotes = rng.choice((["USDT"], ["USDT"], ["USDT"], ["USDT", "USDC"]))
+        every = [(coin + quote, coin, quote, quote) for coin in COINS[:5] for quote in quotes]
+    return rng.sample(every, min(count, len(every)))
+
+
+def add_contract(rng, state, names, prices):
+    symbol, base, quote, margin_asset = names
+    inverse = margin_asset == base
+    price = prices[base]
+    contract = random_contract(rng, "inverse" if inverse else "linear", base, margin_asset, price)
+    fee = rng.choice((None, "0", "0.0005", "0.001", "0.002", "0.005", "0.0125"))
+    state["contracts"][symbol] = contract | {"quote": quote, "liquidation_fee": fee}
+    cap = rng.choice((1, 2, 5)) * power(rng.randint(3, 6))
+    if inverse:
+        cap = max(to_multiple(cap / price, power(-2)), power(-1))
+    state["brackets"][symbol] = random_brackets(rng, cap, LOW_RATES if rng.random() < 0.8 else RATES)
+    mark = random_mark(rng, price, rng.random() < 0.1)
+    state["marks"][symbol] = exact_text(mark)
+    state["previous_marks"][symbol] = exact_text(to_multiple(mark * between(rng, "0.96", "1.04"), power(-8)))
+
+
+def lots_of(state, symbol, notional):
+    """How many lots make a notional at the mark, at least one."""
+    contract, mark = state["contracts"][symbol], Fraction(state["marks"][symbol])
+    size = Fraction(contract["contract_size"])
+    quantity = notional * mark / size if contract["kind"] == "inverse" else notional / mark
+    return max(quantity // Fraction(contract["lot"]), 1)
+
+
+def usual_notional(rng, state, symbol):
+    cap = Fraction(state["brackets"][symbol][0][1])
+    return log_uniform(rng, cap / 20, cap * 10)
+
+
+# --- positions ------------------------------------------------------------------------------------------------------
+
+
+def position_of(rng, state, symbol, side, lots):
+    """A position of so many lots (signed), its entry on the tick near the mark or at some distance."""
+    contract, mark = state["contracts"][symbol], Fraction(state["marks"][symbol])
+    quantity = lots * Fraction(contract["lot"])
+    away = rng.choice(("0.01", "0.05", "0.05", "0.3"))
+    entry = to_multiple(mark * (1 + between(rng, -Fraction(away), away)), Fraction(contract["tick"]))
+    inverse = contract["kind"] == "inverse"
+    cost = half_even(quantity * Fraction(contract["contract_size"]) / entry, 30) if inverse else quantity * entry
+    if rng.random() < 0.1:
+        cost = half_even(cost * Fraction(rng.randint(950, 1050), 997), 30)
+    return {
+        "symbol": symbol,
+        "side": side,
+        "quantity": exact_text(quantity),
+        "cost": exact_text(cost),
+        "margin": "cross",
+        "isolated_wallet": "0",
+    }
+
+
+def positions_of(rng, state, hedge):
+    found = []
+    for symbol in state["contracts"]:
+        if rng.random() < 0.35:
+            continue
+        sides = rng.choice((["LONG"], ["SHORT"], ["LONG", "SHORT"])) if hedge else ["BOTH"]
+        for side in sides:
+            short = side == "SHORT" or (side == "BOTH" and rng.random() < 0.5)
+            lots = lots_of(state, symbol, usual_notional(rng, state, symbol))
+            found.append(position_of(rng, state, symbol, side, -lots if short else lots))
+    return found
+
+
+# --- wallets --------------------------------------------------------------------------------------------------------
+
+
+def balance_of(rng, maintenance, notional, danger):
+    """A balance at the trigger or above it; `danger`: how likely the trigger is, and how likely bankruptcy then."""
+    trigger, bankrupt = danger
+    if rng.random() < trigger:
+        if rng.random() < bankrupt:
+            return -rng.choice((maintenance, notional)) * between(rng, 0, "0.3")
+        choice = rng.random()
+        if choice < 0.35:
+            return maintenance * between(rng, "0.3", 1)
+        if choice < 0.55:
+            return maintenance * between(rng, 0, "0.3")
+        if choice < 0.65:
+            return maintenance
+        if choice < 0.85:
+            return maintenance * between(rng, "0.98", "1.03")
+        return -maintenance * between(rng, 0, 1)
+    if rng.random() < 0.5:
+        return maintenance * log_uniform(rng, Fraction(11, 10), 50)
+    return notional * between(rng, "0.05", 2)
+
+
+def single_wallets(rng, state, account, danger):
+    """Some symbols isolated, each pool with a balance of its own choice."""
+    share = rng.choice((0, 0, 0.4, 1))
+    isolated = {symbol for symbol in state["contracts"] if rng.random() < share}
+    wallets, cross = {}, {}
+    for position in account["positions"]:
+        terms = terms_of(state, position)
+        if position["symbol"] in isolated:
+            own = truncate(balance_of(rng, terms.maintenance, terms.notional, danger) - terms.pnl)
+            position["margin"], position["isolated_wallet"] = "isolated", exact_text(own)
+            wallets[terms.asset] = wallets.get(terms.asset, ZERO) + own
+        else:
+            cross.setdefault(terms.asset, []).append(terms)
+    for asset in {contract["margin_asset"]: None for contract in state["contracts"].values()}:
+        members = cross.get(asset, [])
+        maintenance = sum((terms.maintenance for terms in members), ZERO)
+        notional = sum((terms.notional for terms in members), ZERO)
+        pnl = sum((terms.pnl for terms in members), ZERO)
+        spare = ZERO if members else truncate(rng.choice((0, 0, 1, 10, 1000)) * ONE)
+        balance = balance_of(rng, maintenance, notional, danger) if members else spare
+        wallets[asset] = wallets.get(asset, ZERO) + truncate(balance - pnl)
+    account["wallets"] = {asset: exact_text(amount) for asset, amount in wallets.items()}
+
+
+def multi_wallets(rng, state, account, danger):
+    """Random wallets in some assets, and USDT such that the balance is as wanted."""
+    indices = {asset: [Fraction(rate) for rate in rates.values()] for asset, rates in state["indices"].items()}
+    members = [terms_of(state, position) for position in account["positions"]]
+    maintenance = sum((indices[terms.asset][0] * terms.maintenance for terms in members), ZERO)
+    notional = sum((indices[terms.asset][0] * terms.notional for terms in members), ZERO)
+    wanted, have = balance_of(rng, maintenance, notional, danger), ZERO
+    wallets = {}
+    for asset, (index, bid, ask) in indices.items():
+        pnl = sum((terms.pnl for terms in members if terms.asset == asset), ZERO)
+        if asset == "USDT":
+            usdt = pnl
+            continue
+        if rng.random() < 0.6:
+            wallets[asset] = truncate(abs(wanted) * between(rng, 0, 1) / index * rng.choice((1, 1, 1, -1)))
+        equity = wallets.get(asset, ZERO) + pnl
+        have += equity * (bid if equity >= 0 else ask)
+    missing = wanted - have
+    wallets["USDT"] = truncate(missing / indices["USDT"][1 if missing >= 0 else 2] - usdt)
+    account["wallets"] = {asset: exact_text(amount) for asset, amount in wallets.items()}
+
+
+# --- accounts, fund, book -------------------------------------------------------------------------------------------
+
+
+def leverages(rng, state):
+    return {symbol: rng.choice((1, 3, 10, 20, 50, 125)) for symbol in state["contracts"]}
+
+
+def add_accounts(rng, state, multi_share, bankrupt):
+    danger = rng.choice((0.2, 0.35, 0.6)), bankrupt
+    for number in range(rng.choice((1, 2, 3, 4, 5, 6, 8, 11))):
+        multi = rng.random() < multi_share
+        hedge = rng.random() < 0.35
+        account = {
+            "asset_mode": "multi" if multi else "single",
+            "wallets": {},
+            "leverage": leverages(rng, state),
+            "positions": positions_of(rng, state, hedge),
+        }
+        state["accounts"][f"a{number:02}"] = account
+        (multi_wallets if multi else single_wallets)(rng, state, account, danger)
+        if hedge:
+            state["hedged"].add(f"a{number:02}")
+
+
+def add_fund(rng, state):
+    """Rich, poor, empty, or with positions."""
+    choice = rng.choice(("rich", "poor", "poor", "empty", "empty", "positions", "positions"))
+    wallets, positions = {}, []
+    for symbol, contract in state["contracts"].items():
+        notional = usual_notional(rng, state, symbol)
+        factor = {"rich": 100, "empty": 0}.get(choice, between(rng, 0, rng.choice(("0.01", "0.1", "1", "5"))))
+        asset = contract["margin_asset"]
+        wallets[asset] = wallets.get(asset, ZERO) + truncate(notional * factor)
+        if choice == "positions" and rng.random() < 0.7:
+            lots = lots_of(state, symbol, usual_notional(rng, state, symbol)) * rng.choice((1, -1))
+            positions.append(position_of(rng, state, symbol, "BOTH", lots))
+    state["fund"] = {
+        "wallets": {asset: exact_text(amount) for asset, amount in wallets.items() if amount},
+        "positions": positions,
+    }
+
+
+def add_large(rng, state):
+    """The account that holds the other side of everything, and money enough."""
+    account = {"asset_mode": "single", "wallets": {}, "leverage": leverages(rng, state), "positions": []}
+    wallets = {}
+    holders = [*state["accounts"].values(), state["fund"]]
+    for symbol, contract in state["contracts"].items():
+        total = sum(
+            Fraction(each["quantity"]) for held in holders for each in held["positions"] if each["symbol"] == symbol
+        )
+        asset = contract["margin_asset"]
+        wallets[asset] = wallets.get(asset, ZERO) + 100 * Fraction(state["brackets"][symbol][0][1])
+        if total:
+            position = position_of(rng, state, symbol, "BOTH", -total / Fraction(contract["lot"]))
+            account["positions"].append(position)
+            wallets[asset] += truncate(10 * terms_of(state, position).notional)
+    account["wallets"] = {asset: exact_text(amount) for asset, amount in wallets.items()}
+    state["accounts"][LARGE] = account
+
+
+def add_book(rng, state, symbol, first_id):
+    """Thin, thick, empty, with gaps; bids below asks, the middle near the mark or off it."""
+    contract, mark = state["contracts"][symbol], Fraction(state["marks"][symbol])
+    count = rng.choice((0, 1, 3, 6, 10, 15, 15))
+    off, width = rng.choice(("0", "0.001", "0.005", "0.02")), rng.choice(("0.001", "0.003", "0.01", "0.05"))
+    middle = max(mark * (1 + between(rng, -Fraction(off), off)) // Fraction(contract["tick"]), 1)
+    owners = [LARGE, *state["accounts"]] if rng.random() < 0.5 else [LARGE, rng.choice(list(state["accounts"]))]
+    scale = usual_notional(rng, state, symbol)
+    if rng.random() < 0.3:
+        scale /= 20
+    orders = []
+    for _ in range(count):
+        side, away = rng.choice(("BUY", "SELL")), int(middle * between(rng, 0, width))
+        ticks = int(middle) - 1 - away if side == "BUY" else int(middle) + away
+        owner = rng.choice(owners)
+        lots = int(lots_of(state, symbol, scale * between(rng, "0.01", 1)))
+        order = {"id": first_id + len(orders), "owner": owner, "side": side, "ticks": ticks, "lots": lots}
+        if owner in state["hedged"]:
+            order["position_side"] = SIDES[side]
+        if ticks >= 1:
+            orders.append(order)
+    state["book"][symbol] = orders
+
+
+# --- states ---------------------------------------------------------------------------------------------------------
+
+
+def random_desk(rng):
+    """One state of a venue, in the shape that `desk.liquidate` takes."""
+    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (46, 17, 20, 17))[0]
+    inverse = family != "dydx" and rng.random() < 0.2
+    multi_share = 0 if inverse or family == "dydx" else rng.choice((0, 0, 0.3, 1))
+    state = {
+        "contracts": {},
+        "brackets": {},
+        "fees": {"maker": rng.choice(("0", "0.0002", "-0.0001")), "taker": rng.choice(("0", "0.0004", "0.0005"))},
+        "marks": {},
+        "previous_marks": {},
+        "indices": {},
+        "accounts": {},
+        "book": {},
+        "hedged": set(),
+        "deleveragings": rng.choice((0, 0, rng.randint(1, 20))),
+    }
+    prices = random_prices(rng)
+    for names in symbols_of(rng, inverse, rng.randint(1, 4)):
+        add_contract(rng, state, names, prices)
+    if multi_share:
+        needed = sorted({contract["margin_asset"] for contract in state["contracts"].values()})
+        state["indices"] = {
+            asset: dict(zip(("index", "bid", "ask"), map(exact_text, rates), strict=True))
+            for asset, rates in random_indices(rng, prices, needed).items()
+        }
+    add_accounts(rng, state, multi_share, 0.15 if family == "deleverage" else 0.6)
+    add_fund(rng, state)
+    add_large(rng, state)
+    for number, symbol in enumerate(state["contracts"]):
+        add_book(rng, state, symbol, 1 + 100 * number)
+    state |= generate_rules.random_rules(rng, family, plain=not inverse and not multi_share)
+    del state["hedged"]
+    return state
+
+
+# --- what occurs ----------------------------------------------------------------------------------------------------
+
+TAKEN = ("takeover", "takeover-at-mark", "deleverage", "uncovered")
+
+
+def restored(state, result):
+    """Whether some pool was saved by a part of a position."""
+    log = result["log"]
+    for place, step in enumerate(log):
+        if step["step"] != "reduce" or step["filled"] == "0" or state["waterfall"]["only_bankrupt"]:
+            continue
+        after = [other["step"] for other in log[place + 1 : place + 3] if other["account"] == step["account"]]
+        key = step["symbol"], step["side"]
+        still = any((each["symbol"], each["side"]) == key for each in result["accounts"][step["account"]]["positions"])
+        if still and not set(after) & {*TAKEN, "reduce"}:
+            return True
+    return False
+
+
+def features(state, result):
+    """What happened."""
+    log, rules = result["log"], state["waterfall"]
+    steps = {step["step"] for step in log}
+    lost = [step for step in log if step["step"] == "loss"]
+    found = set(steps)
+    if steps & {"reduce", *TAKEN}:
+        found.add("LIQUIDATION")
+    short = steps & {"deleverage", "uncovered", "takeover-at-mark"} and rules["takeover"] != "none"
+    if short or any(step["fund"] != step["loss"] for step in lost):
+        found.add("FUND EXHAUSTED")
+    if any(step["charged"] for step in lost):
+        found.add("SOCIALISED" if rules["after_fund"] == "socialise" else "CLAWED BACK")
+    if restored(state, result):
+        found.add("RESTORED")
+    if any(step.get("expired") for step in log):
+        found.add("own maker expired")
+    if result["passes"] > 2 or (result["passes"] == 2 and not log):
+        found.add("passes > 2")
+    return found
+
+
+def main():
+    seed, count = sys.argv[1], int(sys.argv[2])
+    counted = {}
+    for number in range(count):
+        state = random_desk(random.Random(f"{seed}-{number}"))
+        for feature in features(state, liquidate(state)):
+            counted[feature] = counted.get(feature, 0) + 1
+    for feature, times in sorted(counted.items()):
+        print(f"{times:6} {Fraction(100 * times, count).__round__(1).__float__():5} %  {feature}")
+
+
+if __name__ == "__main__":
+    main()
