@@ -193,7 +193,7 @@ def _charge(state: Exchange, case: Case, market: Market, key: PositionKey, fee: 
     if rules.fee == "clearance":
         moves = clearance_moves(name, asset, fee, rules)
     else:
-        moves = improvement_moves(name, asset, fee)
+        moves = improvement_moves(name, asset, fee, rules)
     book_moves(state, moves, events, symbol=key[0], side=key[1])
     case.moved = case.moved or bool(moves)
     case.lost[key] = case.lost.get(key, ZERO) + sum(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from margincall.core.protocol.moves import FUND, REMAINDER, Move, MoveReason, move
-from margincall.core.rounding import AMOUNT_UNIT, amount_up, booked, exact, quotient, to_step_up
+from margincall.core.rounding import AMOUNT_UNIT, amount_up, booked, exact, quotient, to_step_up, wide
 from margincall.core.units import ZERO, Collateral, Quantity
 
 
@@ -60,7 +60,7 @@ def socialise(
     return Shared(rate, charges, Collateral(ZERO), moves)
 
 
-@exact
+@wide
 def claw_back(
     debtor: str, asset: str, loss: Decimal, profits: Mapping[str, Decimal], *, minimum: Decimal = ZERO
 ) -> Shared:
