@@ -8,13 +8,14 @@ are made here, from the fold of the same events.
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import localcontext
 
-from margincall.core.account import Account, Marks, PositionKey
+from margincall.core.account import Account, AssetIndex, Marks, PositionKey
 from margincall.core.contract import entry_price, profit
 from margincall.core.events import (
     AnyEvent,
     BalancePrint,
     Fill,
     Flow,
+    IndexPrice,
     MarginMove,
     MarkPrice,
     Order,
@@ -45,6 +46,7 @@ class Diary:
         self.rules = rules
         self.account = Account()
         self.prices: dict[str, Price] = {}
+        self.indices: dict[str, AssetIndex] = {}
         self._order: Order | None = None
 
     def tell(self, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEvent]:
@@ -53,6 +55,8 @@ class Diary:
             for event in events:
                 if isinstance(event, MarkPrice):
                     self.prices[event.symbol] = Price(event.price)
+                elif isinstance(event, IndexPrice):
+                    self.indices[event.asset] = AssetIndex(event.index, event.bid, event.ask)
                 elif getattr(event, "account", "") == self.name:
                     yield from self._told(event)
 
@@ -99,7 +103,7 @@ class Diary:
     def snapshot(self, time_ms: int) -> Statement:
         """The account as an `account` answer prints it."""
         with localcontext(CONTEXT):
-            pools = margin(self.account, Marks(self.prices), self.rules).pools
+            pools = margin(self.account, Marks(self.prices, self.indices), self.rules).pools
             wallets = sorted(self.account.wallets)
             return Statement(
                 time_ms=time_ms,

@@ -122,9 +122,7 @@ class _Player:
         """First marks, indices, accounts, money and settings."""
         for each in prices:
             yield commands.SetMark(symbol=each.symbol, price=each.price)
-        for part in self.scenario.asset_index:
-            bid, ask = part.price * (1 - part.haircut), part.price * (1 + part.haircut)
-            yield commands.SetAssetIndex(asset=part.asset, index=part.price, bid=bid, ask=ask)
+        yield from self._indices()
         for asset, amount in self.scenario.fund.items():
             if amount:
                 yield commands.Fund(asset=asset, amount=amount)
@@ -139,14 +137,21 @@ class _Player:
     def moment(self, time_ms: int, prices: list[Price]) -> None:
         """One moment: the clock, the marks, the ladders, then what accounts open."""
         self.do(commands.Advance(time_ms=time_ms))
+        for command in self._indices():
+            self.do(command)
         for each in prices:
-            if self.run.state.prices.get(each.symbol) != each.price:
-                self.do(commands.SetMark(symbol=each.symbol, price=each.price))
+            self.do(commands.SetMark(symbol=each.symbol, price=each.price))
             self._quote(each.symbol, each.price)
         while self.pending and self.pending[0][0] <= time_ms:
             _, name, number = self.pending.pop(0)
             account = self.by_name[name]
             self._open(account, account.position[number])
+
+    def _indices(self) -> Iterator[commands.AnyCommand]:
+        """The venue publishes asset indices as often as marks."""
+        for part in self.scenario.asset_index:
+            bid, ask = part.price * (1 - part.haircut), part.price * (1 + part.haircut)
+            yield commands.SetAssetIndex(asset=part.asset, index=part.price, bid=bid, ask=ask)
 
     def _quote(self, symbol: str, price: Decimal) -> None:
         """Lay the ladder anew, if the price has moved far enough."""

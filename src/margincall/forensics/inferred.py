@@ -19,7 +19,7 @@ from margincall.core.contract import price_at_profit
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order, Setting, Statement
 from margincall.core.fold import FillTerms, fold
 from margincall.core.margin import cross_wallet
-from margincall.core.rounding import exact
+from margincall.core.rounding import exact, price_nearest
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
 from margincall.forensics.ordering import belongs
@@ -215,7 +215,8 @@ def _rest(flow: Flow, account: Account, forced: Mapping[str, Order], rules: Venu
 def _takeover(
     told: Statement | Flow, position: Position, price: Decimal, *, fee: Decimal, realized: Decimal | None
 ) -> Fill:
-    """The fill that closes all of a position, at the moment of what tells it."""
+    """The fill that closes all of a position, at the moment of what tells it. Its price is rounded as derived prices
+    are: a quotient of 50 digits leaves no room for the product with a quantity."""
     return Fill(
         time_ms=told.time_ms,
         source=told.source,
@@ -223,7 +224,7 @@ def _takeover(
         symbol=position.symbol,
         side=position.side,
         quantity=-position.quantity,
-        price=price,
+        price=price_nearest(price),
         trade_id=TAKEN_OVER,
         fee=fee,
         realized=realized,
