@@ -20,10 +20,15 @@ from margincall.forensics.explain import explain
 from margincall.history.read import read
 from margincall.venues.book import book_of
 
+NO_EXPORT = ("account", "symbolConfig", "multiAssetsMargin", "positionMarginHistory")
+"""What no CSV tells: how the account stands now, its settings, its isolated margin."""
 SHAPES: Mapping[str, tuple[str, ...]] = {
     "stream": ("stream.jsonl",),
     "API": ("api",),
-    "CSV": ("csv", "api/account.json"),
+    "CSV": (
+        "csv",
+        *(f"api/{name}.json" for name in ("account", "symbolConfig", "multiAssetsMargin", "positionMarginHistory")),
+    ),
 }
 """Which of an account's files are read together."""
 
@@ -59,7 +64,7 @@ def truths(events: list[AnyExchangeEvent]) -> list[Truth]:
     """Every liquidation order that met the book: the first of its liquidation, whose trigger is that of the pool."""
     found: list[Truth] = []
     started: dict[int, LiquidationStarted] = {}
-    orders: dict[tuple[str, str, str], Order] = {}
+    orders: dict[tuple[str, str, str, int], Order] = {}
     fills: dict[tuple[str, str], list[Fill]] = {}
     fees: dict[tuple[int, str, str], Decimal] = {}
     steps: list[LiquidationStep] = []
@@ -68,7 +73,8 @@ def truths(events: list[AnyExchangeEvent]) -> list[Truth]:
             case LiquidationStarted():
                 started[event.number] = event
             case Order(close="liquidation", execution="NEW"):
-                orders[event.account, event.symbol, f"{event.side} {event.time_ms}"] = event
+                # The reducing order comes first; those of takeovers follow.
+                orders.setdefault((event.account, event.symbol, event.side, event.time_ms), event)
             case Fill(close="liquidation") if event.trade_id != TAKEN_OVER:
                 fills.setdefault((event.account, event.order_id), []).append(event)
             case LiquidationStep(step="fee"):
@@ -79,7 +85,7 @@ def truths(events: list[AnyExchangeEvent]) -> list[Truth]:
                 pass
     for step in steps:
         begun = started[step.number]
-        order = orders[step.account, step.symbol, f"{step.side} {step.time_ms}"]
+        order = orders[step.account, step.symbol, step.side, step.time_ms]
         assert step.price is not None
         found.append(
             Truth(

@@ -66,9 +66,7 @@ def outcome(exchange: Exchange, state: dict[str, Any]) -> dict[str, Any]:
         "fold_remainder": {asset: text(amount) for asset, amount in remainders.items() if amount},
         "deleveragings": exchange.deleveragings,
         "book": {
-            symbol: sorted(
-                [(order.id, order.lots) for side in ("BUY", "SELL") for order in market.book.orders(side)]
-            )
+            symbol: sorted([(order.id, order.lots) for side in ("BUY", "SELL") for order in market.book.orders(side)])
             for symbol, market in exchange.markets.items()
         },
     }
@@ -89,7 +87,9 @@ def engine(state: dict[str, Any]) -> Exchange:
         name="random",
         venue=venue,
         listings={symbol: Listing() for symbol in contracts},
-        waterfall=WaterfallRules(**{name: _field(name, value) for name, value in state["waterfall"].items() if name != "penalty"}),
+        waterfall=WaterfallRules(
+            **{name: _field(name, value) for name, value in state["waterfall"].items() if name != "penalty"}
+        ),
         deleveraging=DeleverageRules(**state["deleveraging"]),
     )
     exchange = new_exchange(rules)
@@ -125,6 +125,10 @@ def _contract(symbol: str, each: dict[str, Any]) -> Contract:
 def _table(symbol: str, rows: list[list[str]]) -> BracketTable:
     found = (Bracket(number, *(Decimal(value) for value in row[:4])) for number, row in enumerate(rows, 1))
     return BracketTable(symbol, tuple(found), "", "")
+
+
+def _waterfall(fields: dict[str, Any]) -> WaterfallRules:
+    return WaterfallRules(**{name: _field(name, value) for name, value in fields.items() if name != "penalty"})
 
 
 def _field(name: str, value: Any) -> Any:
@@ -211,5 +215,3 @@ def _pairs(path: str, mine: Any, theirs: Any) -> list[Pair]:
             found += _pairs(f"{path}[{number}]", one, {key: other[key] for key in one})
         return found
     return [Pair(path, mine, theirs)]
-
-

@@ -163,6 +163,13 @@ class SetMark(Command, frozen=True, kw_only=True, tag="set_mark"):
     price: Decimal
 
 
+class SetMarks(Command, frozen=True, kw_only=True, tag="set_marks"):
+    """The marks of several symbols at one moment, as a venue publishes them: accounts are looked at once, at all of
+    them."""
+
+    prices: dict[str, Decimal]
+
+
 class Source(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What one spot source of an index says."""
 
@@ -214,7 +221,7 @@ class Dispute(Command, frozen=True, kw_only=True, tag="dispute"):
 AnyCommand = (
     Advance | OpenAccount | Transfer | SetLeverage | SetMarginType | SetPositionMode | SetAssetMode | MoveMargin
     | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch
-    | SetMark | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute
+    | SetMark | SetMarks | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute
 )  # fmt: skip
 
 
@@ -243,13 +250,21 @@ def _check_numbers(command: Struct) -> None:
     """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
     for field in command.__struct_fields__:
         value = getattr(command, field)
-        if isinstance(value, Decimal) and not (value.is_finite() and is_plausible(value)):
-            raise BadCommand(f"{excerpt(str(value))!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
+        if isinstance(value, Decimal):
+            _check_number(value, field)
         if type(value) is int and abs(value) >= LARGEST:
             raise BadCommand(f"the integer is too large - at `$.{field}`")
         if isinstance(value, tuple):
             for each in value:
                 _check_numbers(each)
+        if isinstance(value, dict):
+            for number in value.values():
+                _check_number(number, field)
+
+
+def _check_number(number: Decimal, field: str) -> None:
+    if not (number.is_finite() and is_plausible(number)):
+        raise BadCommand(f"{excerpt(str(number))!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
 
 
 def _check_texts(command: Struct, fields: Any) -> None:
@@ -261,6 +276,10 @@ def _check_texts(command: Struct, fields: Any) -> None:
         if isinstance(value, tuple):
             for each, its in zip(value, text, strict=True):
                 _check_texts(each, its)
+        if isinstance(value, dict):
+            loose = [each for each in text.values() if isinstance(each, str) and not NUMBER.fullmatch(each)]
+            if loose:
+                raise BadCommand(f"{excerpt(loose[0])!r} is not a number - at `$.{field}`")
 
 
 _LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"')

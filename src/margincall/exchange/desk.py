@@ -138,7 +138,6 @@ def _reduce(state: Exchange, case: Case, pool: PoolTerms, step: Reduce, events: 
     order.ticks = Ticks(int(step.limit / contract.tick))
     mark = len(events)
     orders.submit(state, order, events, close="liquidation")
-    case.ordered.append(key)
     fills = [event for event in events[mark:] if isinstance(event, Fill) and event.order_id == str(order.id)]
     case.touched |= {event.account for event in events[mark:] if isinstance(event, Fill)}
     case.moved = case.moved or bool(fills)

@@ -47,6 +47,8 @@ class Diary:
         self.account = Account()
         self.prices: dict[str, Price] = {}
         self.indices: dict[str, AssetIndex] = {}
+        self.changed_ms = 0
+        """When a balance or position changed last: what an answer is dated with."""
         self._order: Order | None = None
 
     def tell(self, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEvent]:
@@ -100,13 +102,13 @@ class Diary:
             yield fill
         self._order = None
 
-    def snapshot(self, time_ms: int) -> Statement:
-        """The account as an `account` answer prints it."""
+    def snapshot(self) -> Statement:
+        """The account as an `account` answer prints it now."""
         with localcontext(CONTEXT):
             pools = margin(self.account, Marks(self.prices, self.indices), self.rules).pools
             wallets = sorted(self.account.wallets)
             return Statement(
-                time_ms=time_ms,
+                time_ms=self.changed_ms,
                 origin="account",
                 balances=self._balances(wallets),
                 positions=tuple(self._printed(each.key, with_leverage=True) for each in self.account.open_positions()),
@@ -129,6 +131,7 @@ class Diary:
         ]
 
     def _update(self, time_ms: int, about: str, keys: Sequence[PositionKey], assets: Sequence[str]) -> Statement:
+        self.changed_ms = time_ms
         return Statement(
             time_ms=time_ms,
             origin="update",

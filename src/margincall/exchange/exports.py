@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from margincall.core.account import Account
 from margincall.core.brackets import BracketTable
@@ -17,6 +18,7 @@ from margincall.exchange.diary import Diary
 from margincall.exchange.events import AnyExchangeEvent
 from margincall.exchange.ledger import TAKEN_OVER
 from margincall.wire import encode
+from margincall.wire.durations import SECOND_MS
 from margincall.wire.encode import Json
 from margincall.wire.encode_csv import encoded, file_name
 
@@ -31,7 +33,7 @@ def write_account(folder: Path, name: str, events: Sequence[AnyExchangeEvent], r
     history = list(diary.tell(events))
     _write_lines(folder / "stream.jsonl", encode.stream(history))
     own = list(of_account(name, events))
-    for answer, content in answers(own, diary.account, diary.snapshot(end_ms)).items():
+    for answer, content in answers(own, diary.account, diary.snapshot()).items():
         _write(folder / "api" / f"{answer}.json", msgspec.json.encode(content))
     for layout in CSV_LAYOUTS:
         _write(folder / "csv" / file_name(layout, end_ms), encoded(layout, own, user=str(number_of(name))))
@@ -142,7 +144,10 @@ def _first_and_last(history: Iterable[AnyEvent]) -> list[tuple[Order, Order]]:
 
 
 def _published(events: Iterable[AnyExchangeEvent]) -> Iterator[Json]:
+    """Public messages; they are stamped with the full second that they are of, as the venue's are."""
     for event in events:
+        if isinstance(event, MarkPrice | IndexPrice):
+            event = structs.replace(event, time_ms=event.time_ms - event.time_ms % SECOND_MS)
         if isinstance(event, MarkPrice):
             yield encode.mark_price_update(event)
         elif isinstance(event, IndexPrice):

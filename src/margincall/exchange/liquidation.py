@@ -27,7 +27,6 @@ class Case(Struct, kw_only=True):
     wallets: dict[str, Collateral]
     closed: dict[PositionKey, list[Fill]] = {}
     lost: dict[PositionKey, Decimal] = {}
-    ordered: list[PositionKey] = []
     touched: set[str] = set()
     uncovered: dict[str, Decimal] = {}
     moved: bool = False

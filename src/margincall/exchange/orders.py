@@ -10,7 +10,7 @@ from margincall.core.account import SIDES, PositionSide
 from margincall.core.contract import value
 from margincall.core.events import CloseKind
 from margincall.core.events import Order as OrderEvent
-from margincall.core.rounding import quotient
+from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
 from margincall.exchange.book import Lots, OrderId, Ticks
@@ -267,9 +267,10 @@ def said(
 
 
 def _average(market: Market, order: OpenOrder, executed: Decimal) -> Decimal | None:
-    """The average price of what has traded; none before."""
+    """The average price of what has traded, as the venue prints it (as an entry price is); none before."""
     if not executed:
         return None
-    if market.contract.is_inverse:
-        return quotient(executed * market.contract.contract_size, order.traded_value)
-    return quotient(order.traded_value, executed)
+    contract = market.contract
+    if contract.is_inverse:
+        return printed_entry(executed * contract.contract_size / order.traded_value, contract.entry_places)
+    return printed_entry(order.traded_value / executed, contract.entry_places)

@@ -29,6 +29,8 @@ from margincall.exchange.step import step
 
 MAKER_MONEY = Decimal(10**9)
 BPS = Decimal(10_000)
+ARRIVAL_MS = 137
+"""How long after its time a price reaches the exchange: nothing happens on the very second."""
 BUY: Side = "BUY"
 SELL: Side = "SELL"
 STOP: commands.OrderKind = "STOP_MARKET"
@@ -72,7 +74,7 @@ def play(scenario: Scenario, rules: RuleSet, folder: Path, tell: Tell | None = N
 def walk(scenario: Scenario, rules: RuleSet, folder: Path) -> list[tuple[int, list[Price]]]:
     """All prices of all contracts, by time."""
     points = sorted(
-        (at, part.symbol, price)
+        (at + ARRIVAL_MS, part.symbol, price)
         for part in scenario.contract
         for at, price in path_of(part, scenario, rules.venue.contract(part.symbol), folder)
     )
@@ -120,8 +122,7 @@ class _Player:
 
     def opening(self, prices: list[Price]) -> Iterator[commands.AnyCommand]:
         """First marks, indices, accounts, money and settings."""
-        for each in prices:
-            yield commands.SetMark(symbol=each.symbol, price=each.price)
+        yield commands.SetMarks(prices={each.symbol: each.price for each in prices})
         yield from self._indices()
         for asset, amount in self.scenario.fund.items():
             if amount:
@@ -139,8 +140,8 @@ class _Player:
         self.do(commands.Advance(time_ms=time_ms))
         for command in self._indices():
             self.do(command)
+        self.do(commands.SetMarks(prices={each.symbol: each.price for each in prices}))
         for each in prices:
-            self.do(commands.SetMark(symbol=each.symbol, price=each.price))
             self._quote(each.symbol, each.price)
         while self.pending and self.pending[0][0] <= time_ms:
             _, name, number = self.pending.pop(0)

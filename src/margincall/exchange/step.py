@@ -4,8 +4,8 @@ The same commands give the same events and the same state, in any process. A com
 `Rejected` and changes nothing. After each command the liquidation desk looks at the accounts that it concerned.
 """
 
-from collections.abc import Callable, Iterable
-from decimal import localcontext
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, localcontext
 from typing import Any
 
 from margincall.core.account import AssetIndex
@@ -133,15 +133,26 @@ def _batch(state: Exchange, command: commands.Batch) -> Events:
 
 
 def _set_mark(state: Exchange, command: commands.SetMark) -> Events:
-    market = market_of(state, command.symbol)
-    if market.listing.mark_source != "given":
-        raise Refusal(Code.MARK_BY_RULE)
-    if command.price <= 0:
-        raise Refusal(Code.PRICE_NOT_POSITIVE)
-    if f"stale_index:{command.symbol}" in state.faults:
-        return []
+    return _marked(state, {command.symbol: command.price})
+
+
+def _set_marks(state: Exchange, command: commands.SetMarks) -> Events:
+    return _marked(state, command.prices)
+
+
+def _marked(state: Exchange, prices: Mapping[str, Decimal]) -> Events:
+    """Given marks of one moment; a symbol whose prices an injected fault holds back keeps its own."""
+    for symbol, price in prices.items():
+        if market_of(state, symbol).listing.mark_source != "given":
+            raise Refusal(Code.MARK_BY_RULE)
+        if price <= 0:
+            raise Refusal(Code.PRICE_NOT_POSITIVE)
     events: Events = []
-    return settle(state, pricing.set_mark(state, market, Price(command.price), events), events)
+    concerned: set[str] = set()
+    for symbol in sorted(prices):
+        if f"stale_index:{symbol}" not in state.faults:
+            concerned |= pricing.set_mark(state, state.markets[symbol], Price(prices[symbol]), events)
+    return settle(state, concerned, events)
 
 
 def _set_index(state: Exchange, command: commands.SetIndex) -> Events:
@@ -203,6 +214,7 @@ _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.Countdown: _of_symbol(trading.countdown),
     commands.Batch: _batch,
     commands.SetMark: _set_mark,
+    commands.SetMarks: _set_marks,
     commands.SetIndex: _set_index,
     commands.SetAssetIndex: _set_asset_index,
     commands.Fund: _fund,

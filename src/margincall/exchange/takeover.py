@@ -28,11 +28,9 @@ def take_position_over(state: Exchange, case: Case, step: TakeOver, events: Even
     assert market.mark is not None
     held = Quantity(-step.quantity)
     took = take_over(contract, held, step.price, market.mark, fund=_fund(state, market), rules=rules)
-    if key not in case.ordered:
-        case.ordered.append(key)
-        order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.price, step.quantity > 0)
-        orders.said(state, order, "NEW", "NEW", events, close="liquidation")
-        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
+    order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.price, step.quantity > 0)
+    orders.said(state, order, "NEW", "NEW", events, close="liquidation")
+    orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
     if took.taken:
         _to_fund(state, case, market, key, took.taken, step.price, events)
     events.append(

@@ -159,7 +159,8 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
         return event.time_ms, STREAM_PHASE, 0, "", placed.place
     if isinstance(event, Fill):
         return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
-    is_clearance = isinstance(event, Flow) and event.category == "insurance_clear"
+    # A profit without a trade is that of a takeover: it follows the order that could not be filled.
+    is_clearance = isinstance(event, Flow) and event.category in ("insurance_clear", "realized_pnl")
     return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
 
 
