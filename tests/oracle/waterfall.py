@@ -140,6 +140,6 @@ def taken_by_fund(position, price, fund_wallet, fund_positions, limit):
         taken = min(taken, floor_to(equity / -gain, position.lot))
     if limit is not None:
         unit = quotient(unit_notional(position)) if position.inverse else unit_notional(position)
-        room = max(ZERO, (Fraction(limit) * equity - elsewhere) / unit - position.sign * held)
+        room = max(ZERO, max(ZERO, Fraction(limit) * equity - elsewhere) / unit - position.sign * held)
         taken = min(taken, floor_to(room, position.lot))
     return max(taken, ZERO)
