@@ -15,6 +15,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -51,31 +53,40 @@ def side(python: Path, module: str, kind: str, n: int, repeats: int) -> dict[str
     return found
 
 
-def compared(python: Path, kind: str, n: int, rounds: int, repeats: int) -> dict[str, Any]:
-    """One row: the best seconds of both sides in turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
-    last: dict[str, dict[str, Any]] = {}
+def compared(
+    python: Path, kinds: Sequence[str], sizes: Sequence[int], rounds: int, repeats: int
+) -> list[dict[str, Any]]:
+    """One row per flow. In each round every flow has a turn on both sides, so that a slow minute slows all of them."""
+    seconds: dict[tuple[str, int, str], list[float]] = {}
+    last: dict[tuple[str, int, str], dict[str, Any]] = {}
     for _ in range(rounds):
-        for name, module in SIDES.items():
-            if name in last and not seconds[name]:
+        for turn in product(kinds, sizes, SIDES):
+            if turn in last and not seconds[turn]:
                 continue  # It said that it cannot.
-            last[name] = side(python, module, kind, n, repeats)
-            if last[name]["seconds"] is not None:
-                seconds[name].append(last[name]["seconds"])
-    if last["peer"]["flow"] != last["ours"]["flow"]:
-        sys.exit(f"the sides had different flows: {last}")
-    peer, mine = (min(seconds[name], default=None) for name in SIDES)
+            kind, n, name = turn
+            last[turn] = found = side(python, SIDES[name], kind, n, repeats)
+            seconds.setdefault(turn, []).extend([] if found["seconds"] is None else [found["seconds"]])
+    return [row(kind, n, seconds, last) for kind, n in product(kinds, sizes)]
+
+
+def row(kind: str, n: int, seconds: dict[Any, list[float]], last: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    """The best seconds of both sides for one flow."""
+    said, ours = last[kind, n, "peer"], last[kind, n, "ours"]
+    if said["flow"] != ours["flow"]:
+        sys.exit(f"the sides had different flows: {said}, {ours}")
+    peer, mine = (min(seconds[kind, n, name], default=None) for name in SIDES)
+    assert peer is not None
     return {
         "kind": kind,
         "n": n,
         "peer_us": round(1e6 * peer / n, 2),
         "peer_per_s": round(n / peer),
-        "peer_us_rounds": [round(1e6 * each / n, 1) for each in seconds["peer"]],
+        "peer_us_rounds": [round(1e6 * each / n, 1) for each in seconds[kind, n, "peer"]],
         "ours_us": mine and round(1e6 * mine / n, 2),
         "ours_per_s": mine and round(n / mine),
         "ratio": mine and round(peer / mine, 1),
-        "peer": {name: each for name, each in last["peer"].items() if name not in ("seconds", "orders_per_s")},
-        "reason": last["ours"].get("reason"),
+        "peer": {name: each for name, each in said.items() if name not in ("seconds", "orders_per_s")},
+        "reason": ours.get("reason"),
     }
 
 
@@ -119,11 +130,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     python = environment(options.cache.resolve(), options.python, options.peer_version)
-    rows = [
-        compared(python, kind, n, options.rounds, options.repeats)
-        for kind in options.kind or KINDS
-        for n in sorted(options.n or SIZES)
-    ]
+    rows = compared(python, options.kind or KINDS, sorted(options.n or SIZES), options.rounds, options.repeats)
     peer = rows[0]["peer"]
     figures = {
         **{name: peer[name] for name in ("nautilus_trader", "python", "too_large")},

@@ -7,6 +7,9 @@ quote moves before every operation, and all its size is there again each time.
 `market`        buys and sells in turn, of random sizes: the position opens, grows, shrinks, closes and changes sides.
 `market-held`   the same after one large buy, so that the position stays long: it never closes.
 
+Buys and sells of one size would close the position with every second order, which costs nautilus_trader about twice as
+much as `market`; `market` is the kinder flow.
+
 `outcome(operations)` is what has to come of them, so that an engine that did less work shows.
 """
 
