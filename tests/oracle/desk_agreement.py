@@ -127,8 +127,11 @@ def _table(symbol: str, rows: list[list[str]]) -> BracketTable:
     return BracketTable(symbol, tuple(found), "", "")
 
 
-def _waterfall(fields: dict[str, Any]) -> WaterfallRules:
-    return WaterfallRules(**{name: _field(name, value) for name, value in fields.items() if name != "penalty"})
+def _waterfall(state: dict[str, Any]) -> WaterfallRules:
+    """The rules; the target of a part that restores is the warning's threshold."""
+    fields = {name: _field(name, value) for name, value in state["waterfall"].items() if name != "penalty"}
+    target = state.get("assumptions", {}).get("warning-threshold")
+    return WaterfallRules(**fields, **({} if target is None else {"partial_target": Decimal(target)}))
 
 
 def _field(name: str, value: Any) -> Any:

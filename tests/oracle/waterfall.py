@@ -62,8 +62,8 @@ def limit_ticks(pool, position, rules, split):
 
 
 def restoring_part(pool, position, rules, rate, target):
-    """The smallest part that brings the ratio to the target, filled at the mark and paying the clearance rate."""
-    text = quantity_to_close(pool, position, target, rate, position.mark)
+    """The smallest part that brings the ratio to the target, filled as in remedy.md and paying the clearance rate."""
+    text = quantity_to_close(pool, position, target, rate)
     return None if text is None else Fraction(text)
 
 

@@ -71,13 +71,13 @@ def claw_back(
     total = sum(winners.values(), ZERO)
     if not total or not loss:
         return Shared(ZERO, {}, Collateral(loss), ())
+    raised = max(min(loss, total), booked(minimum * total))
     paid = booked(min(loss, total))
-    raised = max(paid, booked(minimum * total))
     charges = {name: Collateral(booked(raised * gain / total)) for name, gain in winners.items()}
     moves = (
         *_collected("clawback", asset, charges),
         *move("clawback", REMAINDER, debtor, asset, paid),
-        *move("clawback", REMAINDER, FUND, asset, raised - paid),
+        *move("clawback", REMAINDER, FUND, asset, booked(raised) - paid),
     )
     return Shared(quotient(raised, total), charges, Collateral(loss - paid), moves)
 
