@@ -161,10 +161,11 @@ class _Player:
         if not liquidity.depth or (before is not None and abs(price - before) * BPS < liquidity.requote_bps * before):
             return
         self.quoted[symbol] = price
+        depth = liquidity.depth_at(self.run.state.time_ms - self.scenario.start)
         contract = self._contracts()[symbol]
         self.do(commands.CancelAll(account=MAKER, symbol=symbol))
         quotes = ladder(
-            RECORDED, price, tick=contract.tick, lot=contract.lot, scale=liquidity.depth, levels=liquidity.levels,
+            RECORDED, price, tick=contract.tick, lot=contract.lot, scale=depth, levels=liquidity.levels,
             rng=self.rng,
         )  # fmt: skip
         for side, ticks, lots in quotes:

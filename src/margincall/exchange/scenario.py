@@ -32,11 +32,24 @@ def duration(text: str) -> int:
 
 class Liquidity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The maker's ladder: `depth` is the notional per basis point near the mid, in the quote asset; `levels` orders on
-    each side; it is laid anew when the price has moved by `requote_bps`. A maker of nothing: `depth = 0`."""
+    each side; it is laid anew when the price has moved by `requote_bps`. A maker of nothing: `depth = 0`. From
+    `thins_at` on only the share `thins_to` of the depth is quoted."""
 
     depth: NotNegative = Decimal(20_000)
     levels: int = 12
     requote_bps: NotNegative = Decimal(2)
+    thins_at: str = ""
+    thins_to: Share = Decimal("0.05")
+
+    def __post_init__(self) -> None:
+        """A time is a span from the start."""
+        if self.thins_at:
+            duration(self.thins_at)
+
+    def depth_at(self, since_ms: int) -> Decimal:
+        """The depth so long after the start."""
+        is_thin = bool(self.thins_at) and since_ms >= duration(self.thins_at)
+        return self.depth * self.thins_to if is_thin else self.depth
 
 
 class ContractPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

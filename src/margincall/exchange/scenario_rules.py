@@ -38,6 +38,10 @@ PROTOCOLS: Mapping[RuleSetName, tuple[WaterfallRules, DeleverageRules]] = {
 """What a liquidation does, and who is deleveraged how."""
 
 
+FEE = Decimal("0.0125")
+"""Clearance fee of contracts whose rate is not known: that of BTCUSDT (assumed: `liquidation-fee-rate`)."""
+
+
 def rule_set_of(scenario: Scenario, folder: Path, book: BracketBook) -> RuleSet:
     """The rules of a scenario; `book` holds the bracket tables known, files are looked up from `folder`. Raises
     `UsageError` for a symbol that the venue does not list, or of which no table is known."""
@@ -69,10 +73,11 @@ def _contract(part: ContractPart, scenario: Scenario) -> Contract:
 
 
 def _with_fee(venue: VenueRules, contract: Contract) -> Contract:
-    """The venue's clearance fee of that day, where the file gives none."""
+    """The venue's clearance fee of that day, where the file gives none (assumed: `liquidation-fee-rate`)."""
     if contract.liquidation_fee is not None:
         return contract
-    return structs.replace(contract, liquidation_fee=venue.contract(contract.symbol).liquidation_fee)
+    known = venue.contract(contract.symbol).liquidation_fee
+    return structs.replace(contract, liquidation_fee=FEE if known is None else known)
 
 
 def _table(part: ContractPart, scenario: Scenario, folder: Path, book: BracketBook) -> BracketTable:
