@@ -137,7 +137,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     rules: RuleSetName = "binance_usdm"
     seed: int = 0
-    start: TimeMs = TimeMs(1_780_272_000_000)
+    start: TimeMs = TimeMs(1789905600000)
     step: str = "1s"
     end: str = ""
     fund: dict[str, NotNegative] = {}
