@@ -37,6 +37,7 @@ class Truth(NamedTuple):
     """What the exchange booked of one liquidation order: what the explanation is held against."""
 
     account: str
+    pool: str
     symbol: str
     side: str
     time_ms: int
@@ -90,6 +91,7 @@ def truths(events: list[AnyExchangeEvent]) -> list[Truth]:
         found.append(
             Truth(
                 account=step.account,
+                pool=begun.pool,
                 symbol=step.symbol,
                 side=step.side,
                 time_ms=step.time_ms,

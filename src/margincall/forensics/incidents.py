@@ -119,16 +119,29 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: S
         if event.time_ms - incident.time_ms > AFTERMATH_MS:
             break
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
-        if fits and event.symbol in ("", incident.symbol):
+        if fits and event.symbol in ("", incident.symbol) and (_is_charged(incident) or not _is_fee(event)):
             fitting.append(incident)
+    followed = [each for each in fitting if _follows(each, place, event, events)]
+    if len(followed) == 1:
+        return followed
     last = fitting[:1]
-    if last and _follows(last[0], place, event, events):
-        return last
     return last + [
         each
         for each in fitting[1:]
         if (each.symbol, each.side) != (last[0].symbol, last[0].side) or _of_one_second(last[0], each)
     ]
+
+
+def _is_fee(event: Fill | Flow) -> bool:
+    """A clearance fee, and not what the fund makes good."""
+    return isinstance(event, Flow) and sum(event.applied.values(), ZERO) < ZERO
+
+
+def _is_charged(incident: Incident) -> bool:
+    """Whether a fee can have been charged: it is taken on the amount liquidated only (FAQ 360033525271), so an order
+    that ended without a fill pays none."""
+    order = incident.order
+    return bool(incident.fills) or order is None or bool(order.executed) or order.status == "NEW"
 
 
 def _follows(incident: Incident, place: int, event: Fill | Flow, events: Sequence[AnyEvent]) -> bool:
