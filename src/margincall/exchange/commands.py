@@ -6,6 +6,7 @@ direction. `decode` reads one command from JSON and refuses what is not one.
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -203,7 +204,7 @@ class Fund(Command, frozen=True, kw_only=True, tag="fund"):
 
 class InjectFault(Command, frozen=True, kw_only=True, tag="inject_fault"):
     """The operator lets the exchange err as real venues did, until `on` is false. `value` is the wrong price, the
-    delay in milliseconds, or the wrong rate."""
+    factor of the wrong brackets, or the wrong rate."""
 
     kind: FaultKind
     on: bool
@@ -218,10 +219,20 @@ class Dispute(Command, frozen=True, kw_only=True, tag="dispute"):
     liquidation: int
 
 
+class Decide(Command, frozen=True, kw_only=True, tag="decide"):
+    """The desk answers a dispute (`exchange/judgement.py`): upheld with a refund by asset, or rejected; with what it
+    found."""
+
+    number: int
+    upheld: bool
+    refund: Mapping[str, Decimal] = {}
+    findings: tuple[str, ...] = ()
+
+
 AnyCommand = (
     Advance | OpenAccount | Transfer | SetLeverage | SetMarginType | SetPositionMode | SetAssetMode | MoveMargin
     | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch
-    | SetMark | SetMarks | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute
+    | SetMark | SetMarks | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute | Decide
 )  # fmt: skip
 
 
@@ -250,36 +261,29 @@ def _check_numbers(command: Struct) -> None:
     """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
     for field in command.__struct_fields__:
         value = getattr(command, field)
-        if isinstance(value, Decimal):
-            _check_number(value, field)
+        for amount in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(amount, Decimal) and not (amount.is_finite() and is_plausible(amount)):
+                text = excerpt(str(amount))
+                raise BadCommand(f"{text!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
         if type(value) is int and abs(value) >= LARGEST:
             raise BadCommand(f"the integer is too large - at `$.{field}`")
         if isinstance(value, tuple):
             for each in value:
-                _check_numbers(each)
-        if isinstance(value, dict):
-            for number in value.values():
-                _check_number(number, field)
-
-
-def _check_number(number: Decimal, field: str) -> None:
-    if not (number.is_finite() and is_plausible(number)):
-        raise BadCommand(f"{excerpt(str(number))!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
+                if isinstance(each, Struct):
+                    _check_numbers(each)
 
 
 def _check_texts(command: Struct, fields: Any) -> None:
     """Refuse `1_000` and ` 1`, which are decimals to the decoder and to nobody else."""
     for field in command.__struct_fields__:
         value, text = getattr(command, field), fields.get(field)
-        if isinstance(value, Decimal) and isinstance(text, str) and not NUMBER.fullmatch(text):
-            raise BadCommand(f"{excerpt(text)!r} is not a number - at `$.{field}`")
+        for amount, its in ((value[key], text[key]) for key in value) if isinstance(value, dict) else ((value, text),):
+            if isinstance(amount, Decimal) and isinstance(its, str) and not NUMBER.fullmatch(its):
+                raise BadCommand(f"{excerpt(its)!r} is not a number - at `$.{field}`")
         if isinstance(value, tuple):
-            for each, its in zip(value, text, strict=True):
-                _check_texts(each, its)
-        if isinstance(value, dict):
-            loose = [each for each in text.values() if isinstance(each, str) and not NUMBER.fullmatch(each)]
-            if loose:
-                raise BadCommand(f"{excerpt(loose[0])!r} is not a number - at `$.{field}`")
+            for each, its in zip(value, text or (), strict=True):
+                if isinstance(each, Struct):
+                    _check_texts(each, its)
 
 
 _LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"')

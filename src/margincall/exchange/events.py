@@ -177,7 +177,8 @@ class Disputed(ExchangeEvent, frozen=True, kw_only=True, tag="disputed"):
 
 
 class DisputeDecided(ExchangeEvent, frozen=True, kw_only=True, tag="dispute_decided"):
-    """The desk's answer: upheld with the refund that was booked, or rejected; with what it found."""
+    """The desk's answer: upheld with the refund that was booked, or rejected; with what it found. `unpaid` is what the
+    fund did not have."""
 
     number: int
     account: str
@@ -185,6 +186,7 @@ class DisputeDecided(ExchangeEvent, frozen=True, kw_only=True, tag="dispute_deci
     upheld: bool
     refund: Mapping[str, Decimal]
     findings: tuple[str, ...]
+    unpaid: Mapping[str, Decimal] = {}
 
 
 AnyExchangeEvent = (

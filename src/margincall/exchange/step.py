@@ -13,7 +13,7 @@ from margincall.core.events import Fill, Flow, IndexPrice, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
-from margincall.exchange import commands, desk, pricing, settings, trading
+from margincall.exchange import commands, desk, disputes, pricing, settings, trading
 from margincall.exchange.clock import advance
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
 from margincall.exchange.faults import inject
@@ -198,6 +198,12 @@ def _inject(state: Exchange, command: commands.InjectFault) -> Events:
     return settle(state, inject(state, command, events), events)
 
 
+def _decide(state: Exchange, command: commands.Decide) -> Events:
+    events: Events = []
+    disputes.decide(state, command, events)
+    return settle(state, (), events)
+
+
 _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.Advance: _advance,
     commands.OpenAccount: _open,
@@ -219,4 +225,6 @@ _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.SetAssetIndex: _set_asset_index,
     commands.Fund: _fund,
     commands.InjectFault: _inject,
+    commands.Dispute: _of_account(disputes.open_dispute),
+    commands.Decide: _decide,
 }
