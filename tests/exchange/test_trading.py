@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from margincall.core.events import Fill, Flow, Setting
 from margincall.core.events import Order as OrderEvent
+from margincall.core.protocol.waterfall import WaterfallRules
 from margincall.exchange import commands
 from margincall.exchange.events import Rejected, Trade
 from margincall.exchange.exposure import free
 from margincall.exchange.rejections import Code
-from tests.exchange.world import BTC, COIN, ETH, NOON, World, code_of, of, order, said
+from tests.exchange.world import BTC, COIN, ETH, NOON, World, code_of, of, order, rule_set, said
 
 
 @pytest.fixture
@@ -220,6 +221,19 @@ def test_in_hedge_mode_the_closing_side_only_reduces(world: World) -> None:
     world.buy("carol", 9, 49_990)
     world.sell("alice", 9, position_side="LONG")
     assert (world.held("alice", side="LONG"), world.held("alice", side="SHORT")) == (0, -1)
+
+
+def test_a_takeover_leaves_no_order_that_would_open() -> None:
+    """Where a liquidation cancels nothing: the fund took the position, so nothing is left to reduce."""
+    world = World(rule_set(waterfall=WaterfallRules(cancel="none")))
+    world.rich("bob")
+    world.rich("alice", amount=600)
+    world.do(commands.Fund(asset="USDT", amount=D(1_000_000)))
+    world.do(commands.SetLeverage(account="alice", symbol=BTC, leverage=100))
+    world.trade("alice", "bob", 1, 50_000)
+    world.sell("alice", 1, 50_100, reduce_only=True)
+    world.mark(BTC, 49_600)
+    assert (world.held("alice"), world.held("insurance_fund"), world.orders("alice")) == (0, 1, [])
 
 
 SIDES = st.sampled_from(["BUY", "SELL"])
