@@ -196,6 +196,8 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.BAD_ASSET, nothing, said("fund", asset="DOGE", amount="1")),
     # an order's shape
     (Code.BAD_CLIENT_ID, nothing, order(client_order_id="i" * 37)),
+    (Code.BAD_CLIENT_ID, nothing, order(client_order_id="a,b")),
+    (Code.BAD_CLIENT_ID, nothing, order(client_order_id="a\n")),
     (Code.BAD_CLIENT_ID, nothing, order(client_order_id="autoclose-1")),
     (Code.BAD_CLIENT_ID, nothing, order(client_order_id="adl_autoclose")),
     (Code.DUPLICATED_CLIENT_ID, twice_ordered, order(client_order_id="mine")),

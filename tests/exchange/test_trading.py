@@ -478,6 +478,24 @@ def test_what_reduces_needs_no_margin(world: World) -> None:
     assert world.refused(order("alice", "SELL", 1, 50_200)) == Code.MARGIN_NOT_SUFFICIENT
 
 
+def test_a_turn_that_reaches_no_farther_counts_its_loss(world: World) -> None:
+    """Long 1, a sale of 2 at 45,000: it ends as large as it began, and could lose 10,000 at once."""
+    world.trade("alice", "bob", 1, 50_000)
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D(12_500 + 25 - 1_000_000) - D("0.01")))
+    assert world.refused(order("alice", "SELL", 2, 45_000)) == Code.MARGIN_NOT_SUFFICIENT
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D("0.01")))
+    world.sell("alice", 2, 45_000)
+
+
+def test_a_market_sale_loses_at_the_best_bid(world: World) -> None:
+    """1 BTC at a bid of 49,000: 2,500 of margin at the mark, and 1,000 that are lost at once."""
+    world.buy("bob", 1, 49_000)
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D(3_500 - 1_000_000) - D("0.01")))
+    assert world.refused(order("alice", "SELL", 1)) == Code.MARGIN_NOT_SUFFICIENT
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D("0.01")))
+    world.sell("alice", 1)
+
+
 def test_the_larger_side_counts(world: World) -> None:
     world.buy("alice", 1, 49_000)
     world.sell("alice", 1, 51_000)

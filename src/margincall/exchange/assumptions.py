@@ -22,7 +22,7 @@ CATALOGUE: tuple[Assumption, ...] = (
     ),
     Assumption(
         "market-order-margin",
-        "the dearer of mark and best counterparty",
+        "reach at the dearer of mark and best counterparty, loss at the latter",
         (),
         "market orders that are just accepted and just refused",
     ),
