@@ -14,7 +14,8 @@ from margincall.core.protocol.moves import REMAINDER
 from margincall.exchange import commands
 from margincall.exchange.events import FundingSet, IndexSet, Moved
 from margincall.exchange.rejections import Code
-from tests.exchange.world import BTC, FUNDING, HOUR, NOON, RULED, World, listed, of, order, rule_set, said
+from margincall.exchange.step import step
+from tests.exchange.world import BTC, ETH, FUNDING, HOUR, NOON, RULED, World, listed, of, order, rule_set, said
 
 DUE = NOON + 4 * HOUR
 """The next funding."""
@@ -352,3 +353,17 @@ def test_in_one_step_or_in_many() -> None:
 
 def test_the_same_time_again_is_no_step_back() -> None:
     assert World().to(NOON) == []
+
+
+def test_what_ends_before_its_time_is_not_kept() -> None:
+    """Dates of orders that were taken back, countdowns that were set anew: the heap holds what lives."""
+    world = World()
+    world.rich("alice")
+    world.buy("alice", 1, 49_000, time_in_force="GTD", good_till_ms=NOON + 700_000)
+    for number in range(1_500):
+        step(world.state, commands.Countdown(account="alice", symbol=BTC, countdown_ms=1_000_000 + number))
+        step(world.state, order("alice", "BUY", 1, 1_900, symbol=ETH, time_in_force="GTD", good_till_ms=NOON + HOUR))
+        assert (NOON + HOUR, "good_till", str(world.newest("alice").id)) in world.state.timers
+        step(world.state, commands.CancelAll(account="alice", symbol=ETH))
+    assert len(world.state.timers) < 300
+    assert said(world.to(NOON + 700_000)) == [("EXPIRED", "EXPIRED")]
