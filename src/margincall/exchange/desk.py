@@ -36,10 +36,10 @@ from margincall.exchange.state import Events, Exchange, Liquidation, Market, Ope
 from margincall.exchange.takeover import share_loss, take_position_over
 
 
-def run(state: Exchange, names: Iterable[str], events: Events) -> None:
+def run(state: Exchange, names: Iterable[str], events: Events, done: set[tuple[str, str]]) -> None:
     """Look at these accounts, liquidate what is at its trigger, and go on with whom that concerned; then warn, and
-    watch them from where they stand now."""
-    concerned, seen, done = set(names), dict[str, Terms](), set[tuple[str, str]]()
+    watch them from where they stand now. `done` are the pools that had their turn in this command; it is added to."""
+    concerned, seen = set(names), dict[str, Terms]()
     while concerned:
         following: set[str] = set()
         for name in sorted(concerned.difference(VENUE_ACCOUNTS)):

@@ -13,9 +13,10 @@ from margincall.core.events import Order as OrderEvent
 from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
-from margincall.exchange.book import Lots, OrderId, Ticks
+from margincall.exchange.book import Lots, Ticks
 from margincall.exchange.events import Trade
 from margincall.exchange.ledger import Party, book_fill
+from margincall.exchange.matching import Fill as MatchedFill
 from margincall.exchange.matching import Order, Outcome, apply, match
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
 
@@ -28,6 +29,8 @@ EXPIRY: dict[str, str] = {
     "POST_ONLY": "11",
 }
 """The venue's `er` by the reason of `matching`."""
+WOULD_TURN = "4"
+"""`er` of an order that only reduces and was knocked out by what stands before it."""
 LIQUIDATED = "5"
 """`er` of an order that expired because its account was liquidated."""
 
@@ -71,6 +74,7 @@ def submit(
 def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Events, *, close: CloseKind = "") -> None:
     """Book and say an outcome of `match`; whoever's position or orders changed has its reducing orders trimmed."""
     market, trader = state.markets[order.symbol], state.traders[order.account]
+    order.lots = Lots(order.lots - outcome.cut)
     for maker in outcome.expired_makers:
         expired = state.orders[maker.id]
         _leave(state, expired)
@@ -78,12 +82,10 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
     apply(market.book, outcome)
     touched = {order.account: trader}
     for fill in outcome.fills:
-        maker_trader = _trade(state, market, order, fill.maker, fill.ticks, fill.lots, events, close=close)
+        maker_trader = _trade(state, order, fill, events, close=close)
         touched[maker_trader.name] = maker_trader
-    if outcome.cut and not outcome.rests and outcome.status == "FILLED":
-        order.lots = Lots(order.lots - outcome.cut)
     if outcome.rests is not None:
-        order.lots = Lots(order.filled + outcome.rests.lots)
+        order.rested = state.next_flow
         remember(state, order)
         exposure.add(trader, market, order)
     elif outcome.reason is not None:
@@ -107,6 +109,13 @@ def cancel(
     said(state, order, "CANCELED" if status == "CANCELED" else "EXPIRED", status, events, reason=reason)
 
 
+def cancel_all(state: Exchange, trader: Trader, symbol: str, events: Events) -> None:
+    """Take back all orders of an account on a symbol, the oldest first."""
+    for order in sorted(trader.orders.values(), key=lambda each: each.id):
+        if order.symbol == symbol:
+            cancel(state, order, events)
+
+
 def trim(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
     """Keep resting orders that only reduce within the position, in priority: what is too much is cut, what has nothing
     left to reduce expires. Orders before them in priority count, so that no sweep can turn a position."""
@@ -126,16 +135,18 @@ def _trim(state: Exchange, trader: Trader, market: Market, side: PositionSide, e
         if not any(order.closes for order in own):
             continue
         left = int(reducible(trader, own[0], market))
-        for order in sorted(own, key=lambda each: (-(each.ticks or 0) if direction == "BUY" else each.ticks, each.id)):
+        sign = -1 if direction == "BUY" else 1
+        for order in sorted(own, key=lambda each: (sign * (each.ticks or 0), each.rested)):
             if order.closes and order.left > left:
-                _cut(state, trader, market, order, left, events)
+                _cut(state, order, left, events)
             left = max(left - order.left, 0)
 
 
-def _cut(state: Exchange, trader: Trader, market: Market, order: OpenOrder, to: int, events: Events) -> None:
+def _cut(state: Exchange, order: OpenOrder, to: int, events: Events) -> None:
     if not to:
-        cancel(state, order, events, status="EXPIRED", reason="6")
+        cancel(state, order, events, status="EXPIRED", reason=WOULD_TURN)
         return
+    market, trader = state.markets[order.symbol], state.traders[order.account]
     exposure.remove(trader, market, order)
     market.book.reduce(order.id, Lots(order.left - to))
     order.lots = Lots(order.filled + to)
@@ -160,35 +171,25 @@ def _meeting(order: OpenOrder, trader: Trader, market: Market, bound: Ticks | No
     )
 
 
-def _trade(
-    state: Exchange,
-    market: Market,
-    taker: OpenOrder,
-    maker_id: OrderId,
-    ticks: Ticks,
-    lots: Lots,
-    events: Events,
-    *,
-    close: CloseKind,
-) -> Trader:
+def _trade(state: Exchange, taker: OpenOrder, fill: MatchedFill, events: Events, *, close: CloseKind) -> Trader:
     """One trade of the book: both fills, the public trade, the last price. Returns the maker's account."""
-    maker = state.orders[maker_id]
+    market, maker = state.markets[taker.symbol], state.orders[fill.maker]
     owner = state.traders[maker.account]
     number = state.next_trade
     state.next_trade += 1
-    price, size = price_of(market, ticks), quantity_of(market, lots)
+    price, size = price_of(market, fill.ticks), quantity_of(market, fill.lots)
     worth = abs(value(market.contract, Quantity(size), price))
     exposure.remove(owner, market, maker)
     for order, trader, is_maker in ((taker, state.traders[taker.account], False), (maker, owner, True)):
-        order.filled = Lots(order.filled + lots)
+        order.filled = Lots(order.filled + fill.lots)
         order.traded_value += worth
         party = Party(
             trader, order.position_side, is_maker, str(order.id), order.client_order_id, "" if is_maker else close
         )
-        fill = book_fill(state, market, party, signed(order, size), price, str(number))
+        booked = book_fill(state, market, party, signed(order, size), price, str(number))
         status = "FILLED" if not order.left else "PARTIALLY_FILLED"
         said(state, order, "TRADE", status, events, close="" if is_maker else close)
-        events.append(fill)
+        events.append(booked)
     if maker.left:
         exposure.add(owner, market, maker)
     else:

@@ -64,6 +64,7 @@ def _to_fund(
         note_fund(state, "takeover", market.contract.margin_asset, other.realized)
     case.closed.setdefault(key, []).append(fill)
     case.moved = True
+    orders.trim(state, case.trader, market, events)
 
 
 def _deleverage(
@@ -85,7 +86,7 @@ def _deleverage(
         other = state.traders[closing.candidate.account]
         for each in sorted(other.orders.values(), key=lambda found_order: found_order.id):
             if each.symbol == key[0]:
-                orders.cancel(state, each, events, status="EXPIRED", reason="7")
+                orders.cancel(state, each, events)
         number = str(state.next_trade)
         state.next_trade += 1
         own = Party(case.trader, key[1], None, str(order.id), order.client_order_id, "liquidation")
@@ -107,6 +108,7 @@ def _deleverage(
         case.closed.setdefault(key, []).append(fill)
         case.touched.add(other.name)
         case.moved = True
+    orders.trim(state, case.trader, market, events)
     events.append(
         step_event(
             state, case, "deleverage", f"{rules.choice} by {rules.ranking}, at the {rules.price} price", symbol=key[0],
