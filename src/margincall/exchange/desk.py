@@ -51,6 +51,7 @@ def run(state: Exchange, names: Iterable[str], events: Events, done: set[tuple[s
         trader = state.traders[name]
         _warn(state, trader, seen[name], events)
         state.watch.update(name, seen[name], trader.warned, state.rules.warning_ratio)
+    state.watch.loose.difference_update(VENUE_ACCOUNTS)
 
 
 def clear_negative(state: Exchange, events: Events) -> set[str]:

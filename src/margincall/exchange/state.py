@@ -183,6 +183,8 @@ class Exchange(Struct, kw_only=True):
     deleveragings: int = 0
     deposits: dict[str, Decimal] = {}
     """Money that came in from outside, less what went out, by asset: what the books must add up to."""
+    fees_due: dict[str, Decimal] = {}
+    """Fees of the step that goes on, not yet booked; empty between steps."""
     countdowns: dict[str, int] = {}
     """When all orders of `account symbol` are taken back."""
     timers: list[tuple[int, str, str]] = []
