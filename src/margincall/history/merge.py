@@ -41,7 +41,7 @@ from margincall.history.accounts import of_one_account
 from margincall.history.bookings import with_bookings
 from margincall.history.fills import merged_fills, with_orders
 from margincall.history.flows import moved_with, with_income, without_doubles
-from margincall.history.messages import Message, Placed, changed, contradiction
+from margincall.history.messages import Message, Place, Placed, changed, contradiction
 from margincall.history.orders import merged_orders
 from margincall.history.repeats import content, without_repeats
 from margincall.wire.durations import SECOND_MS
@@ -106,13 +106,25 @@ def merge(messages: Iterable[Message], account: str = "", contracts: Mapping[str
     )
 
 
-def _placed(messages: Iterable[Message], ranks: dict[str, int]) -> dict[type[AnyEvent], list[Placed]]:
+def _placed(messages: Sequence[Message], ranks: Mapping[str, int]) -> dict[type[AnyEvent], list[Placed]]:
     """All events by their type, in the order in which they are believed, with their places."""
     found: dict[type[AnyEvent], list[Placed]] = {kind: [] for kind in (*PHASES, *PRICES)}
-    for message in messages:
-        rank, number, stream = ranks[message.source.file], message.number, message.stream
-        for place, event in enumerate(message.events):
-            found[type(event)].append(Placed(event, stream, (rank, number, place)))
+    for message, first in zip(messages, _first_places(messages, ranks), strict=True):
+        stream = message.stream
+        for place, event in enumerate(message.events, first):
+            found[type(event)].append(Placed(event, stream, place))
+    return found
+
+
+def _first_places(messages: Sequence[Message], ranks: Mapping[str, int]) -> list[Place]:
+    """The place of the first event of each message."""
+    found = [0] * len(messages)
+    place = 0
+    for index in sorted(
+        range(len(messages)), key=lambda each: (ranks[messages[each].source.file], messages[each].number)
+    ):
+        found[index] = place
+        place += len(messages[index].events)
     return found
 
 

@@ -12,8 +12,8 @@ from margincall.wire.kinds import Unmodelled
 from margincall.wire.problems import Problem, excerpt
 from margincall.wire.row import place_of
 
-Place = tuple[int, int, int]
-"""Rank of the file, number of the message in the file, number of the event in the message."""
+Place = int
+"""The number of an event, counted through the files by their rank, through the messages of a file, and through each."""
 
 
 class Message(Struct, frozen=True):
