@@ -13,6 +13,7 @@ Rows of the income history, which name the trade, are held in the same way again
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -46,7 +47,7 @@ def with_bookings(
     """Fills with the fees and profits that exports know of them, and the flows that are left. `exported` are the files
     of exports, `contracts` those that files describe."""
     parts: dict[tuple[str, bool, bool], list[Placed]] = {}
-    matched = Matched([], [], [])
+    matched = Matched([], Counter(), [])
     has_nameless = any(not fill_of(placed).trade_id for placed in fills)
     for placed in flows:
         flow = flow_of(placed)
@@ -83,9 +84,8 @@ class _Match:
             left = [row for part in parts for row in self._without_fills(part, shift)]
         left.sort(key=lambda row: row.place)
         missing = self._beside_fills(left, matched.problems)
-        kept = {row.place for row in missing}
         matched.kept.extend(missing)
-        matched.repeated.extend(row for row in rows if row.place not in kept)
+        matched.repeated[rows[0].event.source.file] += len(rows) - len(missing)
         matched.problems.extend(self._zone_problem(missing, len(rows)))
 
     def _index(self, rows: Sequence[Placed], shift: int) -> Index:

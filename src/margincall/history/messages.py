@@ -1,5 +1,6 @@
 """What one file says, message by message in the order of the file, and what a merge does with single events."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
@@ -92,6 +93,11 @@ def order_of(placed: Placed) -> Order:
 def time_of(placed: Placed) -> int:
     """When the event was, to sort by."""
     return placed.event.time_ms
+
+
+def told_by(placed: Iterable[Placed]) -> Counter[str]:
+    """How many of these events each file tells."""
+    return Counter(each.event.source.file for each in placed)
 
 
 class Agreed(Struct, frozen=True):
