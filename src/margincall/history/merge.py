@@ -185,6 +185,8 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
     """What a fill books follows it within its second, where the stamps of a file (`coarse`) are whole seconds, and so
     does what is printed of that second."""
     event = placed.event
+    if isinstance(event, Fill) and not placed.stream:
+        return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
     if isinstance(event, Statement) and event.source.file in coarse:
         return event.time_ms + SECOND_MS - 1, PHASES[Statement], 0, "", placed.place
     if isinstance(event, Flow) and event.category in BOOKED and event.source.file in coarse:
@@ -196,8 +198,6 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
         return event.time_ms, 0, 0, "", placed.place
     if placed.stream:
         return event.time_ms, STREAM_PHASE, 0, "", placed.place
-    if isinstance(event, Fill):
-        return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
     is_clearance = isinstance(event, Flow) and event.category == "insurance_clear"
     return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
 
