@@ -77,7 +77,7 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
     order.lots = Lots(order.lots - outcome.cut)
     for maker in outcome.expired_makers:
         expired = state.orders[maker.id]
-        _leave(state, expired)
+        leave(state, expired)
         said(state, expired, "EXPIRED", "EXPIRED_IN_MATCH", events, reason="1")
     apply(market.book, outcome)
     touched = {order.account: trader}
@@ -105,7 +105,7 @@ def cancel(
         forget(state, order)
     else:
         market.book.cancel(order.id)
-        _leave(state, order)
+        leave(state, order)
     said(state, order, "CANCELED" if status == "CANCELED" else "EXPIRED", status, events, reason=reason)
 
 
@@ -219,10 +219,18 @@ def forget(state: Exchange, order: OpenOrder) -> None:
     trader.client_ids.pop(order.client_order_id, None)
 
 
-def _leave(state: Exchange, order: OpenOrder) -> None:
+def leave(state: Exchange, order: OpenOrder) -> None:
     """Forget an order that was in the book, and what it reserved."""
     exposure.remove(state.traders[order.account], state.markets[order.symbol], order)
     forget(state, order)
+
+
+def own_client_id(trader: Trader, order_id: OrderId) -> str:
+    """A client order id for an order that came without one."""
+    name = f"x-{order_id}"
+    while name in trader.client_ids:
+        name += "x"
+    return name
 
 
 def said(

@@ -163,18 +163,19 @@ class _Player:
         self.quoted[symbol] = price
         depth = liquidity.depth_at(self.run.state.time_ms - self.scenario.start)
         contract = self._contracts()[symbol]
-        self.do(commands.CancelAll(account=MAKER, symbol=symbol))
         quotes = ladder(
             RECORDED, price, tick=contract.tick, lot=contract.lot, scale=depth, levels=liquidity.levels,
             rng=self.rng,
         )  # fmt: skip
-        for side, ticks, lots in quotes:
-            self.do(
-                commands.PlaceOrder(
-                    account=MAKER, symbol=symbol, side=side, type="LIMIT", time_in_force="GTC",
-                    price=contract.tick * ticks, quantity=contract.lot * lots,
-                )
-            )  # fmt: skip
+        levels = {
+            side: tuple(
+                commands.Level(contract.tick * ticks, contract.lot * lots)
+                for each, ticks, lots in quotes
+                if each == side
+            )
+            for side in (BUY, SELL)
+        }
+        self.do(commands.Quote(account=MAKER, symbol=symbol, bids=levels[BUY], asks=levels[SELL]))
 
     def _open(self, account: AccountPart, position: PositionPart) -> None:
         """Open a position at the market, and place what belongs to it."""

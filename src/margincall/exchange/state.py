@@ -96,6 +96,8 @@ class Trader(Struct, kw_only=True):
     orders: dict[OrderId, OpenOrder] = {}
     client_ids: dict[str, OrderId] = {}
     exposures: dict[PositionKey, Exposure] = {}
+    quotes: dict[str, list[OrderId]] = {}
+    """The orders of the account's quote, by symbol; those that are gone may still be named."""
     warned: list[str] = []
     topped_up: bool = False
 

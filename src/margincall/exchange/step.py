@@ -18,6 +18,7 @@ from margincall.exchange.clock import advance
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
 from margincall.exchange.faults import inject
 from margincall.exchange.ledger import book, collect_fees, flow, note_fund
+from margincall.exchange.quoting import quote
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, Trader
 
@@ -230,6 +231,7 @@ _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.CancelOrder: _of_symbol(trading.cancel),
     commands.CancelAll: _of_symbol(trading.cancel_all),
     commands.Countdown: _of_symbol(trading.countdown),
+    commands.Quote: _of_symbol(quote),
     commands.Batch: _batch,
     commands.SetMark: _set_mark,
     commands.SetMarks: _set_marks,
