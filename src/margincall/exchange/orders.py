@@ -13,7 +13,7 @@ from margincall.core.events import Order as OrderEvent
 from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
-from margincall.exchange.book import Lots, Ticks
+from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import Trade
 from margincall.exchange.ledger import Party, book_fill
 from margincall.exchange.matching import Fill as MatchedFill

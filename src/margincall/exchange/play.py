@@ -167,15 +167,10 @@ class _Player:
             RECORDED, price, tick=contract.tick, lot=contract.lot, scale=depth, levels=liquidity.levels,
             rng=self.rng,
         )  # fmt: skip
-        levels = {
-            side: tuple(
-                commands.Level(contract.tick * ticks, contract.lot * lots)
-                for each, ticks, lots in quotes
-                if each == side
-            )
-            for side in (BUY, SELL)
-        }
-        self.do(commands.Quote(account=MAKER, symbol=symbol, bids=levels[BUY], asks=levels[SELL]))
+        levels: dict[Side, list[commands.Level]] = {BUY: [], SELL: []}
+        for side, ticks, lots in quotes:
+            levels[side].append(commands.Level(contract.tick * ticks, contract.lot * lots))
+        self.do(commands.Quote(account=MAKER, symbol=symbol, bids=tuple(levels[BUY]), asks=tuple(levels[SELL])))
 
     def _open(self, account: AccountPart, position: PositionPart) -> None:
         """Open a position at the market, and place what belongs to it."""
