@@ -633,7 +633,9 @@ def test_spans_of_time(text: str, span: int) -> None:
     assert load("", Plan, environ={"MARGINCALL__WAIT": text}).wait == span
 
 
-@pytest.mark.parametrize("text", ['""', '"90"', "90", '"1.5h"', '"1h 30m"', '"-1s"', '"1w"', '"s"', '"\u0661s"', "true"])
+@pytest.mark.parametrize(
+    "text", ['""', '"90"', "90", '"1.5h"', '"1h 30m"', '"-1s"', '"1w"', '"s"', '"\u0661s"', "true"]
+)
 def test_what_is_no_span_of_time(text: str) -> None:
     with pytest.raises(ConfigError, match="like 90s, 10m or 1h30m, found"):
         load(f"wait = {text}", Plan)

@@ -255,3 +255,9 @@ def _written(file: Path, out: Path, hash_seed: str, seed: str) -> dict[str, byte
     variables = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "src")}
     subprocess.run(command, check=True, capture_output=True, env=variables)
     return {str(each.relative_to(out)): each.read_bytes() for each in sorted(out.rglob("*")) if each.is_file()}
+
+
+def test_the_list_tells_each_scenario_in_a_sentence() -> None:
+    lines = call("exchange", "run", "--list").out.split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in lines] == embedded()
+    assert all(line.endswith(".") for line in lines)

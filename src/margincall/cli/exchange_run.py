@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +70,9 @@ def run(
 
 def _list() -> int:
     for name in embedded():
-        first = next(line for line in _embedded_text(name).splitlines() if line.startswith("#"))
-        click.echo(f"{name:20}  {first.lstrip('# ')}")
+        comment = takewhile(lambda line: line.startswith("#"), _embedded_text(name).splitlines())
+        sentence = " ".join(line.lstrip("# ") for line in comment).partition(". ")[0]
+        click.echo(f"{name:20}  {sentence}.")
     click.echo("\nPlay one: margincall exchange run NAME. Write your own: docs/how-to/scenario.md")
     return FINE
 
