@@ -114,6 +114,8 @@ MISTAKES = {
     "crowd in multi-assets mode": Mistake("count = 3", 'count = 3\nmodes = ["multi"]', 24, "crowd[0].modes", "USDT"),
     "account in multi-assets mode": Mistake('"bob"', '"bob"\nmulti_assets = true', 20, "account[1].multi_assets",
                                             "an `asset_index` of USDT"),
+    "haircut of all": Mistake("[[crowd]]", '[[asset_index]]\nasset = "USDT"\nhaircut = 1\n[[crowd]]', 24,
+                              "asset_index[0].haircut", "below 1"),
     "isolated multi-assets": Mistake('"bob"', '"bob"\nmulti_assets = true\nmargin = "isolated"', 21,
                                      "account[1].margin", "expected cross"),
     "leverage 0": Mistake("leverage = 50", "leverage = 0", 15, "account[0].position[0].leverage", "at least 1"),

@@ -15,9 +15,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from margincall.config import NotNegative, Positive, Share, SpanMs, TimeMs, load
+from margincall.config import Bounds, NotNegative, Positive, Share, SpanMs, TimeMs, load
 from margincall.core.account import MarginType
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
+from margincall.core.units import ONE, ZERO
 from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 MAKER = "maker"
@@ -32,6 +33,7 @@ Mode = Literal["cross", "isolated", "hedge", "multi"]
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 Levels = Annotated[int, Meta(ge=1, le=500)]
 Leverage = Annotated[int, Meta(ge=1, le=150)]
+Haircut = Annotated[Decimal, Bounds(least=ZERO, below=ONE)]
 
 
 class Liquidity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +159,7 @@ class IndexPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     asset: str
     price: Positive = Decimal(1)
-    haircut: Share = Decimal(0)
+    haircut: Haircut = Decimal(0)
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
