@@ -34,8 +34,8 @@ def ours(kind: str, flow: Sequence[Operation]) -> float:
     cross mode at `LEVERAGE`, the symbol with `TICK`, `LOT`, `MAKER`, `TAKER` and one bracket of `MAINTENANCE`, and one
     value of our own types for every command and every quote. Then `gc.collect()` and `gc.disable()`.
 
-    On the clock (`time.process_time`), for each operation: the quote becomes `bid` and `ask` with `QUOTED` lots each,
-    which is also the mark price; in `limit-cancel`, the order before is cancelled; the order is submitted with its
+    On the clock (`time.process_time`), for each operation: a quote that has moved becomes `bid` and `ask` with `QUOTED`
+    lots each, and the mark price; in `limit-cancel`, the order before is cancelled; the order is submitted with its
     margin check. After the last operation of `limit-cancel`, its order is cancelled too. Every command goes through
     the public entry of the engine, and all events are made, as they are when nothing is measured.
 
@@ -82,15 +82,20 @@ def venue() -> Exchange:
 class Prepared(NamedTuple):
     """An operation in our own types."""
 
-    mark: commands.SetMark
-    quote: commands.Quote
+    mark: commands.SetMark | None
+    quote: commands.Quote | None
     order: commands.PlaceOrder
 
 
 def prepare(flow: Sequence[Operation]) -> Iterator[Prepared]:
     """All commands, before the clock starts."""
     size = engine_flow.QUOTED * engine_flow.LOT
+    quoted = None
     for number, each in enumerate(flow):
+        if (each.bid, each.ask) == quoted:
+            yield Prepared(None, None, placed(each, f"c{number}"))
+            continue
+        quoted = each.bid, each.ask
         bid, ask = each.bid * engine_flow.TICK, each.ask * engine_flow.TICK
         yield Prepared(
             commands.SetMark(symbol=SYMBOL, price=(bid + ask) / 2),
@@ -122,8 +127,9 @@ def run(state: Exchange, prepared: Sequence[Prepared]) -> tuple[int, int]:
     trades = state.next_trade
     resting: str | None = None
     for mark, quote, order in prepared:
-        step(state, mark)
-        step(state, quote)
+        if mark is not None and quote is not None:
+            step(state, mark)
+            step(state, quote)
         if resting is not None:
             step(state, commands.CancelOrder(account=TRADER, symbol=SYMBOL, client_order_id=resting))
             cancelled += 1
