@@ -164,7 +164,8 @@ def order_books() -> str:
     rows = [line.split() for line in said.splitlines() if "ours / it" in line]
     ratios = [float(words[-1]) for words in rows]
     ahead = sum(ratio >= 1 for ratio in ratios)
-    return f"{len(ratios)} rows (engine and work): ours is as fast or faster in {ahead}, {min(ratios)} to {max(ratios)} times"
+    span = f"{min(ratios)} to {max(ratios)} times"
+    return f"{len(ratios)} rows (engine and work): ours is as fast or faster in {ahead}, {span}"
 
 
 def _stored(name: str, command: str) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Level(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class Quote(Command, frozen=True, kw_only=True, tag="quote"):
     """A market maker's orders on both sides of a symbol, in place of those of its quote before; none: take it back.
 
-    Post-only; in one-way mode. Told by one event instead of one for each order.
+    In one-way mode. What rests is told by one event instead of one for each order.
     """
 
     account: str

@@ -1,14 +1,14 @@
 """Market makers' quotes: many orders replaced by one command, checked and told as one.
 
-A quote's orders are ordinary ones: they trade, are charged, can be cancelled one by one. They are post-only, so a quote
-that would trade is refused, and the one before stays.
+A quote's orders are ordinary limit orders: they trade, are charged, can be cancelled one by one. One that meets others
+trades first, as any order does; the rest of the quote is told by one event.
 """
 
 from collections.abc import Iterator
 
 from margincall.core.account import PositionSide
 from margincall.core.units import ZERO
-from margincall.exchange import exposure, gate, orders, settings
+from margincall.exchange import conditional, exposure, gate, orders, settings
 from margincall.exchange.book import OrderId, Resting, Side, Ticks
 from margincall.exchange.commands import Level, Quote
 from margincall.exchange.events import Quoted
@@ -34,12 +34,13 @@ def quote(state: Exchange, trader: Trader, market: Market, command: Quote, event
         gate.check_notional(market, order)
         gate.check_percent(market, order)
     _check_margin(state, trader, market, before, asked)
-    _check_rests(market, {order.id for order in before}, asked)
+    _check_uncrossed(asked)
     for order in before:
         market.book.cancel(order.id)
         orders.leave(state, order)
+    since = len(events)
     for order in asked:
-        _put_in(state, trader, market, order)
+        _put_in(state, trader, market, order, events)
     trader.quotes[command.symbol] = [order.id for order in asked]
     settings.with_leverage(state, trader, market, events)
     events.append(
@@ -50,6 +51,7 @@ def quote(state: Exchange, trader: Trader, market: Market, command: Quote, event
         )
     )  # fmt: skip
     orders.trim(state, trader, market, events)
+    conditional.traded(state, events, since)
 
 
 def _sides(command: Quote) -> Iterator[tuple[Side, Level]]:
@@ -69,7 +71,7 @@ def _order(state: Exchange, market: Market, command: Quote, side: Side, level: L
         kind="LIMIT",
         lots=gate.lots_of(market, level.quantity, is_market=False),
         ticks=gate.ticks_of(market, level.price),
-        time_in_force="GTX",
+        time_in_force="GTC",
         reduce_only=False,
         client_order_id="",
         placed_ms=state.time_ms,
@@ -97,24 +99,24 @@ def _check_margin(
         raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
 
 
-def _check_rests(market: Market, own: set[OrderId], asked: list[OpenOrder]) -> None:
-    """No order of the quote would meet another, be it of somebody else or of the quote itself."""
+def _check_uncrossed(asked: list[OpenOrder]) -> None:
+    """No order of a quote would meet another of the same quote."""
     bids = [order.ticks or 0 for order in asked if order.side == BUY]
     asks = [order.ticks or 0 for order in asked if order.side == SELL]
     if bids and asks and max(bids) >= min(asks):
-        raise Refusal(Code.POST_ONLY_REJECTED)
-    for mine, theirs, best in ((bids, SELL, max), (asks, BUY, min)):
-        if mine and any(order.id not in own for order in market.book.orders(theirs, Ticks(best(mine)))):
-            raise Refusal(Code.POST_ONLY_REJECTED)
+        raise Refusal(Code.BAD_COMBINATION, "bids meet asks")
 
 
-def _put_in(state: Exchange, trader: Trader, market: Market, order: OpenOrder) -> None:
-    """Give an order its id, and let it rest."""
+def _put_in(state: Exchange, trader: Trader, market: Market, order: OpenOrder, events: Events) -> None:
+    """Give an order its id, and let it rest; one that meets others trades."""
     order.id = OrderId(state.next_order)
     state.next_order += 1
     order.client_order_id = orders.own_client_id(trader, order.id)
-    order.rested = state.next_flow
     assert order.ticks is not None, "a quote has prices"
+    if market.book.crosses(order.side, order.ticks):
+        orders.submit(state, order, events)
+        return
+    order.rested = state.next_flow
     market.book.add(Resting(id=order.id, owner=trader.name, side=order.side, ticks=order.ticks, lots=order.left))
     orders.remember(state, order)
     exposure.add(trader, market, order)
