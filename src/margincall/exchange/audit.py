@@ -103,7 +103,7 @@ class Auditor:
         told = events[:until]
         refusals: list[tuple[int, int | None]] = []
         if isinstance(command, commands.Batch):
-            refusals = _batch(command, model, is_cut=until < len(events))
+            refusals = _batch(command, model)
         else:
             try:
                 model.do(command, told)
@@ -231,8 +231,8 @@ def _counters(state: Exchange) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _batch(command: commands.Batch, model: Model, *, is_cut: bool) -> list[tuple[int, int | None]]:
-    """What a batch must refuse, and at which places. After a liquidation in it the model cannot go on."""
+def _batch(command: commands.Batch, model: Model) -> list[tuple[int, int | None]]:
+    """What a batch must refuse, and at which places (after a liquidation in it that is no longer asked)."""
     if not 1 <= len(command.commands) <= 5:
         return [(-4082, None)]
     refusals: list[tuple[int, int | None]] = []
@@ -241,8 +241,6 @@ def _batch(command: commands.Batch, model: Model, *, is_cut: bool) -> list[tuple
             model.do(each, ())
         except Refusal as refusal:
             refusals.append((refusal.code.code, place))
-        if is_cut and model.trades:
-            break
     return refusals
 
 

@@ -205,7 +205,10 @@ def bankruptcy_price_is_neutral(around: Around) -> Iterator[str]:
         event = moment.event
         if not (isinstance(event, LiquidationStep) and event.step == "takeover"):
             continue
-        if event.applied.get("quantity") != event.asked or "no-bankruptcy-price" in event.assumptions:
+        earlier = [each.event for each in around.since(moment.place, LiquidationStarted)]
+        # All prices are of the moment before the first: a part that went at the mark moves those after it.
+        if any(each.applied.get("quantity") != each.asked or "no-bankruptcy-price" in each.assumptions
+               for each in (*earlier, event) if isinstance(each, LiquidationStep) and each.step == "takeover"):
             continue
         fill = next(each for each in reversed(around.moments) if each.place < moment.place
                     and isinstance(each.event, Fill) and each.event.trade_id == TAKEN_OVER)  # fmt: skip

@@ -90,12 +90,14 @@ def conditional(scene: Scene) -> AnyCommand:
     limited = kind in ("STOP", "TAKE_PROFIT")
     closes_all = kind in ("STOP_MARKET", "TAKE_PROFIT_MARKET") and not chance.randrange(3)
     trailing = kind == "TRAILING_STOP_MARKET"
+    in_force = chance.choice(("GTC", "GTC", "IOC", "GTX", "GTD"))
+    good_till = scene.state.time_ms + GTD_MS + 2 * chance.randint(0, 200_000) if in_force == "GTD" else None
     activation = _on_tick(market, mark * (1000 - away) / 1000) if trailing and chance.randrange(2) else None
     return PlaceOrder(
         account=trader.name, symbol=market.contract.symbol, side=side, type=kind,
         quantity=None if closes_all else _size(scene, trader, market, mark), close_position=closes_all,
         price=_on_tick(market, stop * (1000 + chance.randint(-4, 4)) / 1000) if limited else None,
-        time_in_force=chance.choice(("GTC", "GTC", "IOC", "GTX")) if limited else None,
+        time_in_force=in_force if limited else None, good_till_ms=good_till if limited else None,
         stop_price=None if trailing else stop, activation_price=activation,
         callback_rate=Decimal(chance.randint(1, 30)) / 10 if trailing else None,
         reduce_only=not closes_all and not trader.hedge and not chance.randrange(3),
@@ -119,8 +121,8 @@ def closing(scene: Scene) -> AnyCommand:
     side: Side = "SELL" if position.quantity > 0 else "BUY"
     price = None
     if chance.randrange(4):
-        away = chance.randint(-3, 15)
-        price = _on_tick(market, _mark(scene, market) * (1000 + away if side == "SELL" else 1000 - away) / 1000)
+        away = chance.randint(-1, 5) * 3
+        price = _on_tick(market, scene.near[position.symbol] * (1000 + away if side == "SELL" else 1000 - away) / 1000)
     lots = max(int(abs(position.quantity) / market.contract.lot * chance.choice((25, 50, 100, 100, 150)) / 100), 1)
     return PlaceOrder(
         account=trader.name, symbol=position.symbol, side=side, type="LIMIT" if price else "MARKET", price=price,
@@ -135,7 +137,7 @@ def amend(scene: Scene) -> AnyCommand:
     if order is None or order.ticks is None:
         return limit(scene)
     market, chance = scene.state.markets[order.symbol], scene.chance
-    ticks = max(order.ticks * (1000 + chance.choice((0, 0, 1, -1, 4, -4))) // 1000, 1)
+    ticks = max(order.ticks * (1000 + chance.choice((0, 0, 0, 1, -1, 4, -4))) // 1000, 1)
     lots = max(order.lots * chance.choice((50, 100, 100, 130)) // 100, 1)
     return commands.AmendOrder(
         account=order.account, symbol=order.symbol, order_id=order.id,
