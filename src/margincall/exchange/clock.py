@@ -25,7 +25,7 @@ def _happen(state: Exchange, due_ms: int, kind: timers.Kind, about: str, events:
         case "premium":
             pricing.sample_premium(state, state.markets[about])
             timers.add(state, due_ms + SAMPLE_MS, "premium", about)
-        case "funding":
+        case "settlement":
             return pricing.settle(state, state.markets[about], due_ms, events)
         case "clearance":
             timers.add(state, due_ms + state.rules.clearance_ms, "clearance", "")
@@ -33,11 +33,10 @@ def _happen(state: Exchange, due_ms: int, kind: timers.Kind, about: str, events:
         case "good_till":
             order = state.orders.get(OrderId(int(about)))
             if order is not None and order.good_till_ms == due_ms:
-                orders.cancel(state, order, events, status="EXPIRED", reason="13")
+                orders.cancel(state, order, events, status="EXPIRED")
         case "countdown":
             if state.countdowns.get(about) == due_ms:
                 del state.countdowns[about]
                 name, _, symbol = about.rpartition(" ")
-                for each in [order for order in state.traders[name].orders.values() if order.symbol == symbol]:
-                    orders.cancel(state, each, events)
+                orders.cancel_all(state, state.traders[name], symbol, events)
     return set()

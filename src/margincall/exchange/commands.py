@@ -226,7 +226,7 @@ def decode(raw: bytes) -> AnyCommand:
     """One command from JSON. Raises `BadCommand` for what is missing, unknown, of the wrong type or no number."""
     try:
         command = _DECODER.decode(raw)
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadCommand(str(error)) from None
     if _LOOSE_NUMBER.search(raw):
         _check_texts(command, msgspec.json.decode(raw))
@@ -253,7 +253,7 @@ def _check_numbers(command: Struct) -> None:
 
 
 def _check_texts(command: Struct, fields: Any) -> None:
-    """Refuse `1_000` and ` 1`, which are decimals to the decoder and to nobody else."""
+    """Refuse `1_000`, ` 1` and digits of other scripts, which are decimals to the decoder and to nobody else."""
     for field in command.__struct_fields__:
         value, text = getattr(command, field), fields.get(field)
         if isinstance(value, Decimal) and isinstance(text, str) and not NUMBER.fullmatch(text):
@@ -263,6 +263,8 @@ def _check_texts(command: Struct, fields: Any) -> None:
                 _check_texts(each, its)
 
 
-_LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"')
+_LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"|\\|[\x80-\xff]')
+"""What may hold a number that only the decoder reads: `1_000`, ` 1`, either behind an escape, digits of other
+scripts."""
 _DECODER: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

@@ -5,12 +5,15 @@ trigger it reaches, and the trailing ones of its symbol, which follow it. What i
 order and meets the checks that others meet on their way in; refused there, it expires. Rules: `docs/spec/exchange.md`.
 """
 
+from collections import deque
+from collections.abc import Iterable
 from decimal import Decimal
 
 from margincall.core.events import Fill
 from margincall.exchange import gate, orders
 from margincall.exchange.book import Lots
 from margincall.exchange.commands import WorkingType
+from margincall.exchange.events import AnyExchangeEvent, Trade
 from margincall.exchange.orders import reducible
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder
@@ -38,36 +41,73 @@ def price_for(market: Market, kind: WorkingType) -> Decimal | None:
     return market.mark if kind == "MARK_PRICE" else market.last
 
 
-def moved(state: Exchange, market: Market, kind: WorkingType, events: Events) -> set[str]:
-    """A price has moved: fire what it triggers, and what that in turn triggers. Returns the accounts concerned."""
+def wait(state: Exchange, market: Market, order: OpenOrder, events: Events) -> None:
+    """Let an order wait for its trigger. A trailing stop without an activation price follows from this price on."""
+    if order.callback_rate is not None and order.activation_price is None:
+        order.extreme = price_for(market, order.working_type)
+    market.waiting[order.id] = order
+    market.triggers.add(order)
+    orders.remember(state, order)
+    orders.said(state, order, "NEW", "NEW", events)
+
+
+def marked(state: Exchange, market: Market, events: Events) -> set[str]:
+    """The mark has moved: fire what it triggers, and what that in turn triggers. Returns the accounts concerned."""
+    assert market.mark is not None
+    return _fire_all(state, _reached(market, "MARK_PRICE", market.mark), events)
+
+
+def traded(state: Exchange, events: Events, since: int) -> set[str]:
+    """There were trades (`events` from `since` on): fire what each of their prices triggers, and so on. Returns the
+    accounts concerned."""
+    return _fire_all(state, _reached_by_trades(state, events[since:]), events)
+
+
+def _fire_all(state: Exchange, due: list[OpenOrder], events: Events) -> set[str]:
+    """Fire these, then what the trades of each trigger."""
     concerned: set[str] = set()
-    while True:
-        price = price_for(market, kind)
-        fired = [] if price is None else market.triggers.reached(market.waiting, kind, price)
-        held_back = [order for order in fired if not _is_protected(market, order)]
-        for order in held_back:
+    queue = deque(due)
+    while queue:
+        order = queue.popleft()
+        market = state.markets[order.symbol]
+        if order.id not in market.waiting:
+            continue
+        since = len(events)
+        _fire(state, market, order, events)
+        concerned |= {event.account for event in events[since:] if isinstance(event, Fill)}
+        queue.extend(_reached_by_trades(state, events[since:]))
+    return concerned
+
+
+def _reached_by_trades(state: Exchange, events: Iterable[AnyExchangeEvent]) -> list[OpenOrder]:
+    """A sweep passes many prices, and each of them counts: the last one alone would miss what the first ones reach."""
+    found = []
+    before: dict[str, Decimal] = {}
+    for event in events:
+        if isinstance(event, Trade) and before.get(event.symbol) != event.price:
+            before[event.symbol] = event.price
+            found += _reached(state.markets[event.symbol], "CONTRACT_PRICE", event.price)
+    return found
+
+
+def _reached(market: Market, kind: WorkingType, price: Decimal) -> list[OpenOrder]:
+    """The waiting orders that this price triggers, oldest first; those that price protection holds back wait on."""
+    found = []
+    for order in market.triggers.reached(market.waiting, kind, price):
+        if _is_let_through(market, order, price):
+            found.append(order)
+        else:
             market.triggers.add(order)
-        fired = [order for order in fired if order not in held_back]
-        if not fired:
-            return concerned
-        last = market.last
-        for order in fired:
-            if order.id in market.waiting:
-                concerned |= _fire(state, market, order, events)
-        if kind == "MARK_PRICE":
-            if market.last != last:
-                concerned |= moved(state, market, "CONTRACT_PRICE", events)
-            return concerned
+    return found
 
 
-def _fire(state: Exchange, market: Market, order: OpenOrder, events: Events) -> set[str]:
+def _fire(state: Exchange, market: Market, order: OpenOrder, events: Events) -> None:
     """Turn a triggered order into a live one; what the gate refuses now expires."""
     trader = state.traders[order.account]
     del market.waiting[order.id]
     orders.forget(state, order)
     order.waiting = False
     order.kind = "LIMIT" if order.ticks is not None else "MARKET"
-    mark = len(events)
     try:
         if order.closes:
             gate.check_reduces(trader, market, order)
@@ -76,16 +116,16 @@ def _fire(state: Exchange, market: Market, order: OpenOrder, events: Events) -> 
         gate.check_percent(market, order)
         gate.check_margin(state, trader, market, order)
         bound = gate.market_bound(market, order) if order.ticks is None else None
-        gate.check_fillable(market, order)
+        gate.check_fillable(trader, market, order)
     except Refusal:
         orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=NOT_PLACED)
-        return set()
+        return
     orders.submit(state, order, events, bound=bound)
-    return {event.account for event in events[mark:] if isinstance(event, Fill)}
 
 
-def _is_protected(market: Market, order: OpenOrder) -> bool:
+def _is_let_through(market: Market, order: OpenOrder, price: Decimal) -> bool:
     """With price protection a trigger counts only while mark and last are near each other."""
-    if not order.price_protect or market.mark is None or market.last is None:
+    last = price if order.working_type == "CONTRACT_PRICE" else market.last
+    if not order.price_protect or market.mark is None or last is None:
         return True
-    return abs(market.mark - market.last) <= market.listing.filters.trigger_protect * market.mark
+    return abs(market.mark - last) <= market.listing.filters.trigger_protect * market.mark

@@ -18,24 +18,27 @@ LIMITED = frozenset({"LIMIT", "STOP", "TAKE_PROFIT"})
 CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 CLOSES_ALL = frozenset({"STOP_MARKET", "TAKE_PROFIT_MARKET"})
 CLIENT_ID_MAX = 36
+RESERVED_IDS = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+"""How the client ids of the venue's own orders begin: whoever reads a history takes them for its word."""
 GTD_MIN_MS = 600_000
-"""A GTD order lives at least this long (documentation: goodTillDate > now + 600 s)."""
+GTD_END_MS = 253_402_300_799_000
+"""A GTD order lives longer than the one and ends before the other (documentation)."""
 CALLBACK_RANGE = Decimal("0.1"), Decimal(10)
 
 
 def check_shape(command: PlaceOrder, trader: Trader) -> None:
     """Parameters against each other: what the type needs and what it does not take."""
-    if command.client_order_id and len(command.client_order_id) > CLIENT_ID_MAX:
-        raise Refusal(Code.CLIENT_ID_TOO_LONG)
+    if len(command.client_order_id) > CLIENT_ID_MAX or command.client_order_id.startswith(RESERVED_IDS):
+        raise Refusal(Code.BAD_CLIENT_ID)
     if command.client_order_id in trader.client_ids:
         raise Refusal(Code.DUPLICATED_CLIENT_ID)
     if (command.position_side == "BOTH") == trader.hedge:
         raise Refusal(Code.POSITION_SIDE_MISMATCH)
-    if command.reduce_only and (trader.hedge or command.close_position):
+    if command.reduce_only and trader.hedge:
         raise Refusal(Code.REDUCE_ONLY_CONFLICT)
-    if command.close_position and (command.type not in CLOSES_ALL or command.quantity is not None):
-        raise Refusal(Code.BAD_COMBINATION)
-    if command.quantity is None and not command.close_position:
+    if command.close_position:
+        _check_close_position(command)
+    elif command.quantity is None:
         raise Refusal(Code.MALFORMED, "quantity")
     is_limited = command.type in LIMITED
     if is_limited and command.price is None:
@@ -45,12 +48,23 @@ def check_shape(command: PlaceOrder, trader: Trader) -> None:
     _check_trigger_shape(command)
 
 
+def _check_close_position(command: PlaceOrder) -> None:
+    """It names no quantity, is reducing by itself, and in hedge mode is of the side that closes."""
+    if command.quantity is not None:
+        raise Refusal(Code.CLOSE_POSITION_HAS_QUANTITY)
+    if command.reduce_only:
+        raise Refusal(Code.CLOSE_POSITION_REDUCE_ONLY)
+    opens = (command.side == "BUY") == (command.position_side == "LONG")
+    if command.type not in CLOSES_ALL or (command.position_side != "BOTH" and opens):
+        raise Refusal(Code.BAD_COMBINATION, "closePosition")
+
+
 def check_time(command: PlaceOrder, now_ms: int) -> None:
     """GTD, and only it, has a date, far enough ahead."""
     if (command.good_till_ms is not None) != (command.time_in_force == "GTD"):
         raise Refusal(Code.BAD_COMBINATION, "goodTillDate")
-    if command.good_till_ms is not None and command.good_till_ms <= now_ms + GTD_MIN_MS:
-        raise Refusal(Code.GTD_TOO_SOON)
+    if command.good_till_ms is not None and not now_ms + GTD_MIN_MS < command.good_till_ms < GTD_END_MS:
+        raise Refusal(Code.BAD_GOOD_TILL)
 
 
 def ticks_of(market: Market, price: Decimal) -> Ticks:
@@ -96,14 +110,14 @@ def check_percent(market: Market, order: OpenOrder) -> None:
         raise Refusal(Code.BELOW_FLOOR)
 
 
-def check_notional(market: Market, order: OpenOrder) -> None:
+def check_notional(market: Market, order: OpenOrder, code: Code = Code.NOTIONAL_TOO_SMALL) -> None:
     """MIN_NOTIONAL, from which orders that only reduce are exempt; a market order counts at the mark."""
     least = market.listing.filters.min_notional
     if not least or order.closes:
         return
     price = price_of(market, order.ticks) if order.ticks is not None else market.mark
     if price is not None and exposure.worth(market, order.left, price) < least:
-        raise Refusal(Code.NOTIONAL_TOO_SMALL)
+        raise Refusal(code)
 
 
 def check_count(trader: Trader, market: Market, filters: Filters, *, waiting: bool) -> None:
@@ -127,8 +141,6 @@ def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrd
     if order.closes:
         return
     price = _assumed_price(market, order)
-    if price is None:
-        raise Refusal(Code.MARK_UNKNOWN)
     amount = exposure.worth(market, order.left, price)
     buys, sells = (amount, ZERO) if order.side == "BUY" else (ZERO, amount)
     reach = exposure.reach(trader, market, order.key, buys=buys, sells=sells)
@@ -149,33 +161,31 @@ def market_bound(market: Market, order: OpenOrder) -> Ticks | None:
     share = market.listing.filters.market_bound
     if share is None or market.mark is None:
         return None
-    tick = market.contract.tick
-    if order.side == "BUY":
-        bound = int(market.mark * (1 + share) / tick)
-    else:
-        bound = -int(-(market.mark * (1 - share)) / tick)
-        if bound * tick < market.mark * (1 - share):
-            bound += 1
+    farthest = market.mark * (1 + share if order.side == "BUY" else 1 - share) / market.contract.tick
+    bound = int(farthest)
+    if order.side == "SELL" and bound < farthest:
+        bound += 1
     best = market.book.best_ask if order.side == "BUY" else market.book.best_bid
     if best is not None and not market.book.crosses(order.side, Ticks(bound)):
         raise Refusal(Code.NO_COUNTERPARTY)
     return Ticks(max(bound, 1))
 
 
-def check_fillable(market: Market, order: OpenOrder) -> None:
+def check_fillable(trader: Trader, market: Market, order: OpenOrder) -> None:
     """What USDⓈ-M refuses instead of letting it expire: a FOK that cannot fill, a post-only order that would take."""
     if order.ticks is None:
         return
     if order.time_in_force == "GTX" and market.book.crosses(order.side, order.ticks):
         raise Refusal(Code.POST_ONLY_REJECTED)
-    if order.time_in_force == "FOK" and market.book.volume(OPPOSITE[order.side], order.ticks) < order.left:
+    wanted = min(order.left, reducible(trader, order, market)) if order.closes else order.left
+    if order.time_in_force == "FOK" and market.book.volume(OPPOSITE[order.side], order.ticks) < wanted:
         raise Refusal(Code.FOK_REJECTED)
 
 
 def check_amend(order: OpenOrder, command: AmendOrder, market: Market) -> tuple[Lots, Ticks]:
     """The new lots (with what was filled) and ticks of an order that may be amended."""
-    if order.waiting or order.kind != "LIMIT":
-        raise Refusal(Code.NO_SUCH_ORDER)
+    if order.waiting:
+        raise Refusal(Code.ONLY_LIMIT)
     ticks = ticks_of(market, command.price)
     lots = lots_of(market, command.quantity, is_market=False)
     if (ticks, lots) == (order.ticks, order.lots):
@@ -197,14 +207,17 @@ def _check_trigger_shape(command: PlaceOrder) -> None:
         raise Refusal(Code.NOT_VALID, "callbackRate")
 
 
-def _assumed_price(market: Market, order: OpenOrder) -> Price | None:
+def _assumed_price(market: Market, order: OpenOrder) -> Price:
     """The price at which an order's margin is counted: its own, or for a market order the dearer of mark and best
-    counterparty (assumed: `order-margin`)."""
+    counterparty (assumed: `market-order-margin`)."""
     if order.ticks is not None:
         return price_of(market, order.ticks)
+    assert market.mark is not None, "no order comes in before the first mark"
     best = market.book.best_ask if order.side == "BUY" else market.book.best_bid
-    prices = [price for price in (market.mark, None if best is None else price_of(market, best)) if price is not None]
-    return max(prices) if prices else None
+    if best is None:
+        return market.mark
+    dearer = min if market.contract.is_inverse else max
+    return dearer(market.mark, price_of(market, best))
 
 
 def _open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:

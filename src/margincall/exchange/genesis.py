@@ -26,7 +26,7 @@ def new_exchange(rules: RuleSet, time_ms: int = 0) -> Exchange:
         if listing.funding is not None:
             market.funding_hours = listing.funding.hours
             market.next_funding_ms = after(time_ms, market.funding_hours * HOUR_MS)
-            timers.add(state, market.next_funding_ms, "funding", symbol)
+            timers.add(state, market.next_funding_ms, "settlement", symbol)
             timers.add(state, after(time_ms, SAMPLE_MS), "premium", symbol)
     return state
 

@@ -28,6 +28,8 @@ EXPIRY: dict[str, str] = {
     "POST_ONLY": "11",
 }
 """The venue's `er` by the reason of `matching`."""
+WOULD_TURN = "4"
+"""`er` of an order that only reduces and was knocked out by what stands before it."""
 LIQUIDATED = "5"
 """`er` of an order that expired because its account was liquidated."""
 
@@ -71,6 +73,7 @@ def submit(
 def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Events, *, close: CloseKind = "") -> None:
     """Book and say an outcome of `match`; whoever's position or orders changed has its reducing orders trimmed."""
     market, trader = state.markets[order.symbol], state.traders[order.account]
+    order.lots = Lots(order.lots - outcome.cut)
     for maker in outcome.expired_makers:
         expired = state.orders[maker.id]
         _leave(state, expired)
@@ -80,10 +83,8 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
     for fill in outcome.fills:
         maker_trader = _trade(state, market, order, fill.maker, fill.ticks, fill.lots, events, close=close)
         touched[maker_trader.name] = maker_trader
-    if outcome.cut and not outcome.rests and outcome.status == "FILLED":
-        order.lots = Lots(order.lots - outcome.cut)
     if outcome.rests is not None:
-        order.lots = Lots(order.filled + outcome.rests.lots)
+        order.rested = state.next_flow
         remember(state, order)
         exposure.add(trader, market, order)
     elif outcome.reason is not None:
@@ -107,6 +108,13 @@ def cancel(
     said(state, order, "CANCELED" if status == "CANCELED" else "EXPIRED", status, events, reason=reason)
 
 
+def cancel_all(state: Exchange, trader: Trader, symbol: str, events: Events) -> None:
+    """Take back all orders of an account on a symbol, the oldest first."""
+    for order in sorted(trader.orders.values(), key=lambda each: each.id):
+        if order.symbol == symbol:
+            cancel(state, order, events)
+
+
 def trim(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
     """Keep resting orders that only reduce within the position, in priority: what is too much is cut, what has nothing
     left to reduce expires. Orders before them in priority count, so that no sweep can turn a position."""
@@ -126,7 +134,8 @@ def _trim(state: Exchange, trader: Trader, market: Market, side: PositionSide, e
         if not any(order.closes for order in own):
             continue
         left = int(reducible(trader, own[0], market))
-        for order in sorted(own, key=lambda each: (-(each.ticks or 0) if direction == "BUY" else each.ticks, each.id)):
+        sign = -1 if direction == "BUY" else 1
+        for order in sorted(own, key=lambda each: (sign * (each.ticks or 0), each.rested)):
             if order.closes and order.left > left:
                 _cut(state, trader, market, order, left, events)
             left = max(left - order.left, 0)
@@ -134,7 +143,7 @@ def _trim(state: Exchange, trader: Trader, market: Market, side: PositionSide, e
 
 def _cut(state: Exchange, trader: Trader, market: Market, order: OpenOrder, to: int, events: Events) -> None:
     if not to:
-        cancel(state, order, events, status="EXPIRED", reason="6")
+        cancel(state, order, events, status="EXPIRED", reason=WOULD_TURN)
         return
     exposure.remove(trader, market, order)
     market.book.reduce(order.id, Lots(order.left - to))

@@ -44,7 +44,8 @@ def refresh(state: Exchange, market: Market, events: Events) -> set[str]:
     rules = market.listing.index
     assert rules is not None, "a mark by rule has an index"
     terms = price_index(list(market.sources.values()), state.time_ms, rules)
-    if terms is None:
+    if terms is None or not terms.index:
+        # No source counts, or they say less than the smallest price that is published.
         return set()
     if terms.index != market.index:
         market.index = terms.index
@@ -75,7 +76,7 @@ def set_mark(state: Exchange, market: Market, mark: Price, events: Events) -> se
     state.prices[symbol] = mark
     events.append(MarkPrice(time_ms=state.time_ms, symbol=symbol, price=mark))
     concerned = state.watch.concerned(symbol, mark)
-    return concerned | conditional.moved(state, market, "MARK_PRICE", events)
+    return concerned | conditional.marked(state, market, events)
 
 
 def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:
@@ -84,8 +85,7 @@ def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -
     if rules is None or rules.window is None:
         return set()
     window = rules.window
-    behind = max(state.time_ms - due_ms - window.points * window.interval_ms, 0) // window.interval_ms
-    timers.add(state, due_ms + (behind + 1) * window.interval_ms, "basis", market.contract.symbol)
+    timers.add(state, due_ms + window.interval_ms, "basis", market.contract.symbol)
     bid, ask = market.book.best_bid, market.book.best_ask
     if market.index is not None and bid is not None and ask is not None:
         market.samples.append(basis(price_of(market, bid), price_of(market, ask), market.index))
@@ -114,17 +114,17 @@ def settle(state: Exchange, market: Market, due_ms: int, events: Events) -> set[
     market.premiums.clear()
     market.rate = terms.rate
     market.rates = [*market.rates, terms.rate][-MOST_RATES:]
-    concerned = pay_funding(state, market, terms.rate, events) if market.mark is not None else set()
     events.append(
         FundingSet(
             time_ms=state.time_ms, symbol=symbol, rate=terms.rate, premium=terms.premium, mark=market.mark or ZERO,
             hours=rules.hours,
         )
     )  # fmt: skip
+    concerned = pay_funding(state, market, terms.rate, events) if market.mark is not None else set()
     if market.listing.intervals is not None:
         market.funding_hours = next_hours(market.rates, rules, market.listing.intervals)
     market.next_funding_ms = due_ms + market.funding_hours * HOUR_MS
-    timers.add(state, market.next_funding_ms, "funding", symbol)
+    timers.add(state, market.next_funding_ms, "settlement", symbol)
     return concerned
 
 

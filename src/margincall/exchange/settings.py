@@ -69,9 +69,9 @@ def set_leverage(state: Exchange, trader: Trader, market: Market, command: SetLe
     say(state, trader, Setting(time_ms=state.time_ms, account=trader.name, symbol=symbol, leverage=wanted), events)
 
 
-def set_margin_type(state: Exchange, trader: Trader, command: SetMarginType, events: Events) -> None:
+def set_margin_type(state: Exchange, trader: Trader, market: Market, command: SetMarginType, events: Events) -> None:
     """Cross or isolated, while nothing is open on the symbol."""
-    symbol = command.symbol
+    symbol = market.contract.symbol
     if trader.account.margin_types.get(symbol, "cross") == command.margin:
         raise Refusal(Code.SAME_MARGIN_TYPE)
     if trader.account.multi_assets:
@@ -105,6 +105,9 @@ def set_asset_mode(state: Exchange, trader: Trader, command: SetAssetMode, event
         raise Refusal(Code.ASSET_MODE_IS_HELD)
     if trader.orders or next(trader.account.open_positions(), None) is not None:
         raise Refusal(Code.ASSET_MODE_HAS_ORDERS)
+    if any(wallet < 0 for wallet in trader.account.wallets.values()):
+        # Without the others behind it, what one asset owes would be the insurance fund's to pay.
+        raise Refusal(Code.ASSET_MODE_NEGATIVE)
     if command.multi_assets and any(asset not in state.indices for asset in _assets(state, trader)):
         raise Refusal(Code.BAD_ASSET, "its index is not known")
     say(

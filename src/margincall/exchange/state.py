@@ -53,6 +53,8 @@ class OpenOrder(Struct, kw_only=True, gc=False):
     activation_price: Decimal | None = None
     callback_rate: Decimal | None = None
     extreme: Decimal | None = None
+    rested: int = 0
+    """When it came to rest, as a number that grows: at one price its place in the queue."""
     good_till_ms: int | None = None
 
     @property

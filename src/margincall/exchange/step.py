@@ -13,7 +13,7 @@ from margincall.core.events import Fill, Flow, IndexPrice, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
-from margincall.exchange import commands, desk, pricing, settings, trading
+from margincall.exchange import commands, conditional, desk, pricing, settings, trading
 from margincall.exchange.clock import advance
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
 from margincall.exchange.faults import inject
@@ -48,11 +48,14 @@ def rejected(state: Exchange, refusal: Refusal, place: int | None = None) -> Rej
     return Rejected(time_ms=state.time_ms, code=refusal.code.code, text=text, place=place)
 
 
-def settle(state: Exchange, concerned: Iterable[str], events: Events) -> Events:
-    """The end of a step: the desk looks at whom it concerned."""
-    names = set(concerned) | touched(events)
-    if names:
+def settle(state: Exchange, concerned: Iterable[str], events: Events, since: int = 0) -> Events:
+    """The end of a step: the desk looks at whom it concerned (`events` from `since` on). What the desk trades may
+    trigger orders, and what they trade concerns the desk."""
+    names = set(concerned) | touched(events[since:])
+    while names:
+        mark = len(events)
         desk.run(state, names, events)
+        names = conditional.traded(state, events, mark)
     return events
 
 
@@ -65,8 +68,10 @@ def _advance(state: Exchange, command: commands.Advance) -> Events:
     if command.time_ms < state.time_ms:
         raise Refusal(Code.CLOCK_RUNS_BACK, f"{command.time_ms} is before {state.time_ms}")
     events: Events = []
+    since = 0
     for concerned in advance(state, command.time_ms, events):
-        settle(state, concerned, events)
+        settle(state, concerned, events, since)
+        since = len(events)
     return events
 
 
@@ -192,7 +197,7 @@ _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.OpenAccount: _open,
     commands.Transfer: _of_account(settings.transfer),
     commands.SetLeverage: _of_symbol(settings.set_leverage),
-    commands.SetMarginType: _of_account(settings.set_margin_type),
+    commands.SetMarginType: _of_symbol(settings.set_margin_type),
     commands.SetPositionMode: _of_account(settings.set_position_mode),
     commands.SetAssetMode: _of_account(settings.set_asset_mode),
     commands.MoveMargin: _of_symbol(settings.move_margin),

@@ -66,6 +66,7 @@ def _to_fund(
         note_fund(state, "takeover", market.contract.margin_asset, other.realized)
     case.closed.setdefault(key, []).append(fill)
     case.moved = True
+    orders.trim(state, case.trader, market, events)
 
 
 def _deleverage(
@@ -109,6 +110,7 @@ def _deleverage(
         case.closed.setdefault(key, []).append(fill)
         case.touched.add(other.name)
         case.moved = True
+    orders.trim(state, case.trader, market, events)
     events.append(
         step_event(
             state, case, "deleverage", f"{rules.choice} by {rules.ranking}, at the {rules.price} price", symbol=key[0],

@@ -5,7 +5,8 @@ from typing import Literal
 
 from margincall.exchange.state import Exchange
 
-Kind = Literal["basis", "premium", "funding", "clearance", "good_till", "countdown"]
+Kind = Literal["basis", "clearance", "countdown", "good_till", "premium", "settlement"]
+"""At one moment they fall due in this order, that of their names: an interval's last samples come before its end."""
 
 
 def add(state: Exchange, due_ms: int, kind: Kind, about: str) -> None:

@@ -12,6 +12,8 @@ from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
 
 BATCH_MAX = 5
+SECOND_MS = 1_000
+"""Dates of orders are kept in whole seconds (documentation)."""
 
 
 def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, events: Events) -> None:
@@ -26,23 +28,16 @@ def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, 
     if order.waiting:
         conditional.check_not_reached(market, order)
         _accept(state, trader, market, order, events)
-        market.waiting[order.id] = order
-        market.triggers.add(order)
-        orders.remember(state, order)
-        orders.said(state, order, "NEW", "NEW", events)
+        conditional.wait(state, market, order, events)
         return
     gate.check_percent(market, order)
     gate.check_reduces(trader, market, order)
     bound = gate.market_bound(market, order) if order.ticks is None else None
     gate.check_margin(state, trader, market, order)
-    gate.check_fillable(market, order)
+    gate.check_fillable(trader, market, order)
     _accept(state, trader, market, order, events)
-    last = market.last
     orders.submit(state, order, events, bound=bound)
-    if order.good_till_ms is not None and order.id in state.orders:
-        timers.add(state, order.good_till_ms, "good_till", str(order.id))
-    if market.last != last:
-        conditional.moved(state, market, "CONTRACT_PRICE", events)
+    conditional.traded(state, events, 0)
 
 
 def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, events: Events) -> None:
@@ -58,7 +53,7 @@ def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, 
     order.lots, order.ticks = lots, ticks
     try:
         gate.check_percent(market, order)
-        gate.check_notional(market, order)
+        gate.check_notional(market, order, Code.AMENDED_TOO_SMALL)
         gate.check_margin(state, trader, market, order)
     except Refusal:
         order.lots, order.ticks = before
@@ -79,10 +74,8 @@ def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, 
     market.book.cancel(order.id)
     orders.forget(state, order)
     orders.said(state, order, "AMENDMENT", "PARTIALLY_FILLED" if order.filled else "NEW", events)
-    last = market.last
     orders.carry_out(state, order, outcome, events)
-    if market.last != last:
-        conditional.moved(state, market, "CONTRACT_PRICE", events)
+    conditional.traded(state, events, 0)
 
 
 def cancel(state: Exchange, trader: Trader, market: Market, command: CancelOrder, events: Events) -> None:
@@ -100,8 +93,7 @@ def cancel(state: Exchange, trader: Trader, market: Market, command: CancelOrder
 
 def cancel_all(state: Exchange, trader: Trader, market: Market, command: CancelAll, events: Events) -> None:
     """Take back all orders of a symbol, the oldest first."""
-    for order in [each for each in trader.orders.values() if each.symbol == market.contract.symbol]:
-        orders.cancel(state, order, events)
+    orders.cancel_all(state, trader, market.contract.symbol, events)
 
 
 def countdown(state: Exchange, trader: Trader, market: Market, command: Countdown, events: Events) -> None:
@@ -146,15 +138,20 @@ def _order_of(state: Exchange, market: Market, command: PlaceOrder) -> OpenOrder
         price_protect=command.price_protect,
         activation_price=command.activation_price,
         callback_rate=command.callback_rate,
-        good_till_ms=command.good_till_ms,
+        good_till_ms=None if command.good_till_ms is None else command.good_till_ms // SECOND_MS * SECOND_MS,
     )
 
 
 def _accept(state: Exchange, trader: Trader, market: Market, order: OpenOrder, events: Events) -> None:
-    """From here on the order is the exchange's: it has its id, and its account a leverage for the symbol."""
+    """From here on the order is the exchange's: it has its ids and its date, and its account a leverage for the
+    symbol."""
     state.next_order += 1
     if not order.client_order_id:
         order.client_order_id = f"x-{order.id}"
+        while order.client_order_id in trader.client_ids:
+            order.client_order_id += "x"
+    if order.good_till_ms is not None:
+        timers.add(state, order.good_till_ms, "good_till", str(order.id))
     if order.symbol not in trader.account.leverage:
         setting = Setting(
             time_ms=state.time_ms, account=trader.name, symbol=order.symbol, leverage=market.listing.default_leverage

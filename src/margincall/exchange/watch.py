@@ -18,6 +18,8 @@ Entry = tuple[Decimal, str, int]
 """A bound (for lower ones its negative), the account, and the account's version that it belongs to."""
 ALWAYS = Decimal("-Infinity")
 """A bound that every mark has left."""
+NEARLY = ONE - Decimal("1e-12")
+"""A budget is shared out but for this, so that no rounding of a quotient takes a bound beyond where it belongs."""
 SLACK = 64
 """Stale entries that a heap may hold beyond twice its living ones before it is made anew."""
 
@@ -61,9 +63,9 @@ class Watch:
                 continue
             shares = Decimal(len(pool.positions))
             told = pool.name in warned
-            # Rounded down: a bound that is a little too near costs a look, one too far away a liquidation.
-            down = max(pool.surplus if told else warning * pool.balance - pool.maintenance, ZERO) / shares
-            up = max(pool.maintenance - warning * pool.balance, ZERO) / shares if told else None
+            # A bound that is a little too near costs a look, one too far away a liquidation.
+            down = max(pool.surplus if told else warning * pool.balance - pool.maintenance, ZERO) * NEARLY / shares
+            up = max(pool.maintenance - warning * pool.balance, ZERO) * NEARLY / shares if told else None
             if pool.liquidated:
                 # Nothing more could be done with it in this command: any mark concerns it.
                 for position in pool.positions:
@@ -71,21 +73,11 @@ class Watch:
                     self._push(self._upper, position.symbol, (ALWAYS, name, version))
                 continue
             for position in pool.positions:
-                self._add(position, pool, name, version, down, up)
-
-    def _add(
-        self, position: PositionTerms, pool: PoolTerms, name: str, version: int, down: Decimal, up: Decimal | None
-    ) -> None:
-        is_long = position.quantity > 0
-        index = next((each.index for each in pool.assets if each.asset == position.contract.margin_asset), UNIT)
-        worth = max(index.bid, index.ask, index.index)
-        against, towards = _distances(position, down / worth, None if up is None else up / worth)
-        low, high = (against, towards) if is_long else (towards, against)
-        symbol = position.symbol
-        if low is not None:
-            self._push(self._lower, symbol, (-low, name, version))
-        if high is not None:
-            self._push(self._upper, symbol, (high, name, version))
+                low, high = _band(position, pool, down, up, warning)
+                if low is not None:
+                    self._push(self._lower, position.symbol, (-low, name, version))
+                if high is not None:
+                    self._push(self._upper, position.symbol, (high, name, version))
 
     def _push(self, side: dict[str, list[Entry]], symbol: str, entry: Entry) -> None:
         heap = side.setdefault(symbol, [])
@@ -95,25 +87,33 @@ class Watch:
             heapify(heap)
 
 
-def _distances(position: PositionTerms, down: Decimal, up: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
-    """The marks at which a position alone would have lost `down`, and won `up`; none where no mark does.
+def _band(
+    position: PositionTerms, pool: PoolTerms, down: Decimal, up: Decimal | None, warning: Decimal
+) -> tuple[Decimal | None, Decimal | None]:
+    """The marks at which a position alone would have lost `down`, or won `up`; none where no mark does.
 
-    Maintenance grows at most by the highest rate of the table, so a unit of value lost costs at most 1 + that rate.
+    Maintenance grows at most by the highest rate of the table. That of a short, or of an inverse long, grows as it
+    loses, so a unit of value lost costs at most 1 + that rate; else it falls, and a unit lost costs at most itself.
     """
-    steepest = ONE + position.table.rows[-1].rate
-    size = abs(position.quantity)
-    direction = position.position.direction
-    if not position.contract.is_inverse:
-        # A long's maintenance falls with the mark, so its loss is at most the fall itself.
-        per_unit = size if direction > 0 else size * steepest
-        against = position.mark - direction * down / per_unit
-        towards = None if up is None else position.mark + direction * up / per_unit
-        return _positive(against), None if towards is None else _positive(towards)
-    face = size * position.contract.contract_size
-    per_unit = face * steepest if direction > 0 else face
-    inverse = ONE / position.mark
-    return _reciprocal(inverse + direction * down / per_unit), (
-        None if up is None else _reciprocal(inverse - direction * up / per_unit)
+    index = next((each.index for each in pool.assets if each.asset == position.contract.margin_asset), UNIT)
+    dearest, cheapest = max(index.bid, index.ask, index.index), min(index.bid, index.index)
+    rate, is_long = position.table.rows[-1].rate, position.quantity > 0
+    per_unit = ONE + rate if position.contract.is_inverse == is_long else ONE
+    if rate * dearest >= warning * cheapest:
+        # What is won counts for less than the maintenance that grows with it: either way can be the wrong one.
+        per_unit = ONE + rate
+        down = up = down if up is None else min(down, up)
+    per_unit *= abs(position.quantity) * position.contract.contract_size * dearest
+    below, above = (down, up) if is_long else (up, down)
+    if position.contract.is_inverse:
+        inverse = ONE / position.mark
+        return (
+            None if below is None else _reciprocal(inverse + below / per_unit),
+            None if above is None else _reciprocal(inverse - above / per_unit),
+        )
+    return (
+        None if below is None else _positive(position.mark - below / per_unit),
+        None if above is None else position.mark + above / per_unit,
     )
 
 
