@@ -95,6 +95,7 @@ def set_asset_mode(view: View, command: commands.SetAssetMode) -> None:
     need("isolated" not in account.margin_types.values(), Code.ASSET_MODE_IS_HELD)
     is_open = view.own(command.account) or list(account.open_positions())
     need(not is_open, Code.ASSET_MODE_HAS_ORDERS)
+    need(all(wallet >= 0 for wallet in account.wallets.values()), Code.ASSET_MODE_NEGATIVE)
     assets = [market.contract.margin_asset for market in view.markets.values()]
     assets += [asset for asset, wallet in account.wallets.items() if wallet]
     need(not command.multi_assets or all(asset in view.indices for asset in assets), Code.BAD_ASSET)
@@ -142,13 +143,18 @@ def shape(view: View, command: PlaceOrder) -> None:
     """Parameters against each other."""
     kind, hedge = command.type, view.hedge[command.account]
     used = {each.client_order_id for each in view.own(command.account)}
-    need(len(command.client_order_id) <= 36, Code.CLIENT_ID_TOO_LONG)
+    own = command.client_order_id.startswith(("autoclose-", "adl_autoclose", "settlement_autoclose-"))
+    need(len(command.client_order_id) <= 36 and not own, Code.BAD_CLIENT_ID)
     need(not command.client_order_id or command.client_order_id not in used, Code.DUPLICATED_CLIENT_ID)
     need((command.position_side != "BOTH") == hedge, Code.POSITION_SIDE_MISMATCH)
-    need(not (command.reduce_only and (hedge or command.close_position)), Code.REDUCE_ONLY_CONFLICT)
-    closes_all = command.close_position
-    need(not closes_all or (kind in MARKET_TRIGGERED and command.quantity is None), Code.BAD_COMBINATION)
-    need(closes_all or command.quantity is not None, Code.MALFORMED)
+    need(not (command.reduce_only and hedge), Code.REDUCE_ONLY_CONFLICT)
+    if command.close_position:
+        need(command.quantity is None, Code.CLOSE_POSITION_HAS_QUANTITY)
+        need(not command.reduce_only, Code.CLOSE_POSITION_REDUCE_ONLY)
+        opening = {"LONG": "BUY", "SHORT": "SELL"}.get(command.position_side)
+        need(kind in MARKET_TRIGGERED and command.side != opening, Code.BAD_COMBINATION)
+    else:
+        need(command.quantity is not None, Code.MALFORMED)
     if kind in LIMITED:
         need(command.price is not None, Code.MALFORMED)
     else:
@@ -166,7 +172,8 @@ def shape(view: View, command: PlaceOrder) -> None:
     rate = command.callback_rate
     need(rate is None or Decimal("0.1") <= rate <= 10, Code.NOT_VALID)
     need((command.good_till_ms is not None) == (command.time_in_force == "GTD"), Code.BAD_COMBINATION)
-    need(command.good_till_ms is None or command.good_till_ms > view.now + 600_000, Code.GTD_TOO_SOON)
+    till = command.good_till_ms
+    need(till is None or view.now + 600_000 < till < 253_402_300_799_000, Code.BAD_GOOD_TILL)
 
 
 def in_units(view: View, command: PlaceOrder) -> OpenOrder:
@@ -180,15 +187,20 @@ def in_units(view: View, command: PlaceOrder) -> OpenOrder:
         if price is not None:
             high, low = Code.STOP_TOO_HIGH, Code.STOP_NOT_POSITIVE
             ticks_of(view, command.symbol, price, too_high=high, not_positive=low)
+    used, client_id = {each.client_order_id for each in view.own(command.account)}, command.client_order_id
+    if not client_id:
+        client_id = f"x-{view.next_order}"
+        while client_id in used:
+            client_id += "x"
+    till = command.good_till_ms
     return OpenOrder(
         id=view.next_order, account=command.account, symbol=command.symbol, position_side=command.position_side,  # type: ignore[arg-type]
         side=command.side, kind=command.type, lots=lots, ticks=ticks, time_in_force=command.time_in_force or "GTC",  # type: ignore[arg-type]
         reduce_only=command.reduce_only, close_position=command.close_position, placed_ms=view.now,
-        client_order_id=command.client_order_id or f"x-{view.next_order}",
+        client_order_id=client_id, good_till_ms=None if till is None else till - till % 1000,
         self_trade_prevention=command.self_trade_prevention, waiting=command.type not in ("LIMIT", "MARKET"),
         stop_price=command.stop_price, working_type=command.working_type, price_protect=command.price_protect,
         activation_price=command.activation_price, callback_rate=command.callback_rate,
-        good_till_ms=command.good_till_ms,
     )  # fmt: skip
 
 
@@ -216,12 +228,12 @@ def ticks_of(
     return int(price / tick)
 
 
-def least_notional(view: View, order: OpenOrder) -> None:
+def least_notional(view: View, order: OpenOrder, code: Code = Code.NOTIONAL_TOO_SMALL) -> None:
     """MIN_NOTIONAL, for what may open."""
     least = view.markets[order.symbol].listing.filters.min_notional
     price = view.price(order) if order.ticks is not None else view.marks[order.symbol]
     enough = order.closes or view.worth(order.symbol, order.left, price) >= least
-    need(enough, Code.NOTIONAL_TOO_SMALL)
+    need(enough, code)
 
 
 def percent(view: View, order: OpenOrder) -> None:
@@ -243,7 +255,8 @@ def affordable(view: View, order: OpenOrder) -> None:
     price = view.price(order)
     if order.ticks is None:
         best = view.best(symbol, "SELL" if order.side == "BUY" else "BUY")
-        price = mark if best is None else max(mark, view.contract(symbol).tick * best)
+        dearer_of = min if view.contract(symbol).is_inverse else max
+        price = mark if best is None else dearer_of(mark, view.contract(symbol).tick * best)
     adds, buys = view.worth(symbol, order.left, price), order.side == "BUY"
     before = view.reach(name, order.key)
     after = view.reach(name, order.key, buys=adds if buys else ZERO, sells=ZERO if buys else adds)
@@ -278,12 +291,13 @@ def fillable(view: View, order: OpenOrder) -> None:
         return
     others = list(view.opposite(order, order.ticks)) if order.time_in_force in ("GTX", "FOK") else []
     need(order.time_in_force != "GTX" or not others, Code.POST_ONLY_REJECTED)
-    need(order.time_in_force != "FOK" or sum(each.left for each in others) >= order.left, Code.FOK_REJECTED)
+    wanted = min(order.left, view.reducible(order)) if order.closes else order.left
+    need(order.time_in_force != "FOK" or sum(each.left for each in others) >= wanted, Code.FOK_REJECTED)
 
 
 def not_reached(view: View, order: OpenOrder) -> None:
     """A trigger, or an activation, that the price has reached already."""
-    price = view.marks[order.symbol] if order.working_type == "MARK_PRICE" else view.last[order.symbol]
+    price = view.looked_at(order)
     if price is None:
         return
     if order.stop_price is not None:

@@ -136,7 +136,7 @@ class Model:
 
     def _mark(self, symbol: str, price: Decimal) -> None:
         self.view.marks[symbol] = price
-        self._moved(symbol, "MARK_PRICE")
+        self._fire_all(self._reached(symbol, "MARK_PRICE", price, ()))
 
     # --- orders -------------------------------------------------------------------------------------------
 
@@ -146,6 +146,8 @@ class Model:
         if order.waiting:
             gate.not_reached(view, order)
             self._accepted(order)
+            if order.callback_rate is not None and order.activation_price is None:
+                order.extreme = view.looked_at(order)
             view.orders[order.id] = order
             return
         gate.percent(view, order)
@@ -154,10 +156,9 @@ class Model:
         gate.affordable(view, order)
         gate.fillable(view, order)
         self._accepted(order)
-        last = view.last[order.symbol]
+        since = len(self.trades)
         self._submit(order, bound)
-        if view.last[order.symbol] != last:
-            self._moved(order.symbol, "CONTRACT_PRICE")
+        self._fire_all(self._reached_by_trades(since, ()))
 
     def _accepted(self, order: OpenOrder) -> None:
         view = self.view
@@ -172,8 +173,9 @@ class Model:
         view.listed(command.symbol)
         order = view.orders.get(command.order_id)
         known = order is not None and (order.account, order.symbol) == (command.account, command.symbol)
-        if order is None or not known or order.waiting or order.kind != "LIMIT":
+        if order is None or not known:
             raise Refusal(Code.NO_SUCH_ORDER)
+        gate.need(not order.waiting, Code.ONLY_LIMIT)
         ticks = gate.ticks_of(view, order.symbol, command.price)
         lots = gate.lots_of(view, order.symbol, command.quantity, is_market=False)
         gate.need((ticks, lots) != (order.ticks, order.lots), Code.NOTHING_TO_AMEND)
@@ -184,16 +186,15 @@ class Model:
         changed.ticks, changed.lots = ticks, lots  # type: ignore[assignment]
         try:
             gate.percent(view, changed)
-            gate.least_notional(view, changed)
+            gate.least_notional(view, changed, Code.AMENDED_TOO_SMALL)
             gate.affordable(view, changed)
         except Refusal:
             view.orders[order.id] = order
             raise
         changed.self_trade_prevention = "NONE"
-        last = view.last[order.symbol]
+        since = len(self.trades)
         self._submit(changed, None)
-        if view.last[order.symbol] != last:
-            self._moved(order.symbol, "CONTRACT_PRICE")
+        self._fire_all(self._reached_by_trades(since, ()))
 
     def _cancel(self, command: commands.CancelOrder) -> None:
         view = self.view
@@ -290,30 +291,35 @@ class Model:
 
     # --- triggers -----------------------------------------------------------------------------------------
 
-    def _moved(self, symbol: str, kind: str) -> None:
-        """Ask every waiting order whether the price fires it; what fires may move the last price again."""
-        view = self.view
-        while True:
-            price = view.marks.get(symbol) if kind == "MARK_PRICE" else view.last[symbol]
-            if price is None:
-                return
-            waiting = [each for each in view.orders.values() if each.symbol == symbol and each.waiting]
-            fired = [each for each in waiting if each.working_type == kind and reached(each, price)]
-            fired = [each for each in sorted(fired, key=lambda each: each.id) if self._is_free(each)]
-            if not fired:
-                return
-            last = view.last[symbol]
-            for order in fired:
-                if order.id in view.orders:
-                    self._fire(order)
-            if kind == "MARK_PRICE":
-                if view.last[symbol] != last:
-                    self._moved(symbol, "CONTRACT_PRICE")
-                return
+    def _fire_all(self, due: list[OpenOrder]) -> None:
+        """Fire these, one after the other, then what the trades of each of them reach."""
+        while due:
+            order, *due = due
+            if order.id in self.view.orders:
+                since = len(self.trades)
+                self._fire(order)
+                due += self._reached_by_trades(since, due)
 
-    def _is_free(self, order: OpenOrder) -> bool:
+    def _reached_by_trades(self, since: int, due: Iterable[OpenOrder]) -> list[OpenOrder]:
+        """What the trades from `since` on reach: each of their prices counts."""
+        found = list(due)
+        count = len(found)
+        for trade in self.trades[since:]:
+            found += self._reached(trade.symbol, "CONTRACT_PRICE", trade.price, found)
+        return found[count:]
+
+    def _reached(self, symbol: str, kind: str, price: Decimal, due: Iterable[OpenOrder]) -> list[OpenOrder]:
+        """Ask every waiting order, the oldest first, whether this price fires it."""
+        known = [each.id for each in due]
+        waiting = [each for each in self.view.orders.values()
+                   if each.symbol == symbol and each.waiting and each.working_type == kind and each.id not in known]  # fmt: skip
+        found = [each for each in waiting if reached(each, price)]
+        return [each for each in sorted(found, key=lambda each: each.id) if self._is_free(each, price)]
+
+    def _is_free(self, order: OpenOrder, price: Decimal) -> bool:
         """Price protection holds a trigger back while mark and last are far apart."""
-        mark, last = self.view.marks.get(order.symbol), self.view.last[order.symbol]
+        mark = self.view.marks.get(order.symbol)
+        last = price if order.working_type == "CONTRACT_PRICE" else self.view.last[order.symbol]
         if not order.price_protect or mark is None or last is None:
             return True
         share = self.view.markets[order.symbol].listing.filters.trigger_protect

@@ -81,6 +81,10 @@ class View:
         """The limit price of an order."""
         return self.contract(order.symbol).tick * (order.ticks or 0)
 
+    def looked_at(self, order: OpenOrder) -> Decimal | None:
+        """The price that an order's trigger looks at."""
+        return self.marks.get(order.symbol) if order.working_type == "MARK_PRICE" else self.last[order.symbol]
+
     def reducible(self, order: OpenOrder) -> int:
         """Lots by which an order could reduce its position."""
         held = self.quantity(order.account, order.key)
