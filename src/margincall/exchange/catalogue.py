@@ -72,7 +72,7 @@ DYDX_MARKETS: Mapping[str, tuple[str, str, str, int]] = {
     "BTC-USD": ("1", "0.0001", "0.012", 50),
     "ETH-USD": ("0.1", "0.001", "0.012", 50),
 }
-"""Tick, lot, maintenance rate and highest leverage: one row each, as the chain's liquidity tiers have it (illustrated)."""
+"""Tick, lot, maintenance rate and highest leverage: one row each, in the shape of the chain's liquidity tiers."""
 
 
 def usdm(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 8) -> RuleSet:
@@ -98,7 +98,7 @@ def dydx_v4(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 1) ->
             tick=Decimal(tick), lot=Decimal(lot), liquidation_fee=dydx.PENALTY,
         )  # fmt: skip
         row = Bracket(1, Decimal(0), Decimal(10**12), Decimal(rate), Decimal(0), leverage)
-        tables[symbol] = BracketTable(symbol, (row,), day, "dYdX v4, large-cap tier (illustrated)")
+        tables[symbol] = BracketTable(symbol, (row,), day, "illustration: a tier of dYdX v4")
     venue = VenueRules(
         "dydx", contracts, tables, FeeRates(Decimal(0), Decimal(0)), Assumptions(trigger="below")
     )  # fmt: skip
@@ -119,7 +119,7 @@ def dydx_v4(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 1) ->
 
 
 def socialised(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 8) -> RuleSet:
-    """USDⓈ-M's contracts with a loss that every holder of the contract bears, once the fund is empty (Drift, Vertex)."""
+    """USDⓈ-M's contracts with a loss that all holders of the contract bear, once the fund is empty (Drift, Vertex)."""
     return _option(usdm(day=day, marks=marks, hours=hours), "socialised", "socialise")
 
 

@@ -5,14 +5,16 @@ accepted and marks, funds and leverages lead into liquidations; some are meant t
 same commands in any process: all chance comes from one generator and is drawn in whole numbers.
 """
 
+import traceback
 from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
 
 from msgspec import Struct
 
+from margincall.core.account import MarginType
 from margincall.exchange import commands, soak_orders
-from margincall.exchange.audit import Auditor
+from margincall.exchange.audit.auditor import Auditor
 from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.commands import AnyCommand
 from margincall.exchange.genesis import new_exchange
@@ -76,8 +78,12 @@ def run(seed: int, count: int = COUNT) -> Report:
     state = new_exchange(rules_of_seed(seed), START_MS)
     auditor = Auditor(state)
     failure, number = None, 0
-    for number, command in enumerate(flow(seed, state, count), 1):  # noqa: B007
-        problems = auditor.step(command)
+    for number, command in enumerate(flow(seed, state, count), 1):
+        try:
+            problems = auditor.step(command)
+        except (AssertionError, ArithmeticError, LookupError, TypeError) as crash:
+            frames = traceback.extract_tb(crash.__traceback__)
+            problems = [f"{type(crash).__name__}: {crash}, in {' > '.join(frame.name for frame in frames[-4:])}"]
         if problems:
             failure = Failure(number, command, tuple(problems))
             break
@@ -119,8 +125,7 @@ def _opening(scene: Scene) -> Iterator[AnyCommand]:
 
 def _next(scene: Scene) -> AnyCommand:
     """One command by weight."""
-    makers = _MAKERS
-    return scene.chance.choices(makers, _WEIGHTS)[0](scene)
+    return scene.chance.choices(_MAKERS, _WEIGHTS)[0](scene)
 
 
 def _mark(scene: Scene) -> AnyCommand:
@@ -187,7 +192,7 @@ def _set_leverage(scene: Scene) -> AnyCommand:
 
 
 def _margin_type(scene: Scene) -> AnyCommand:
-    margin = scene.chance.choice(("cross", "isolated", "isolated"))
+    margin: MarginType = scene.chance.choice(("cross", "isolated", "isolated"))
     return commands.SetMarginType(account=scene.name(), symbol=scene.symbol(), margin=margin)
 
 
@@ -223,7 +228,8 @@ def _fund(scene: Scene) -> AnyCommand:
 
 def _fault_off(scene: Scene) -> AnyCommand:
     """Faults stay off: the auditor judges a venue that follows its rules."""
-    kind = scene.chance.choice(("stale_index", "wrong_mark", "late_liquidation", "wrong_brackets"))
+    kinds: tuple[commands.FaultKind, ...] = ("stale_index", "wrong_mark", "late_liquidation", "wrong_brackets")
+    kind = scene.chance.choice(kinds)
     return commands.InjectFault(kind=kind, on=False, symbol=scene.symbol())
 
 

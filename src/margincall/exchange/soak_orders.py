@@ -1,21 +1,23 @@
-"""What traders of the soak do with orders: resting ones around the mark, takers, conditional ones, closing ones, changes
-of what rests, and commands that are meant to be refused."""
+"""What traders of the soak do with orders: resting ones around the mark, takers, conditional ones, closing ones,
+changes of what rests, and commands that are meant to be refused."""
 
 from decimal import Decimal
 from random import Random
 
 from msgspec import Struct
 
+from margincall.core.account import PositionSide
 from margincall.exchange import commands
 from margincall.exchange.book import Side
-from margincall.exchange.commands import AnyCommand, PlaceOrder
+from margincall.exchange.commands import AnyCommand, OrderKind, PlaceOrder
 from margincall.exchange.exposure import free, leverage, most_at
+from margincall.exchange.matching import SelfTradePrevention, TimeInForce
 from margincall.exchange.state import Exchange, Market, OpenOrder, Trader
 
 ZERO, PER_MILLE = Decimal(0), Decimal(1000)
-MODES = ("EXPIRE_MAKER", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "NONE")
-IN_FORCE = ("GTC", "GTC", "GTC", "GTC", "GTX", "IOC", "FOK", "GTD")
-TRIGGERED = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET")
+MODES: tuple[SelfTradePrevention, ...] = ("EXPIRE_MAKER", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "NONE")
+IN_FORCE: tuple[TimeInForce, ...] = ("GTC", "GTC", "GTC", "GTC", "GTX", "IOC", "FOK", "GTD")
+TRIGGERED: tuple[OrderKind, ...] = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET")
 GTD_MS = 600_001
 """The shortest life of a GTD order."""
 
@@ -90,7 +92,7 @@ def conditional(scene: Scene) -> AnyCommand:
     limited = kind in ("STOP", "TAKE_PROFIT")
     closes_all = kind in ("STOP_MARKET", "TAKE_PROFIT_MARKET") and not chance.randrange(3)
     trailing = kind == "TRAILING_STOP_MARKET"
-    in_force = chance.choice(("GTC", "GTC", "IOC", "GTX", "GTD"))
+    in_force = chance.choice(IN_FORCE)
     good_till = scene.state.time_ms + GTD_MS + 2 * chance.randint(0, 200_000) if in_force == "GTD" else None
     activation = _on_tick(market, mark * (1000 - away) / 1000) if trailing and chance.randrange(2) else None
     return PlaceOrder(
@@ -172,12 +174,13 @@ def refused(scene: Scene) -> AnyCommand:
     trader, market = _who(scene)
     name, symbol, tick, lot = trader.name, market.contract.symbol, market.contract.tick, market.contract.lot
     mark = _on_tick(market, _mark(scene, market))
-    both = "BOTH" if not trader.hedge else "LONG"
+    both: PositionSide = "BOTH" if not trader.hedge else "LONG"
     good = {"account": name, "symbol": symbol, "side": "BUY", "type": "LIMIT", "price": mark, "quantity": lot * 100,
             "position_side": both}  # fmt: skip
     wrong: tuple[dict[str, object], ...] = (
         {"price": None}, {"quantity": None}, {"price": mark + tick / 2}, {"quantity": lot * 100 + lot / 3},
-        {"price": ZERO}, {"quantity": ZERO}, {"price": mark * 2}, {"side": "SELL", "price": tick * int(mark / tick / 2)},
+        {"price": ZERO}, {"quantity": ZERO}, {"price": mark * 2},
+        {"side": "SELL", "price": tick * int(mark / tick / 2)},
         {"quantity": lot * 10**9}, {"quantity": lot}, {"symbol": "NONE"}, {"account": "nobody"}, {"account": "fees"},
         {"position_side": "LONG" if both == "BOTH" else "BOTH"}, {"client_order_id": "x" * 37},
         {"time_in_force": "GTD"}, {"time_in_force": "GTD", "good_till_ms": state.time_ms + 600_000},
@@ -216,7 +219,7 @@ def _mark(scene: Scene, market: Market) -> Decimal:
     return market.mark if market.mark is not None else scene.near[market.contract.symbol]
 
 
-def _side(scene: Scene, trader: Trader, side: Side) -> commands.PositionSide:
+def _side(scene: Scene, trader: Trader, side: Side) -> PositionSide:
     """In hedge mode mostly the side that the order opens."""
     if not trader.hedge:
         return "BOTH"

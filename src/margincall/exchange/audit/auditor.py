@@ -1,6 +1,6 @@
 """The auditor: what must each command give? Known without the engine, and held against what it gave.
 
-Before a command it takes a view of the state (`audit_view`) and lets a naive model (`audit_model`) carry the command
+Before a command it takes a view of the state (`view`) and lets a naive model (`model`) carry the command
 out: accepted, or refused with which code; which trades with whom at which price; which orders live on; how wallets and
 positions stand after. The model has no liquidation desk, so its word counts up to the desk's first event. What the desk
 does is told again from the events (`shadow`) and judged by the laws (`laws`), who must be liquidated by a full scan,
@@ -24,8 +24,11 @@ from margincall.core.protocol.moves import VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import Price
 from margincall.exchange import commands
-from margincall.exchange.audit_model import Model, Traded
-from margincall.exchange.audit_view import View
+from margincall.exchange.audit.laws import LAWS
+from margincall.exchange.audit.matrix import holding
+from margincall.exchange.audit.model import Model, Traded
+from margincall.exchange.audit.shadow import Around, Shadow, traders
+from margincall.exchange.audit.view import View
 from margincall.exchange.commands import AnyCommand
 from margincall.exchange.events import (
     AnyExchangeEvent,
@@ -35,10 +38,7 @@ from margincall.exchange.events import (
     Rejected,
     Trade,
 )
-from margincall.exchange.laws import LAWS
-from margincall.exchange.matrix import holding
 from margincall.exchange.rejections import Refusal
-from margincall.exchange.shadow import Around, Shadow, traders
 from margincall.exchange.state import Exchange, Exposure
 from margincall.exchange.step import step
 

@@ -15,9 +15,9 @@ from margincall.core.contract import value
 from margincall.core.events import Fill, Flow, MarginMove, MarkPrice, Setting
 from margincall.core.fold import fold
 from margincall.core.units import Price, Quantity
-from margincall.exchange import audit_gate as gate
 from margincall.exchange import commands
-from margincall.exchange.audit_view import ONE, SIDES, View
+from margincall.exchange.audit import gate
+from margincall.exchange.audit.view import ONE, SIDES, View
 from margincall.exchange.commands import AnyCommand
 from margincall.exchange.events import AnyExchangeEvent
 from margincall.exchange.rejections import Code, Refusal
@@ -311,9 +311,9 @@ class Model:
     def _reached(self, symbol: str, kind: str, price: Decimal, due: Iterable[OpenOrder]) -> list[OpenOrder]:
         """Ask every waiting order, the oldest first, whether this price fires it."""
         known = [each.id for each in due]
-        waiting = [each for each in self.view.orders.values()
-                   if each.symbol == symbol and each.waiting and each.working_type == kind and each.id not in known]  # fmt: skip
-        found = [each for each in waiting if reached(each, price)]
+        waiting = [each for each in self.view.orders.values() if each.waiting and each.id not in known]
+        asked = [each for each in waiting if each.symbol == symbol and each.working_type == kind]
+        found = [each for each in asked if reached(each, price)]
         return [each for each in sorted(found, key=lambda each: each.id) if self._is_free(each, price)]
 
     def _is_free(self, order: OpenOrder, price: Decimal) -> bool:

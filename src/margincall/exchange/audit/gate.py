@@ -6,11 +6,11 @@ Each function raises the `Refusal` that must come, the first that applies; the o
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from margincall.core.margin import cross_wallet, position_terms
 from margincall.core.account import Marks
+from margincall.core.margin import cross_wallet, position_terms
 from margincall.core.units import Price
 from margincall.exchange import commands
-from margincall.exchange.audit_view import ONE, SIDES, ZERO, View
+from margincall.exchange.audit.view import ONE, SIDES, ZERO, View
 from margincall.exchange.commands import PlaceOrder
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import OpenOrder
@@ -93,8 +93,7 @@ def set_asset_mode(view: View, command: commands.SetAssetMode) -> None:
     account = view.account(command.account)
     need(account.multi_assets != command.multi_assets, Code.SAME_ASSET_MODE)
     need("isolated" not in account.margin_types.values(), Code.ASSET_MODE_IS_HELD)
-    is_open = view.own(command.account) or list(account.open_positions())
-    need(not is_open, Code.ASSET_MODE_HAS_ORDERS)
+    need(not view.own(command.account) and not list(account.open_positions()), Code.ASSET_MODE_HAS_ORDERS)
     need(all(wallet >= 0 for wallet in account.wallets.values()), Code.ASSET_MODE_NEGATIVE)
     assets = [market.contract.margin_asset for market in view.markets.values()]
     assets += [asset for asset, wallet in account.wallets.items() if wallet]
@@ -358,4 +357,4 @@ GATES: dict[type, Callable[..., object]] = {
     commands.SetAssetIndex: set_asset_index, commands.Fund: fund, commands.OpenAccount: open_account,
     commands.InjectFault: inject,
 }  # fmt: skip
-"""The gate of each command that only asks and sets; orders have their own (`audit_model`)."""
+"""The gate of each command that only asks and sets; orders have their own (`model`)."""
