@@ -26,7 +26,8 @@ from margincall.core.units import Price
 from margincall.exchange import commands
 from margincall.exchange.audit.laws import LAWS
 from margincall.exchange.audit.matrix import holding
-from margincall.exchange.audit.model import Model, Traded
+from margincall.exchange.audit.model import Model
+from margincall.exchange.audit.orders import Traded
 from margincall.exchange.audit.shadow import Around, Shadow, traders
 from margincall.exchange.audit.view import View
 from margincall.exchange.commands import AnyCommand
