@@ -28,6 +28,7 @@ from margincall.exchange.audit.laws import LAWS
 from margincall.exchange.audit.matrix import holding
 from margincall.exchange.audit.model import Model
 from margincall.exchange.audit.orders import Traded
+from margincall.exchange.audit.queue import queued
 from margincall.exchange.audit.shadow import Around, Shadow, traders
 from margincall.exchange.audit.view import View
 from margincall.exchange.commands import AnyCommand
@@ -36,6 +37,7 @@ from margincall.exchange.events import (
     Deleveraged,
     FundingSet,
     LiquidationStarted,
+    LiquidationStep,
     Rejected,
     Trade,
 )
@@ -55,6 +57,7 @@ class Seen(Struct):
     trades: int = 0
     liquidations: int = 0
     deleveraged: int = 0
+    queues: int = 0
 
 
 class Auditor:
@@ -92,6 +95,7 @@ class Auditor:
             yield from self._untouched(before, counters, mark)
         yield from self._told(around)
         yield from _ordered(around)
+        yield from queued(around, self.seen.queues)
         for check in self.laws:
             yield from check(around)
         yield from books(state, self.arrivals)
@@ -182,6 +186,7 @@ class Auditor:
             self.seen.trades += isinstance(event, Trade)
             self.seen.liquidations += isinstance(event, LiquidationStarted)
             self.seen.deleveraged += isinstance(event, Deleveraged)
+            self.seen.queues += isinstance(event, LiquidationStep) and event.step == "deleverage"
 
 
 def books(state: Exchange, arrivals: dict[int, int]) -> Iterator[str]:

@@ -177,7 +177,9 @@ def _fund_could(around: Around, moment: Moment, event: LiquidationStep) -> Itera
     assert step.price is not None
     if rules.takeover == "none":
         name = pool_name(around, event.number)
-        taken_over = next(each for each in around.moments if each.event is step)
+        # All prices are of the moment before the first.
+        taken_over = next(each for each in around.of(LiquidationStep) if isinstance(each.event, LiquidationStep)
+                          and each.event.step == "takeover" and each.event.number == event.number)  # fmt: skip
         pool = around.pool(taken_over, event.account, name)
         if pool is None or pool.balance >= 0:
             yield f"{event.account} was deleveraged with a balance of {pool and pool.balance}"

@@ -15,14 +15,17 @@ CENT = Decimal("1e-7")
 
 
 def wallet(moment: Moment, name: str, asset: str) -> Decimal:
+    """What an account holds of an asset at a moment."""
     return moment.accounts[name].wallets.get(asset, ZERO)
 
 
 def is_flat(moment: Moment, name: str) -> bool:
+    """Whether nothing is open."""
     return next(moment.accounts[name].open_positions(), None) is None
 
 
 def pool_name(around: Around, number: int) -> str:
+    """The pool of a liquidation, by its number."""
     return next(event.pool for event in around.events
                 if isinstance(event, LiquidationStarted) and event.number == number)  # fmt: skip
 
@@ -39,6 +42,7 @@ def profit_of(around: Around, moment: Moment, name: str, asset: str) -> Decimal:
 
 
 def fund_equity(around: Around, moment: Moment, asset: str) -> Decimal:
+    """The fund's wallet and the unrealised PnL of what it took over, at the marks."""
     return wallet(moment, FUND, asset) + profit_of(around, moment, FUND, asset)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from margincall.core.account import Account, AssetIndex, Marks, PositionKey
 from margincall.core.contract import Contract, value
-from margincall.core.margin import cross_wallet, margin
+from margincall.core.margin import cross_wallet, margin, requirement_rate
 from margincall.core.units import Price, Quantity
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Exchange, Market, OpenOrder
@@ -141,9 +141,7 @@ class View:
         if not self.accounts[name].multi_assets:
             return amount
         index = self.indices.get(asset)
-        if index is None:
-            return amount
-        return amount * (index.ask if self.rules.venue.assumptions.requirement_rate == "ask" else index.index)
+        return amount if index is None else amount * requirement_rate(index, self.rules.venue.assumptions)
 
     def most(self, name: str, symbol: str, leverage: int) -> Decimal | None:
         """The largest notional at a leverage: the highest cap of a row that allows it."""
