@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from margincall.core.units import Price
 from margincall.exchange import commands
 from margincall.exchange.events import Rejected
 from margincall.exchange.rejections import Code
 from margincall.exchange.step import receive, step
 from tests.exchange.fingerprint import fingerprint
-from tests.exchange.world import BTC, COIN, ETH, LISTINGS, NOON, RULED, World, listed
+from tests.exchange.world import BTC, COIN, ETH, LISTINGS, NOON, RULED, World, code_of, listed
 
 OF_DISPUTES = {Code.NO_SUCH_LIQUIDATION, Code.ALREADY_DISPUTED}
 """Codes of a command that is not carried out here (`tests/exchange` of disputes)."""
@@ -195,6 +196,8 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.BAD_ASSET, nothing, said("fund", asset="DOGE", amount="1")),
     # an order's shape
     (Code.BAD_CLIENT_ID, nothing, order(client_order_id="i" * 37)),
+    (Code.BAD_CLIENT_ID, nothing, order(client_order_id="a,b")),
+    (Code.BAD_CLIENT_ID, nothing, order(client_order_id="a\n")),
     (Code.BAD_CLIENT_ID, nothing, order(client_order_id="autoclose-1")),
     (Code.BAD_CLIENT_ID, nothing, order(client_order_id="adl_autoclose")),
     (Code.DUPLICATED_CLIENT_ID, twice_ordered, order(client_order_id="mine")),
@@ -330,6 +333,67 @@ def test_refused(code: Code, prepare: Prepare, command: dict[str, Any]) -> None:
 
 def test_every_code_can_be_provoked() -> None:
     assert {code for code, _, _ in CASES} == set(Code) - OF_DISPUTES
+
+
+def poor_rests(world: World) -> None:
+    for _ in range(3):
+        world.buy("poor", "0.001", 49_000)
+
+
+def marked(world: World) -> None:
+    world.state.markets[BTC].mark = world.state.prices[BTC] = Price(Decimal(50_000))
+
+
+def taken_back(world: World) -> None:
+    world.do(commands.CancelAll(account="poor", symbol=BTC))
+
+
+def enriched(world: World) -> None:
+    world.rich("poor")
+    world.buy("long", "0.1", 40_000)
+
+
+LADDER: list[tuple[Code | None, Prepare, dict[str, Any]]] = [
+    (
+        Code.BAD_ACCOUNT,
+        poor_rests,
+        {"account": "nobody", "symbol": "X", "client_order_id": "autoclose-", "side": "SELL"},
+    ),
+    (Code.BAD_SYMBOL, nothing, {"account": "poor", "position_side": "LONG", "quantity": None, "stop_price": "0"}),
+    (Code.BAD_CLIENT_ID, unmarked, {"symbol": BTC, "price": "0", "time_in_force": "GTD", "good_till_ms": 1}),
+    (Code.POSITION_SIDE_MISMATCH, nothing, {"client_order_id": ""}),
+    (Code.MALFORMED, nothing, {"position_side": "BOTH"}),
+    (Code.PARAM_NOT_REQUIRED, nothing, {"quantity": "0"}),
+    (Code.BAD_GOOD_TILL, nothing, {"stop_price": None}),
+    (Code.QUANTITY_NOT_POSITIVE, nothing, {"time_in_force": "GTX", "good_till_ms": None}),
+    (Code.QUANTITY_TOO_SMALL, nothing, {"quantity": "0.0009"}),
+    (Code.QUANTITY_TOO_LARGE, nothing, {"quantity": "1000.0001"}),
+    (Code.QUANTITY_NOT_ON_STEP, nothing, {"quantity": "0.0011"}),
+    (Code.PRICE_NOT_POSITIVE, nothing, {"quantity": "0.001"}),
+    (Code.PRICE_TOO_HIGH, nothing, {"price": "1000000.01"}),
+    (Code.PRICE_TOO_LOW, nothing, {"price": "9.99"}),
+    (Code.PRICE_NOT_ON_TICK, nothing, {"price": "10.01"}),
+    (Code.MARK_UNKNOWN, nothing, {"price": "10"}),
+    (Code.MAX_OPEN_ORDERS, marked, {}),
+    (Code.NOTIONAL_TOO_SMALL, taken_back, {}),
+    (Code.BELOW_FLOOR, nothing, {"quantity": "30"}),
+    (Code.REDUCE_ONLY_REJECT, nothing, {"price": "40000", "reduce_only": True}),
+    (Code.MAX_LEVERAGE_RATIO, nothing, {"reduce_only": False}),
+    (Code.MARGIN_NOT_SUFFICIENT, nothing, {"quantity": "24"}),
+    (Code.POST_ONLY_REJECTED, enriched, {}),
+    (None, nothing, {"time_in_force": "GTC"}),
+]
+"""An order that breaks nearly every rule, and what is set right step by step."""
+
+
+def test_the_order_of_the_checks() -> None:
+    world = a_venue()
+    fields: dict[str, Any] = {}
+    for code, prepare, changed in LADDER:
+        prepare(world)
+        fields |= changed
+        events = receive(world.state, json.dumps(order(**fields)).encode())
+        assert [code_of(each) for each in events if isinstance(each, Rejected)] == ([code] if code else []), fields
 
 
 def test_codes_are_different() -> None:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from margincall.core.events import Fill, Flow, Setting
 from margincall.core.events import Order as OrderEvent
+from margincall.core.protocol.waterfall import WaterfallRules
 from margincall.exchange import commands
 from margincall.exchange.events import Rejected, Trade
 from margincall.exchange.exposure import free
 from margincall.exchange.rejections import Code
-from tests.exchange.world import BTC, COIN, ETH, NOON, World, code_of, of, order, said
+from tests.exchange.world import BTC, COIN, ETH, NOON, World, code_of, of, order, rule_set, said
 
 
 @pytest.fixture
@@ -220,6 +221,19 @@ def test_in_hedge_mode_the_closing_side_only_reduces(world: World) -> None:
     world.buy("carol", 9, 49_990)
     world.sell("alice", 9, position_side="LONG")
     assert (world.held("alice", side="LONG"), world.held("alice", side="SHORT")) == (0, -1)
+
+
+def test_a_takeover_leaves_no_order_that_would_open() -> None:
+    """Where a liquidation cancels nothing: the fund took the position, so nothing is left to reduce."""
+    world = World(rule_set(waterfall=WaterfallRules(cancel="none")))
+    world.rich("bob")
+    world.rich("alice", amount=600)
+    world.do(commands.Fund(asset="USDT", amount=D(1_000_000)))
+    world.do(commands.SetLeverage(account="alice", symbol=BTC, leverage=100))
+    world.trade("alice", "bob", 1, 50_000)
+    world.sell("alice", 1, 50_100, reduce_only=True)
+    world.mark(BTC, 49_600)
+    assert (world.held("alice"), world.held("insurance_fund"), world.orders("alice")) == (0, 1, [])
 
 
 SIDES = st.sampled_from(["BUY", "SELL"])
@@ -462,6 +476,24 @@ def test_what_reduces_needs_no_margin(world: World) -> None:
     world.sell("alice", 1, 50_000)
     world.sell("alice", "0.99", 50_100)  # could turn it to −0.99, which needs no more than the long does
     assert world.refused(order("alice", "SELL", 1, 50_200)) == Code.MARGIN_NOT_SUFFICIENT
+
+
+def test_a_turn_that_reaches_no_farther_counts_its_loss(world: World) -> None:
+    """Long 1, a sale of 2 at 45,000: it ends as large as it began, and could lose 10,000 at once."""
+    world.trade("alice", "bob", 1, 50_000)
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D(12_500 + 25 - 1_000_000) - D("0.01")))
+    assert world.refused(order("alice", "SELL", 2, 45_000)) == Code.MARGIN_NOT_SUFFICIENT
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D("0.01")))
+    world.sell("alice", 2, 45_000)
+
+
+def test_a_market_sale_loses_at_the_best_bid(world: World) -> None:
+    """1 BTC at a bid of 49,000: 2,500 of margin at the mark, and 1,000 that are lost at once."""
+    world.buy("bob", 1, 49_000)
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D(3_500 - 1_000_000) - D("0.01")))
+    assert world.refused(order("alice", "SELL", 1)) == Code.MARGIN_NOT_SUFFICIENT
+    world.do(commands.Transfer(account="alice", asset="USDT", amount=D("0.01")))
+    world.sell("alice", 1)
 
 
 def test_the_larger_side_counts(world: World) -> None:

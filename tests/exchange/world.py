@@ -31,8 +31,8 @@ from tests.exchange.books import check_books
 
 BTC, ETH, COIN, RULED = "BTCUSDT", "ETHUSDT", "BTCUSD_PERP", "SOLUSDT"
 """Linear, linear, inverse, and linear with a mark made by rule."""
-NOON = 1_790_035_200_000
-"""A full eight hours of UTC plus four: 2026-09-22 00:00 is a multiple of eight hours."""
+NOON = 1_790_078_400_000
+"""2026-09-22 12:00 UTC, half-way between two times of funding."""
 HOUR = 3_600_000
 MARKS = {BTC: 50_000, ETH: 2_000, COIN: 50_000}
 

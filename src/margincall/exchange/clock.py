@@ -32,7 +32,7 @@ def _happen(state: Exchange, due_ms: int, kind: timers.Kind, about: str, events:
             return desk.clear_negative(state, events)
         case "good_till":
             order = state.orders.get(OrderId(int(about)))
-            if order is not None and order.good_till_ms == due_ms:
+            if order is not None:
                 orders.cancel(state, order, events, status="EXPIRED")
         case "countdown":
             if state.countdowns.get(about) == due_ms:

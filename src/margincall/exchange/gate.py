@@ -3,6 +3,7 @@
 Each check either passes or raises the `Refusal` that the venue's API gives; nothing is changed here.
 """
 
+import re
 from decimal import Decimal
 
 from margincall.core.units import ZERO, Price
@@ -17,7 +18,7 @@ from margincall.exchange.state import Exchange, Market, OpenOrder, Trader
 LIMITED = frozenset({"LIMIT", "STOP", "TAKE_PROFIT"})
 CONDITIONAL = frozenset({"STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"})
 CLOSES_ALL = frozenset({"STOP_MARKET", "TAKE_PROFIT_MARKET"})
-CLIENT_ID_MAX = 36
+CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{0,36}")
 RESERVED_IDS = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 """How the client ids of the venue's own orders begin: whoever reads a history takes them for its word."""
 GTD_MIN_MS = 600_000
@@ -28,7 +29,7 @@ CALLBACK_RANGE = Decimal("0.1"), Decimal(10)
 
 def check_shape(command: PlaceOrder, trader: Trader) -> None:
     """Parameters against each other: what the type needs and what it does not take."""
-    if len(command.client_order_id) > CLIENT_ID_MAX or command.client_order_id.startswith(RESERVED_IDS):
+    if not CLIENT_ID.fullmatch(command.client_order_id) or command.client_order_id.startswith(RESERVED_IDS):
         raise Refusal(Code.BAD_CLIENT_ID)
     if command.client_order_id in trader.client_ids:
         raise Refusal(Code.DUPLICATED_CLIENT_ID)
@@ -140,19 +141,21 @@ def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrd
     """Position limit of the leverage, then initial margin and open loss against what is free."""
     if order.closes:
         return
-    price = _assumed_price(market, order)
+    price = _expected_price(market, order)
     amount = exposure.worth(market, order.left, price)
+    if order.ticks is None:
+        amount = max(amount, exposure.worth(market, order.left, _mark(market)))
     buys, sells = (amount, ZERO) if order.side == "BUY" else (ZERO, amount)
     reach = exposure.reach(trader, market, order.key, buys=buys, sells=sells)
     before = exposure.reach(trader, market, order.key)
-    if reach <= before:
-        return
     most = exposure.most_at(state.rules.venue.brackets(order.symbol), exposure.leverage(trader, market))
-    if most is not None and reach > most:
+    if most is not None and reach > max(most, before):
         raise Refusal(Code.MAX_LEVERAGE_RATIO)
+    more = max(reach - before, ZERO) / exposure.leverage(trader, market)
+    if order.left > reducible(trader, order, market):
+        more += _open_loss(market, order, price)
     asset = market.contract.margin_asset
-    more = (reach - before) / exposure.leverage(trader, market) + _open_loss(market, order, price)
-    if exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
+    if more and exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
         raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
 
 
@@ -207,24 +210,23 @@ def _check_trigger_shape(command: PlaceOrder) -> None:
         raise Refusal(Code.NOT_VALID, "callbackRate")
 
 
-def _assumed_price(market: Market, order: OpenOrder) -> Price:
-    """The price at which an order's margin is counted: its own, or for a market order the dearer of mark and best
-    counterparty (assumed: `market-order-margin`)."""
+def _expected_price(market: Market, order: OpenOrder) -> Price:
+    """The price at which an order's margin is counted: its own, or for a market order that of the best counterparty,
+    the mark without one. A market order needs no less than at the mark (assumed: `market-order-margin`)."""
     if order.ticks is not None:
         return price_of(market, order.ticks)
-    assert market.mark is not None, "no order comes in before the first mark"
     best = market.book.best_ask if order.side == "BUY" else market.book.best_bid
-    if best is None:
-        return market.mark
-    dearer = min if market.contract.is_inverse else max
-    return dearer(market.mark, price_of(market, best))
+    return _mark(market) if best is None else price_of(market, best)
 
 
 def _open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:
     """What the order would lose against the mark if it filled at its price (assumed: `order-margin`)."""
-    if market.mark is None:
-        return ZERO
-    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, market.mark)
+    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, _mark(market))
     if market.contract.is_inverse:
         size = -size
     return max(ZERO, size if order.side == "BUY" else -size)
+
+
+def _mark(market: Market) -> Price:
+    assert market.mark is not None, "no order comes in before the first mark"
+    return market.mark

@@ -39,6 +39,7 @@ def terms_of(state: Exchange, trader: Trader) -> Terms:
 
 
 def pool_named(terms: Terms, name: str) -> PoolTerms | None:
+    """The pool of that name, if the account has it."""
     return next((pool for pool in terms.pools if pool.name == name), None)
 
 
@@ -75,6 +76,7 @@ def own_order(
 
 
 def next_id(state: Exchange) -> OrderId:
+    """The id of an order of the venue's own."""
     number = OrderId(state.next_order)
     state.next_order += 1
     return number
@@ -85,6 +87,7 @@ def step_event(
     asked: Decimal = ZERO, price: Decimal | None = None, applied: Mapping[str, Decimal] | None = None,
     assumptions: tuple[str, ...] = (),
 ) -> LiquidationStep:  # fmt: skip
+    """A step as an event, with the rule and what was applied."""
     return LiquidationStep(
         time_ms=state.time_ms, number=case.number, account=case.trader.name, step=step, rule=rule, symbol=symbol,
         side=side, asked=asked, price=price, applied=applied or {}, assumptions=assumptions,

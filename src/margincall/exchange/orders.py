@@ -13,9 +13,10 @@ from margincall.core.events import Order as OrderEvent
 from margincall.core.rounding import quotient
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
-from margincall.exchange.book import Lots, OrderId, Ticks
+from margincall.exchange.book import Lots, Ticks
 from margincall.exchange.events import Trade
 from margincall.exchange.ledger import Party, book_fill
+from margincall.exchange.matching import Fill as MatchedFill
 from margincall.exchange.matching import Order, Outcome, apply, match
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
 
@@ -81,7 +82,7 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
     apply(market.book, outcome)
     touched = {order.account: trader}
     for fill in outcome.fills:
-        maker_trader = _trade(state, market, order, fill.maker, fill.ticks, fill.lots, events, close=close)
+        maker_trader = _trade(state, order, fill, events, close=close)
         touched[maker_trader.name] = maker_trader
     if outcome.rests is not None:
         order.rested = state.next_flow
@@ -137,14 +138,15 @@ def _trim(state: Exchange, trader: Trader, market: Market, side: PositionSide, e
         sign = -1 if direction == "BUY" else 1
         for order in sorted(own, key=lambda each: (sign * (each.ticks or 0), each.rested)):
             if order.closes and order.left > left:
-                _cut(state, trader, market, order, left, events)
+                _cut(state, order, left, events)
             left = max(left - order.left, 0)
 
 
-def _cut(state: Exchange, trader: Trader, market: Market, order: OpenOrder, to: int, events: Events) -> None:
+def _cut(state: Exchange, order: OpenOrder, to: int, events: Events) -> None:
     if not to:
         cancel(state, order, events, status="EXPIRED", reason=WOULD_TURN)
         return
+    market, trader = state.markets[order.symbol], state.traders[order.account]
     exposure.remove(trader, market, order)
     market.book.reduce(order.id, Lots(order.left - to))
     order.lots = Lots(order.filled + to)
@@ -169,35 +171,25 @@ def _meeting(order: OpenOrder, trader: Trader, market: Market, bound: Ticks | No
     )
 
 
-def _trade(
-    state: Exchange,
-    market: Market,
-    taker: OpenOrder,
-    maker_id: OrderId,
-    ticks: Ticks,
-    lots: Lots,
-    events: Events,
-    *,
-    close: CloseKind,
-) -> Trader:
+def _trade(state: Exchange, taker: OpenOrder, fill: MatchedFill, events: Events, *, close: CloseKind) -> Trader:
     """One trade of the book: both fills, the public trade, the last price. Returns the maker's account."""
-    maker = state.orders[maker_id]
+    market, maker = state.markets[taker.symbol], state.orders[fill.maker]
     owner = state.traders[maker.account]
     number = state.next_trade
     state.next_trade += 1
-    price, size = price_of(market, ticks), quantity_of(market, lots)
+    price, size = price_of(market, fill.ticks), quantity_of(market, fill.lots)
     worth = abs(value(market.contract, Quantity(size), price))
     exposure.remove(owner, market, maker)
     for order, trader, is_maker in ((taker, state.traders[taker.account], False), (maker, owner, True)):
-        order.filled = Lots(order.filled + lots)
+        order.filled = Lots(order.filled + fill.lots)
         order.traded_value += worth
         party = Party(
             trader, order.position_side, is_maker, str(order.id), order.client_order_id, "" if is_maker else close
         )
-        fill = book_fill(state, market, party, signed(order, size), price, str(number))
+        booked = book_fill(state, market, party, signed(order, size), price, str(number))
         status = "FILLED" if not order.left else "PARTIALLY_FILLED"
         said(state, order, "TRADE", status, events, close="" if is_maker else close)
-        events.append(fill)
+        events.append(booked)
     if maker.left:
         exposure.add(owner, market, maker)
     else:

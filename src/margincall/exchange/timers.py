@@ -1,17 +1,23 @@
 """What falls due by itself: a heap of times in the state, so that a step costs what is due and no more."""
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Literal
 
+from margincall.exchange.book import OrderId
 from margincall.exchange.state import Exchange
 
 Kind = Literal["basis", "clearance", "countdown", "good_till", "premium", "settlement"]
 """At one moment they fall due in this order, that of their names: an interval's last samples come before its end."""
+SLACK = 256
+"""Entries of what is no more that the heap may hold beyond its living ones before they are swept away."""
 
 
 def add(state: Exchange, due_ms: int, kind: Kind, about: str) -> None:
     """Let something fall due. `about` is a symbol, an order's id, or an account and a symbol."""
     heappush(state.timers, (due_ms, kind, about))
+    if len(state.timers) > 2 * (len(state.orders) + len(state.countdowns) + 3 * len(state.markets)) + SLACK:
+        state.timers = [timer for timer in state.timers if _lives(state, timer)]
+        heapify(state.timers)
 
 
 def due(state: Exchange, until_ms: int) -> tuple[int, Kind, str] | None:
@@ -20,3 +26,12 @@ def due(state: Exchange, until_ms: int) -> tuple[int, Kind, str] | None:
         at, kind, about = heappop(state.timers)
         return at, kind, about  # type: ignore[return-value]
     return None
+
+
+def _lives(state: Exchange, timer: tuple[int, str, str]) -> bool:
+    """Whether what the timer is about is still there: orders end and countdowns are set anew before their time."""
+    at, kind, about = timer
+    if kind == "good_till":
+        order = state.orders.get(OrderId(int(about)))
+        return order is not None and order.good_till_ms == at
+    return kind != "countdown" or state.countdowns.get(about) == at

@@ -29,6 +29,7 @@ def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, 
         conditional.check_not_reached(market, order)
         _accept(state, trader, market, order, events)
         conditional.wait(state, market, order, events)
+        _keep_date(state, order)
         return
     gate.check_percent(market, order)
     gate.check_reduces(trader, market, order)
@@ -37,6 +38,7 @@ def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, 
     gate.check_fillable(trader, market, order)
     _accept(state, trader, market, order, events)
     orders.submit(state, order, events, bound=bound)
+    _keep_date(state, order)
     conditional.traded(state, events, 0)
 
 
@@ -143,20 +145,23 @@ def _order_of(state: Exchange, market: Market, command: PlaceOrder) -> OpenOrder
 
 
 def _accept(state: Exchange, trader: Trader, market: Market, order: OpenOrder, events: Events) -> None:
-    """From here on the order is the exchange's: it has its ids and its date, and its account a leverage for the
-    symbol."""
+    """From here on the order is the exchange's: it has its ids, and its account a leverage for the symbol."""
     state.next_order += 1
     if not order.client_order_id:
         order.client_order_id = f"x-{order.id}"
         while order.client_order_id in trader.client_ids:
             order.client_order_id += "x"
-    if order.good_till_ms is not None:
-        timers.add(state, order.good_till_ms, "good_till", str(order.id))
     if order.symbol not in trader.account.leverage:
         setting = Setting(
             time_ms=state.time_ms, account=trader.name, symbol=order.symbol, leverage=market.listing.default_leverage
         )
         settings.say(state, trader, setting, events)
+
+
+def _keep_date(state: Exchange, order: OpenOrder) -> None:
+    """Let an order that lives on expire at its date."""
+    if order.good_till_ms is not None and order.id in state.orders:
+        timers.add(state, order.good_till_ms, "good_till", str(order.id))
 
 
 def _check_stop_price(market: Market, price: object) -> None:

@@ -5,7 +5,7 @@ warning) is shared out equally over the pool's positions; each turns its share i
 one. As long as every mark stays in its band, the pool's losses are at most the budget, so it need not be looked at: a
 mark moves at the price of those alone whose band it leaves. Bands are bounds, never verdicts: `margin` decides.
 
-Nothing here belongs to the state: it is made anew from it (`rebuild`), and a digest does not see it.
+Nothing here belongs to the state: it follows from it, and a digest does not see it.
 """
 
 from decimal import Decimal

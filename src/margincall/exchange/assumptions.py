@@ -1,0 +1,70 @@
+"""What the exchange assumes where the venue publishes no rule, beside what the rules themselves assume
+(`core/assumptions.py`). The page is `docs/spec/exchange.md`, Assumed.
+"""
+
+from collections.abc import Mapping
+
+from margincall.core.assumptions import BY_ID as OF_THE_RULES
+from margincall.core.assumptions import Assumption
+
+CATALOGUE: tuple[Assumption, ...] = (
+    Assumption(
+        "check-order",
+        "shape, filters, count, notional, price, reduce-only, margin, counterparty",
+        (),
+        "answers to orders that break several rules at once",
+    ),
+    Assumption(
+        "order-margin",
+        "the larger side at its prices over the leverage, and the loss against the mark of a new order",
+        (),
+        "openOrderInitialMargin and availableBalance of an account with orders on both sides",
+    ),
+    Assumption(
+        "market-order-margin",
+        "reach at the dearer of mark and best counterparty, loss at the latter",
+        (),
+        "market orders that are just accepted and just refused",
+    ),
+    Assumption(
+        "reduce-only-trim",
+        "cut to the position, in the order in which the book would fill them",
+        ("refused",),
+        "orders of an account with several reduce-only orders whose position shrinks",
+    ),
+    Assumption(
+        "trigger-sequence",
+        "each trade of a sweep, after the sweep; the oldest first",
+        (),
+        "trades and triggered orders of a cascade, by transaction time",
+    ),
+    Assumption(
+        "asset-mode-open",
+        "not while anything is open",
+        (),
+        "a change of the mode with positions and enough margin",
+    ),
+    Assumption("contract-filters", "in the shape of BTCUSDT's", (), "exchangeInfo of the day"),
+    Assumption(
+        "liquidation-account-order",
+        "by name",
+        (),
+        "liquidation orders of several accounts at one mark, by transaction time",
+    ),
+    Assumption(
+        "liquidation-self-trade",
+        "EXPIRE_MAKER",
+        (),
+        "a liquidation order that meets an order of the same account",
+    ),
+    Assumption(
+        "liquidation-taker-fee",
+        "the ordinary taker rate",
+        ("none",),
+        "COMMISSION of the fills of a liquidation order",
+    ),
+    Assumption("takeover-fee", "none", (), "an account's income around a takeover by the fund"),
+)
+
+BY_ID: Mapping[str, Assumption] = {**OF_THE_RULES, **{assumption.id: assumption for assumption in CATALOGUE}}
+"""Both catalogues: every id that an event, a rule-set or a page of the exchange may name."""
