@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from margincall.core.rounding import CONTEXT
-from margincall.exchange import commands
+from margincall.exchange import commands, exposure
 from margincall.exchange.audit.auditor import books, fingerprint
 from margincall.exchange.audit.laws import LAWS
 from margincall.exchange.audit.matrix import holding
@@ -109,6 +109,8 @@ class VenueMachine(RuleBasedStateMachine):
                 self.send(commands.Transfer(account=name, asset=asset, amount=self.worth(asset, amount)))
         for asset in assets:
             self.send(commands.Fund(asset=asset, amount=self.worth(asset, fund)))
+        for long, short, symbol in ((0, 1, 0), (2, 3, 0), (1, 2, -1)):
+            self.meet(NAMES[long], NAMES[short], symbol % len(self.symbols), 60)
 
     def worth(self, asset: str, usd: int) -> Decimal:
         return Decimal(usd * 10**8 // PRICES.get(asset, 1)) / 10**8
@@ -143,6 +145,20 @@ class VenueMachine(RuleBasedStateMachine):
         tick = self.state.markets[symbol].contract.tick
         price = tick * max(int(self.mark(symbol) * (1000 + permille) / 1000 / tick), 100)
         self.send(commands.SetMark(symbol=symbol, price=price))
+
+    @rule(name=names, share=st.integers(3, 30))
+    def squeezed(self, name: str, share: int) -> None:
+        """The mark of a position runs against its account, by so many times its wallet over its size."""
+        for position in self.state.traders[name].account.open_positions():
+            market = self.state.markets[position.symbol]
+            wallet = self.state.traders[name].account.wallets[market.contract.margin_asset]
+            with localcontext(CONTEXT):
+                at_mark = exposure.worth(market, int(abs(position.quantity) / market.contract.lot), market.mark)
+                far = min(max(wallet * share / 20 / at_mark, Decimal("0.001")), Decimal("0.3"))
+                tick = market.contract.tick
+                price = tick * max(int(self.mark(position.symbol) * (1 - position.direction * far) / tick), 100)
+            self.send(commands.SetMark(symbol=position.symbol, price=price))
+            return
 
     @rule(place=places)
     def again(self, place: int) -> None:

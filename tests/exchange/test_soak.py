@@ -15,6 +15,7 @@ from margincall.core.protocol.deleverage import deleverage
 from margincall.core.protocol.funding import payment
 from margincall.core.protocol.losses import Cover
 from margincall.exchange import commands, conditional, exposure, gate, ledger, orders, pricing, settings, takeover
+from margincall.exchange.assumptions import BY_ID
 from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.soak import generate, rules_of_seed, run
 from margincall.exchange.watch import Watch
@@ -132,5 +133,6 @@ def test_rule_sets_name_what_they_assume() -> None:
     for build in CATALOGUE.values():
         rules = build()
         assert "contract-filters" in rules.assumed
+        assert set(rules.assumed) <= set(BY_ID)
         assert set(rules.venue.tables) == set(rules.listings) == set(rules.venue.contracts)
         assert all(listing.filters.min_quantity >= Decimal(0) for listing in rules.listings.values())

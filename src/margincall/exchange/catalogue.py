@@ -30,7 +30,8 @@ LIQUIDATING = (
     "trigger-comparison", "bankruptcy-split", "isolated-release", "clearance-fee-cap", "warning-threshold",
     "cancel-scope", "partial-size", "liquidation-position-order", "liquidation-limit-tick", "no-bankruptcy-price",
     "takeover-scope", "clearance-fee-share", "fund-takeover-limit", "order-margin", "liquidation-account-order",
-    "liquidation-self-trade", "liquidation-taker-fee", "takeover-fee",
+    "liquidation-self-trade", "liquidation-taker-fee", "takeover-fee", "market-order-margin", "check-order",
+    "reduce-only-trim", "trigger-sequence", "asset-mode-open",
 )  # fmt: skip
 QUEUEING = ("deleveraging-pnl", "deleveraging-ties", "deleveraging-lights")
 """Assumptions behind every liquidation, and behind a queue of deleveraging."""

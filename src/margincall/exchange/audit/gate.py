@@ -1,8 +1,9 @@
 """Whether a command must be accepted, and with which code it must be refused: the auditor's own reading of the rules.
 
-Each function raises the `Refusal` that must come, the first that applies; the order is the venue's.
+Each function raises the `Refusal` that must come, the first that applies, in the order of `docs/spec/exchange.md`.
 """
 
+import re
 from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -143,7 +144,8 @@ def shape(view: View, command: PlaceOrder) -> None:
     kind, hedge = command.type, view.hedge[command.account]
     used = {each.client_order_id for each in view.own(command.account)}
     own = command.client_order_id.startswith(("autoclose-", "adl_autoclose", "settlement_autoclose-"))
-    need(len(command.client_order_id) <= 36 and not own, Code.BAD_CLIENT_ID)
+    letters = re.fullmatch(r"[A-Za-z0-9.:/_-]*", command.client_order_id)
+    need(letters is not None and len(command.client_order_id) <= 36 and not own, Code.BAD_CLIENT_ID)
     need(not command.client_order_id or command.client_order_id not in used, Code.DUPLICATED_CLIENT_ID)
     need((command.position_side != "BOTH") == hedge, Code.POSITION_SIDE_MISMATCH)
     need(not (command.reduce_only and hedge), Code.REDUCE_ONLY_CONFLICT)
@@ -251,24 +253,22 @@ def affordable(view: View, order: OpenOrder) -> None:
     if order.closes:
         return
     name, symbol, mark = order.account, order.symbol, view.marks[order.symbol]
-    price = view.price(order)
+    price, buys = view.price(order), order.side == "BUY"
     if order.ticks is None:
-        best = view.best(symbol, "SELL" if order.side == "BUY" else "BUY")
-        dearer_of = min if view.contract(symbol).is_inverse else max
-        price = mark if best is None else dearer_of(mark, view.contract(symbol).tick * best)
-    adds, buys = view.worth(symbol, order.left, price), order.side == "BUY"
+        best = view.best(symbol, "SELL" if buys else "BUY")
+        price = mark if best is None else view.contract(symbol).tick * best
+    at_price, at_mark = view.worth(symbol, order.left, price), view.worth(symbol, order.left, mark)
+    adds = max(at_price, at_mark) if order.ticks is None else at_price
     before = view.reach(name, order.key)
     after = view.reach(name, order.key, buys=adds if buys else ZERO, sells=ZERO if buys else adds)
-    if after <= before:
-        return
     leverage = view.leverage(name, symbol)
     most = view.most(name, symbol, leverage)
-    need(most is None or after <= most, Code.MAX_LEVERAGE_RATIO)
-    dearer = adds - view.worth(symbol, order.left, mark)
-    loses = (dearer > 0) == (buys != view.contract(symbol).is_inverse)
-    needed = (after - before) / leverage + (abs(dearer) if loses else ZERO)
+    need(most is None or after <= most or after <= before, Code.MAX_LEVERAGE_RATIO)
+    needed = max(after - before, ZERO) / leverage
+    if order.left > view.reducible(order) and (price > mark if buys else price < mark):
+        needed += abs(at_price - at_mark)
     asset = view.contract(symbol).margin_asset
-    need(view.in_pool(name, asset, needed) <= view.free(name, asset), Code.MARGIN_NOT_SUFFICIENT)
+    need(not needed or view.in_pool(name, asset, needed) <= view.free(name, asset), Code.MARGIN_NOT_SUFFICIENT)
 
 
 def market_bound(view: View, order: OpenOrder) -> int | None:
