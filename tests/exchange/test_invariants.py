@@ -235,6 +235,14 @@ class World:
                 self.send(commands.CancelAll(account="buyer", symbol=self.symbol))
 
 
+@pytest.mark.parametrize("name", SETS)
+def test_only_what_was_done_is_told(name: str) -> None:
+    """Where orders stay in the book, no step says that they were cancelled."""
+    around = World(name).fall_to_trigger(buyers=True)
+    steps = [each.event.step for each in around.of(LiquidationStep) if isinstance(each.event, LiquidationStep)]
+    assert ("cancel" in steps) == (CATALOGUE[name]().waterfall.cancel != "none")
+
+
 def reduced_at_the_limit(name: str) -> tuple[Around, object, object]:
     """A small purchase rests exactly at the limit of the reducing order; the moments before and after its fill."""
     limit = next(

@@ -107,6 +107,7 @@ def flow(seed: int, state: Exchange, count: int) -> Iterator[AnyCommand]:
 def _opening(scene: Scene) -> Iterator[AnyCommand]:
     """Prices, accounts with money, and a fund that is mostly too small."""
     chance, state = scene.chance, scene.state
+    scene.focus = chance.choice(list(state.markets))
     for symbol, market in state.markets.items():
         scene.near[symbol] = Decimal(PRICES[market.contract.base])
         yield _price(scene, symbol, scene.near[symbol])
@@ -121,6 +122,21 @@ def _opening(scene: Scene) -> Iterator[AnyCommand]:
         yield commands.OpenAccount(account=name)
         for asset in assets:
             yield commands.Transfer(account=name, asset=asset, amount=scene.money(asset, chance.randint(200, 60_000)))
+        yield from _settings(scene, name)
+
+
+def _settings(scene: Scene, name: str) -> Iterator[AnyCommand]:
+    """How an account trades: modes can hardly be changed once something is open."""
+    kind = scene.chance.randrange(10)
+    if kind in (0, 1):
+        yield commands.SetPositionMode(account=name, hedge=True)
+    if kind in (1, 2, 3):
+        yield commands.SetMarginType(account=name, symbol=scene.focus, margin="isolated")
+    if kind in (4, 5):
+        yield commands.SetAssetMode(account=name, multi_assets=True)
+    if kind > 5:
+        most = scene.state.rules.venue.brackets(scene.focus).rows[0].max_leverage or 20
+        yield commands.SetLeverage(account=name, symbol=scene.focus, leverage=scene.chance.randint(10, most))
 
 
 def _next(scene: Scene) -> AnyCommand:

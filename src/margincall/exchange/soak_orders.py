@@ -30,15 +30,15 @@ class Scene(Struct, kw_only=True):
     names: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     near: dict[str, Decimal] = {}
+    focus: str = ""
 
     def name(self) -> str:
         """Some account."""
         return self.chance.choice(self.names)
 
     def symbol(self) -> str:
-        """Some symbol, mostly the first."""
-        symbols = list(self.state.markets)
-        return symbols[0] if self.chance.randrange(3) else self.chance.choice(symbols)
+        """Some symbol, mostly the one that the seed is about."""
+        return self.focus if self.chance.randrange(3) else self.chance.choice(list(self.state.markets))
 
     def margin_asset(self) -> str:
         """The margin asset of some symbol."""
@@ -134,13 +134,13 @@ def closing(scene: Scene) -> AnyCommand:
 
 
 def amend(scene: Scene) -> AnyCommand:
-    """Another price or size for something that rests."""
-    order = _some_order(scene, resting=True)
+    """Another price or size for something that rests, or, wrongly, waits."""
+    order = _some_order(scene, resting=scene.chance.randrange(8) > 0)
     if order is None or order.ticks is None:
         return limit(scene)
     market, chance = scene.state.markets[order.symbol], scene.chance
     ticks = max(order.ticks * (1000 + chance.choice((0, 0, 0, 1, -1, 4, -4))) // 1000, 1)
-    lots = max(order.lots * chance.choice((50, 100, 100, 130)) // 100, 1)
+    lots = max(order.lots * chance.choice((1, 50, 50, 100, 100, 100, 100, 130, 130)) // 100, 1)
     return commands.AmendOrder(
         account=order.account, symbol=order.symbol, order_id=order.id,
         quantity=market.contract.lot * lots, price=market.contract.tick * ticks,
@@ -189,6 +189,11 @@ def refused(scene: Scene) -> AnyCommand:
         {"type": "STOP_MARKET", "price": None, "stop_price": mark - tick * 50},
         {"type": "TRAILING_STOP_MARKET", "price": None, "callback_rate": Decimal(11)},
         {"type": "MARKET", "price": None, "time_in_force": "IOC"}, {"activation_price": mark},
+        {"price": Decimal(10**8)}, {"price": tick * 2}, {"quantity": lot / 2}, {"type": "STOP", "stop_price": ZERO},
+        {"type": "STOP", "stop_price": Decimal(10**8)}, {"client_order_id": "a b"},
+        {"client_order_id": next(iter(trader.client_ids), "autoclose-1")},
+        {"type": "STOP_MARKET", "price": None, "stop_price": mark, "quantity": None, "close_position": True,
+         "reduce_only": True},
         {"reduce_only": True, "side": chance.choice(("BUY", "SELL"))}, {"quantity": lot * 10**6, "price": mark},
     )  # fmt: skip
     others: tuple[AnyCommand, ...] = (

@@ -211,6 +211,10 @@ def _no_worse(around: Around, close: str) -> Iterator[str]:
         met = [each for each in fills if isinstance(each.event, Fill) and each.event.trade_id == event.trade_id]
         if event.close != close or not any(isinstance(each.event, Fill) and each.event.close == "adl" for each in met):
             continue
+        took = next(each.event for each in reversed(around.moments) if each.place < moment.place
+                    and isinstance(each.event, LiquidationStep) and each.event.step == "takeover")  # fmt: skip
+        if close == "liquidation" and "no-bankruptcy-price" in getattr(took, "assumptions", ()):
+            continue  # no price could save it
         later = next((each for each in around.moments if each.place > moment.place
                       and isinstance(each.event, Deleveraged)), around.after)  # fmt: skip
         pools = {pool.name: pool for pool in around.shadow.terms(event.account, moment).pools}
