@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core"}),
     frozenset({"venues"}),
     frozenset({"wire"}),
+    frozenset({"config"}),
     frozenset({"exchange", "history"}),
     frozenset({"forensics"}),
     frozenset({"guard", "lab"}),

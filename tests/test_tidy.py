@@ -20,7 +20,9 @@ METHODS_MAX = 20
 POSITIONAL_MAX = 5
 
 # path -> why this file imports inside functions
-LATE_IMPORTS: dict[str, str] = {}
+LATE_IMPORTS: dict[str, str] = {
+    "src/margincall/wire/candle_files.py": "polars is an extra and heavy: only a Parquet file needs it",
+}
 # path -> why this file has that many broad handlers that do not raise
 BROAD_HANDLERS: dict[str, tuple[int, str]] = {
     "src/margincall/cli/main.py": (1, "the last resort: a bug becomes exit code 70 with its traceback"),

@@ -2,6 +2,7 @@
 
     MargincallError
     ├── UsageError          wrong flags, paths or values: exit code 3
+    │   └── ConfigError     mistakes in a configuration, each with its line (in `margincall.config`)
     ├── NothingUsable       no file held anything that can be used: exit code 2
     └── Refused             refused for safety: exit code 4
 

@@ -185,7 +185,7 @@ def test_dydx_fillable_price_of_a_portfolio() -> None:
 )
 def test_dydx_fund_deltas(received: str, bankrupt: str, rate: str, delta: str) -> None:
     assert improvement(D(received), D(bankrupt), D(rate)) == D(delta)
-    booked = changes(improvement_moves("t", "USDC", D(delta)))
+    booked = changes(improvement_moves("t", "USDC", D(delta), dydx.WATERFALL))
     assert booked.get((FUND, "USDC"), D(0)) == D(delta)
     assert sum(booked.values()) == 0
 

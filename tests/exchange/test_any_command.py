@@ -38,8 +38,9 @@ NUMBERS = {
     "leverage": [1, 5, 20, 50, 100, 0, -1, 2**63 - 1],
     "countdown_ms": [0, 1, 60_000, -1, 2**63 - 1],
     "liquidation": [1],
+    "number": [1, 2, -1],
 }
-KINDS = [kind for kind in get_args(commands.AnyCommand) if kind is not commands.Dispute]
+KINDS = list(get_args(commands.AnyCommand))
 OFTEN = [commands.PlaceOrder] * 14 + [commands.SetMark] * 4 + [commands.AmendOrder] * 3 + [commands.Transfer] * 2
 
 
@@ -67,6 +68,15 @@ def any_value(random: Random, name: str, hint: Any, now: int) -> Any:
         return tuple(any_command(random, now, random.choice(kinds)) for _ in range(random.randint(0, 6)))
     if name == "sources":
         return tuple(any_command(random, now, commands.Source) for _ in range(random.randint(0, 3)))
+    if name == "prices":
+        symbols = random.sample([BTC, COIN, ETH, RULED, "X"], random.randint(0, 3))
+        return {symbol: D(random.choice(FIGURES["price"])) for symbol in symbols}
+    if name == "refund":
+        return {
+            each: D(random.choice(FIGURES["amount"])) for each in random.sample(["USDT", "X"], random.randint(0, 2))
+        }
+    if name == "findings":
+        return ("found",) * random.randint(0, 2)
     for pool, make in ((TEXTS, str), (FIGURES, D), (NUMBERS, int)):
         if name in pool:
             return make(random.choice(pool[name]))  # type: ignore[index, call-arg]

@@ -28,7 +28,7 @@ def in_code(source: Source) -> Iterator[str]:
         else:
             continue
         for each in ast.walk(value) if value is not None else ():
-            if isinstance(each, ast.Constant) and isinstance(each.value, str):
+            if isinstance(each, ast.Constant) and isinstance(each.value, str) and "-" in each.value:
                 yield each.value
 
 

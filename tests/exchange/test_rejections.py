@@ -16,8 +16,8 @@ from margincall.exchange.step import receive, step
 from tests.exchange.fingerprint import fingerprint
 from tests.exchange.world import BTC, COIN, ETH, LISTINGS, NOON, RULED, World, code_of, listed
 
-OF_DISPUTES = {Code.NO_SUCH_LIQUIDATION, Code.ALREADY_DISPUTED}
-"""Codes of a command that is not carried out here (`tests/exchange` of disputes)."""
+OF_DISPUTES = {Code.ALREADY_DISPUTED}
+"""Needs a liquidation first: `tests/exchange/test_disputes.py`."""
 
 Prepare = Callable[[World], None]
 
@@ -312,6 +312,9 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.BAD_PRECISION, nothing, of_alice("move_margin", account="iso", amount="0.123456789")),
     (Code.CROSS_INSUFFICIENT, nothing, of_alice("move_margin", account="iso", amount="1000000")),
     (Code.ISOLATED_INSUFFICIENT, nothing, of_alice("move_margin", account="iso", amount="-1")),
+    # disputes
+    (Code.NO_SUCH_LIQUIDATION, nothing, said("dispute", account="alice", liquidation=99)),
+    (Code.NO_OPEN_DISPUTE, nothing, said("decide", number=99, upheld=True)),
     # prices
     (Code.MARK_BY_RULE, nothing, said("set_mark", symbol=RULED, price="1")),
 ]

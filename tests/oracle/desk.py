@@ -1,7 +1,7 @@
 """docs/spec/liquidation_desk.md a second time: passes over the accounts, and the stages a to g of a liquidation.
 
-`liquidate(state)` makes the passes, `clear_negative(state)` is one full ten minutes (section g). The shapes are in
-README.md. The letters are those of the page.
+`liquidate(state)` is what the desk does after one command, `clear_negative(state)` is one full ten minutes (section g),
+`warned(state)` says who is warned then. The shapes are in README.md. The letters are those of the page.
 """
 
 from fractions import Fraction
@@ -10,28 +10,41 @@ from . import book, deleverage, losses, waterfall
 from .oracle import ZERO, exact_text
 from .venue import Venue, amounts
 
-# Who is concerned in the next pass: the makers and deleveraged traders of this one, or `all`.
-AGAIN = "touched"
 
-
-def liquidate(state, again=AGAIN):
-    """Passes until one finds nobody to liquidate, or moved nothing. In the first one all accounts are concerned."""
+def liquidate(state):
+    """All passes after one command that concerns all accounts, as a mark of each symbol does."""
     venue = Venue(state)
-    concerned = list(venue.traders)
-    while concerned:
-        venue.passes += 1
-        venue.moved, venue.touched, found = False, set(), False
-        for name in concerned:
-            for pool_name in venue.pools(name):
-                found = Liquidation(venue, name, pool_name).run() or found
-        if not (found and venue.moved):
-            break
-        concerned = sorted(venue.touched) if again == "touched" else list(venue.traders)
+    make_passes(venue)
     return venue.report()
 
 
+def make_passes(venue):
+    """Passes until nobody is concerned; `venue.begun` says of each pool that was liquidated in which pass."""
+    concerned = sorted(venue.traders)
+    while concerned:
+        venue.passes += 1
+        changed = set()
+        for name in concerned:
+            at_trigger = [pool.name for pool in venue.pools(name).values() if pool.liquidated()]
+            for pool_name in at_trigger:
+                changed |= Liquidation(venue, name, pool_name).run()
+        concerned = sorted(changed)
+
+
+def warned(state):
+    """The pools that are near their trigger, but not at it, by account and name."""
+    venue = Venue(state)
+    threshold = Fraction(venue.assumptions["warning-threshold"])
+    return [
+        {"account": name, "pool": pool.name}
+        for name in venue.traders
+        for pool in venue.pools(name).values()
+        if pool.maintenance() > 0 and pool.maintenance() >= threshold * pool.balance() and not pool.liquidated()
+    ]
+
+
 class Liquidation:
-    """One pool of one account, from its trigger to the end of what is done with it in a pass."""
+    """One pool of one account, from its trigger to the end of what is done with it in a command."""
 
     def __init__(self, venue, name, pool_name):
         self.venue, self.rules = venue, venue.rules
@@ -52,16 +65,25 @@ class Liquidation:
     def note(self, step, **details):
         self.venue.note(step, account=self.name, pool=self.pool_name, **details)
 
+    def is_open(self):
+        pool = self.pool()
+        return pool is not None and bool(pool.positions)
+
     def run(self):
-        """True if the pool was at its trigger."""
-        if self.due() is None:
-            return False
+        """If the pool is at its trigger and has not had its turn. Returns whose money or positions it changed."""
+        venue, key = self.venue, (self.name, self.pool_name)
+        if key in venue.begun or self.due() is None:
+            return set()
+        venue.begun[key] = venue.passes
+        before = {name: trader.report() for name, trader in venue.traders.items()}
         self.cancel()
         self.reduce(self.pool())
-        isolated_wallet = self.isolated_wallet()
-        if self.take_over() and self.rules["after_fund"] in ("socialise", "claw-back"):
-            self.share_loss(isolated_wallet)
-        return True
+        if self.is_open():
+            isolated_wallet = self.isolated_wallet()
+            self.take_over()
+            if not self.is_open() and self.rules["after_fund"] in ("socialise", "claw-back"):
+                self.share_loss(isolated_wallet)
+        return {name for name, trader in venue.traders.items() if trader.report() != before[name]}
 
     def isolated_wallet(self):
         """Of an isolated pool that is open."""
@@ -159,21 +181,18 @@ class Liquidation:
     # d, e
 
     def take_over(self):
-        """True if a step was carried out and nothing is left uncovered."""
+        """The steps of the plan; the first one that leaves something over is the last."""
         one_by_one = self.rules["takeover"] == "one-by-one" or self.split == "whole"
-        done = False
         while (pool := self.due()) is not None:
             if self.rules["only_bankrupt"] and self.rules["takeover"] == "none" and pool.balance() >= 0:
-                return done
+                return
             plan = [
                 (position, waterfall.bankruptcy_price(pool, position, self.split) or position.mark)
                 for position in waterfall.in_order(pool, self.rules["order"])
             ]
             for position, price in plan[:1] if one_by_one else plan:
-                done = True
                 if not self.take_over_one(position, price):
-                    return False
-        return done
+                    return
 
     def take_over_one(self, position, price):
         """The fund takes what it can, the rest goes the way of the rules. False if something is left."""
@@ -239,7 +258,6 @@ class Liquidation:
         gone = venue.cancel(lambda order, of: of == symbol and order["owner"] == candidate.name)
         trader = venue.traders[candidate.name]
         venue.free_trade(self.trader, trader, symbol, (position.side, other), -quantity, price)
-        venue.touched.add(candidate.name)
         self.note(
             "deleverage",
             symbol=symbol,
@@ -256,8 +274,7 @@ class Liquidation:
     def share_loss(self, isolated_wallet):
         """What the closed pool lacks: the fund pays first, then holders or winners; the rest stays a debt."""
         venue, asset = self.venue, self.asset
-        pool = self.pool()
-        if self.trader.asset_mode == "multi" or (pool is not None and pool.positions):
+        if self.trader.asset_mode == "multi":
             return
         if self.pool_name.startswith("isolated:"):
             loss = -(isolated_wallet + self.profits)
@@ -327,7 +344,6 @@ class Reduction:
         self.profits += profit
         self.fees += fee
         self.fills.append({"id": maker["id"], "owner": maker["owner"], "quantity": quantity, "price": price})
-        venue.touched.add(maker["owner"])
 
 
 # g

@@ -10,7 +10,7 @@ import sys
 from fractions import Fraction
 
 from . import generate_rules
-from .desk import liquidate
+from .desk import make_passes
 from .generate import (
     COINS,
     RATES,
@@ -26,9 +26,11 @@ from .generate import (
     to_multiple,
 )
 from .oracle import ONE, ZERO, exact_text, half_even, truncate
+from .venue import Venue
 
 LARGE = "zz-maker"
 LOW_RATES = RATES[:9]
+SHARED = ("socialise", "claw-back")
 SIDES = {"BUY": "LONG", "SELL": "SHORT"}
 
 
@@ -135,15 +137,21 @@ def balance_of(rng, maintenance, notional, danger):
     return notional * between(rng, "0.05", 2)
 
 
-def single_wallets(rng, state, account, danger):
-    """Some symbols isolated, each pool with a balance of its own choice."""
-    share = rng.choice((0, 0, 0.4, 1))
+def brittle_balance(rng, maintenance):
+    """A balance above the trigger, but by little: the next fee, charge or position is too much."""
+    return maintenance * (1 + log_uniform(rng, Fraction(1, 10000), Fraction(1, 20)))
+
+
+def single_wallets(rng, state, account, danger, brittle):
+    """Some symbols isolated, each pool with a balance of its own choice; a brittle account has a cross pool to lose."""
+    share = 0.35 if brittle else rng.choice((0, 0, 0.4, 1))
     isolated = {symbol for symbol in state["contracts"] if rng.random() < share}
     wallets, cross = {}, {}
     for position in account["positions"]:
         terms = terms_of(state, position)
         if position["symbol"] in isolated:
-            own = truncate(balance_of(rng, terms.maintenance, terms.notional, danger) - terms.pnl)
+            risk = (0.8, danger[1]) if brittle else danger
+            own = truncate(balance_of(rng, terms.maintenance, terms.notional, risk) - terms.pnl)
             position["margin"], position["isolated_wallet"] = "isolated", exact_text(own)
             wallets[terms.asset] = wallets.get(terms.asset, ZERO) + own
         else:
@@ -154,18 +162,22 @@ def single_wallets(rng, state, account, danger):
         notional = sum((terms.notional for terms in members), ZERO)
         pnl = sum((terms.pnl for terms in members), ZERO)
         spare = ZERO if members else truncate(rng.choice((0, 0, 1, 10, 1000)) * ONE)
-        balance = balance_of(rng, maintenance, notional, danger) if members else spare
+        if members and brittle:
+            balance = brittle_balance(rng, maintenance)
+        else:
+            balance = balance_of(rng, maintenance, notional, danger) if members else spare
         wallets[asset] = wallets.get(asset, ZERO) + truncate(balance - pnl)
     account["wallets"] = {asset: exact_text(amount) for asset, amount in wallets.items()}
 
 
-def multi_wallets(rng, state, account, danger):
+def multi_wallets(rng, state, account, danger, brittle):
     """Random wallets in some assets, and USDT such that the balance is as wanted."""
     indices = {asset: [Fraction(rate) for rate in rates.values()] for asset, rates in state["indices"].items()}
     members = [terms_of(state, position) for position in account["positions"]]
     maintenance = sum((indices[terms.asset][0] * terms.maintenance for terms in members), ZERO)
     notional = sum((indices[terms.asset][0] * terms.notional for terms in members), ZERO)
-    wanted, have = balance_of(rng, maintenance, notional, danger), ZERO
+    wanted = brittle_balance(rng, maintenance) if brittle else balance_of(rng, maintenance, notional, danger)
+    have = ZERO
     wallets = {}
     for asset, (index, bid, ask) in indices.items():
         pnl = sum((terms.pnl for terms in members if terms.asset == asset), ZERO)
@@ -188,8 +200,9 @@ def leverages(rng, state):
     return {symbol: rng.choice((1, 3, 10, 20, 50, 125)) for symbol in state["contracts"]}
 
 
-def add_accounts(rng, state, multi_share, bankrupt):
-    danger = rng.choice((0.2, 0.35, 0.6)), bankrupt
+def add_accounts(rng, state, multi_share, family):
+    danger = rng.choice((0.25, 0.4, 0.65)), 0.15 if family == "deleverage" else 0.6
+    brittle_share = rng.choice((0, 0.5, 0.8) if family in SHARED else (0, 0.3, 0.7))
     for number in range(rng.choice((1, 2, 3, 4, 5, 6, 8, 11))):
         multi = rng.random() < multi_share
         hedge = rng.random() < 0.35
@@ -200,14 +213,18 @@ def add_accounts(rng, state, multi_share, bankrupt):
             "positions": positions_of(rng, state, hedge),
         }
         state["accounts"][f"a{number:02}"] = account
-        (multi_wallets if multi else single_wallets)(rng, state, account, danger)
+        brittle = rng.random() < brittle_share
+        if brittle:
+            state["brittle"].append(f"a{number:02}")
+        (multi_wallets if multi else single_wallets)(rng, state, account, danger, brittle)
         if hedge:
             state["hedged"].add(f"a{number:02}")
 
 
-def add_fund(rng, state):
-    """Rich, poor, empty, or with positions."""
-    choice = rng.choice(("rich", "poor", "poor", "empty", "empty", "positions", "positions"))
+def add_fund(rng, state, family):
+    """Rich, poor, empty, or with positions; where losses are shared poor or empty more often."""
+    kinds = ["rich", "poor", "poor", "empty", "empty", "positions", "positions"]
+    choice = rng.choice([*kinds, "poor", "empty", "empty"] if family in SHARED else kinds)
     wallets, positions = {}, []
     for symbol, contract in state["contracts"].items():
         notional = usual_notional(rng, state, symbol)
@@ -256,7 +273,7 @@ def add_book(rng, state, symbol, first_id):
     for _ in range(count):
         side, away = rng.choice(("BUY", "SELL")), int(middle * between(rng, 0, width))
         ticks = int(middle) - 1 - away if side == "BUY" else int(middle) + away
-        owner = rng.choice(owners)
+        owner = rng.choice(state["brittle"] if state["brittle"] and rng.random() < 0.3 else owners)
         lots = int(lots_of(state, symbol, scale * between(rng, "0.01", 1)))
         order = {"id": first_id + len(orders), "owner": owner, "side": side, "ticks": ticks, "lots": lots}
         if owner in state["hedged"]:
@@ -271,7 +288,7 @@ def add_book(rng, state, symbol, first_id):
 
 def random_desk(rng):
     """One state of a venue, in the shape that `desk.liquidate` takes."""
-    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (46, 17, 20, 17))[0]
+    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (38, 23, 25, 14))[0]
     inverse = family != "dydx" and rng.random() < 0.2
     multi_share = 0 if inverse or family == "dydx" else rng.choice((0, 0, 0.3, 1))
     state = {
@@ -284,6 +301,7 @@ def random_desk(rng):
         "accounts": {},
         "book": {},
         "hedged": set(),
+        "brittle": [],
         "deleveragings": rng.choice((0, 0, rng.randint(1, 20))),
     }
     prices = random_prices(rng)
@@ -295,13 +313,13 @@ def random_desk(rng):
             asset: dict(zip(("index", "bid", "ask"), map(exact_text, rates), strict=True))
             for asset, rates in random_indices(rng, prices, needed).items()
         }
-    add_accounts(rng, state, multi_share, 0.15 if family == "deleverage" else 0.6)
-    add_fund(rng, state)
+    add_accounts(rng, state, multi_share, family)
+    add_fund(rng, state, family)
     add_large(rng, state)
     for number, symbol in enumerate(state["contracts"]):
         add_book(rng, state, symbol, 1 + 100 * number)
     state |= generate_rules.random_rules(rng, family, plain=not inverse and not multi_share)
-    del state["hedged"]
+    del state["hedged"], state["brittle"]
     return state
 
 
@@ -324,12 +342,35 @@ def restored(state, result):
     return False
 
 
-def features(state, result):
-    """What happened."""
+def fallen(state, venue):
+    """Why pools that were not at their trigger when the command came were liquidated in a later pass."""
+    fresh = Venue(state)
+    for (name, pool_name), number in venue.begun.items():
+        pool = fresh.pools(name).get(pool_name)
+        if number == 1 or (pool is not None and pool.liquidated()):
+            continue
+        log = venue.log
+        starts = [place for place, step in enumerate(log) if (step["account"], step.get("pool")) == (name, pool_name)]
+        before = log[: starts[0]] if starts else log
+        if any(step["account"] == name and step["pool"].startswith("isolated:") for step in before):
+            yield "fell: by an isolated pool of its own"
+        if any(name in step.get("charged", ()) for step in before):
+            yield "fell: charged"
+        if any(fill["owner"] == name for step in before for fill in step.get("fills", ())):
+            yield "fell: maker"
+        if any(step.get("counterparty") == name for step in before):
+            yield "fell: deleveraged"
+
+
+def features(state):
+    """What happens in a state."""
+    venue = Venue(state)
+    make_passes(venue)
+    result = venue.report()
     log, rules = result["log"], state["waterfall"]
     steps = {step["step"] for step in log}
     lost = [step for step in log if step["step"] == "loss"]
-    found = set(steps)
+    found = steps | set(fallen(state, venue))
     if steps & {"reduce", *TAKEN}:
         found.add("LIQUIDATION")
     short = steps & {"deleverage", "uncovered", "takeover-at-mark"} and rules["takeover"] != "none"
@@ -341,8 +382,10 @@ def features(state, result):
         found.add("RESTORED")
     if any(step.get("expired") for step in log):
         found.add("own maker expired")
-    if result["passes"] > 2 or (result["passes"] == 2 and not log):
+    if result["passes"] > 2:
         found.add("passes > 2")
+    if any(pool.liquidated() for name in venue.traders for pool in venue.pools(name).values()):
+        found.add("at its trigger after the last pass")
     return found
 
 
@@ -351,7 +394,7 @@ def main():
     counted = {}
     for number in range(count):
         state = random_desk(random.Random(f"{seed}-{number}"))
-        for feature in features(state, liquidate(state)):
+        for feature in features(state):
             counted[feature] = counted.get(feature, 0) + 1
     for feature, times in sorted(counted.items()):
         print(f"{times:6} {Fraction(100 * times, count).__round__(1).__float__():5} %  {feature}")

@@ -103,7 +103,7 @@ class Venue:
         self.fees, self.remainder = {}, {}
         self.log, self.uncovered = [], []
         self.seed = state.get("deleveragings", 0)
-        self.moved, self.touched, self.passes = False, set(), 0
+        self.passes, self.begun = 0, {}
 
     # contracts
 
@@ -178,20 +178,17 @@ class Venue:
         profit = taker.trade(symbol, sides[0], quantity, price, fees[0])
         maker.trade(symbol, sides[1], -quantity, price, fees[1])
         self.pay_fees(asset, sum(fees))
-        self.moved = True
         return profit, fees[0]
 
     def free_trade(self, one, other, symbol, sides, quantity, price):
         """A trade without fees; returns the booked profit of the first."""
         profit = one.trade(symbol, sides[0], quantity, price)
         other.trade(symbol, sides[1], -quantity, price)
-        self.moved = True
         return profit
 
     def pay(self, wallets, asset, amount):
         """A wallet, or one of the venue's own sums of money, gets an amount."""
         wallets[asset] = wallets.get(asset, ZERO) + amount
-        self.moved = self.moved or amount != 0
 
     def cancel(self, chosen):
         """Take all orders for which `chosen(order, symbol)` out of the book; returns their numbers."""

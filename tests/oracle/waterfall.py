@@ -62,8 +62,8 @@ def limit_ticks(pool, position, rules, split):
 
 
 def restoring_part(pool, position, rules, rate, target):
-    """The smallest part that brings the ratio to the target, filled at the mark and paying the clearance rate."""
-    text = quantity_to_close(pool, position, target, rate, position.mark)
+    """The smallest part that brings the ratio to the target, filled as in remedy.md and paying the clearance rate."""
+    text = quantity_to_close(pool, position, target, rate)
     return None if text is None else Fraction(text)
 
 
@@ -140,6 +140,6 @@ def taken_by_fund(position, price, fund_wallet, fund_positions, limit):
         taken = min(taken, floor_to(equity / -gain, position.lot))
     if limit is not None:
         unit = quotient(unit_notional(position)) if position.inverse else unit_notional(position)
-        room = max(ZERO, (Fraction(limit) * equity - elsewhere) / unit - position.sign * held)
+        room = max(ZERO, max(ZERO, Fraction(limit) * equity - elsewhere) / unit - position.sign * held)
         taken = min(taken, floor_to(room, position.lot))
     return max(taken, ZERO)

@@ -14,7 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rescue": ("margincall.cli.rescue:rescue", "Save a liquidation's evidence before the venue forgets it."),
     "case": ("margincall.cli.case:case", "Folders of evidence that are never altered."),
     "calc": ("margincall.cli.calc:calc", "Liquidation interval, bankruptcy price, ratio and remedy from a few flags."),
-    "exchange": ("margincall.cli.exchange:exchange", "A futures venue in a box, and the soak that audits it."),
+    "exchange": ("margincall.cli.exchange:exchange", "An exchange on this machine that really liquidates."),
     "brackets": ("margincall.cli.brackets:brackets", "Import, list, show, infer and check bracket tables."),
 }
 

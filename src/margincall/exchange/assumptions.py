@@ -64,6 +64,11 @@ CATALOGUE: tuple[Assumption, ...] = (
         "COMMISSION of the fills of a liquidation order",
     ),
     Assumption("takeover-fee", "none", (), "an account's income around a takeover by the fund"),
+    Assumption("liquidation-fee-rate", "that of BTCUSDT, where a symbol's is not known", (), "exchangeInfo of the day"),
+    Assumption("dispute-account-as-it-stood", "the account just before the liquidation", (), "nothing: it is our desk"),
+    Assumption("refund-at-true-mark", "worth before less worth after", (), "refunds that a venue paid"),
+    Assumption("refund-by-replay", "what a correct liquidation leaves more", (), "refunds that a venue paid"),
+    Assumption("refund-orders-at-mark", "the orders' loss at the mark of the dispute", (), "refunds that a venue paid"),
 )
 
 BY_ID: Mapping[str, Assumption] = {**OF_THE_RULES, **{assumption.id: assumption for assumption in CATALOGUE}}

@@ -6,6 +6,7 @@ direction. `decode` reads one command from JSON and refuses what is not one.
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -142,6 +143,25 @@ class CancelAll(Command, frozen=True, kw_only=True, tag="cancel_all"):
     symbol: str
 
 
+class Level(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One price of a quote."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+class Quote(Command, frozen=True, kw_only=True, tag="quote"):
+    """A market maker's orders on both sides of a symbol, in place of those of its quote before; none: take it back.
+
+    Post-only; in one-way mode. Told by one event instead of one for each order.
+    """
+
+    account: str
+    symbol: str
+    bids: tuple[Level, ...] = ()
+    asks: tuple[Level, ...] = ()
+
+
 class Countdown(Command, frozen=True, kw_only=True, tag="countdown"):
     """Take back all orders of a symbol in `countdown_ms`, unless it is set anew before; 0 stops it."""
 
@@ -161,6 +181,13 @@ class SetMark(Command, frozen=True, kw_only=True, tag="set_mark"):
 
     symbol: str
     price: Decimal
+
+
+class SetMarks(Command, frozen=True, kw_only=True, tag="set_marks"):
+    """The marks of several symbols at one moment, as a venue publishes them: accounts are looked at once, at all of
+    them."""
+
+    prices: dict[str, Decimal]
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -196,7 +223,7 @@ class Fund(Command, frozen=True, kw_only=True, tag="fund"):
 
 class InjectFault(Command, frozen=True, kw_only=True, tag="inject_fault"):
     """The operator lets the exchange err as real venues did, until `on` is false. `value` is the wrong price, the
-    delay in milliseconds, or the wrong rate."""
+    factor of the wrong brackets, or the wrong rate."""
 
     kind: FaultKind
     on: bool
@@ -211,10 +238,20 @@ class Dispute(Command, frozen=True, kw_only=True, tag="dispute"):
     liquidation: int
 
 
+class Decide(Command, frozen=True, kw_only=True, tag="decide"):
+    """The desk answers a dispute (`exchange/judgement.py`): upheld with a refund by asset, or rejected; with what it
+    found."""
+
+    number: int
+    upheld: bool
+    refund: Mapping[str, Decimal] = {}
+    findings: tuple[str, ...] = ()
+
+
 AnyCommand = (
     Advance | OpenAccount | Transfer | SetLeverage | SetMarginType | SetPositionMode | SetAssetMode | MoveMargin
-    | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch
-    | SetMark | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute
+    | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch | Quote
+    | SetMark | SetMarks | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute | Decide
 )  # fmt: skip
 
 
@@ -243,24 +280,29 @@ def _check_numbers(command: Struct) -> None:
     """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
     for field in command.__struct_fields__:
         value = getattr(command, field)
-        if isinstance(value, Decimal) and not (value.is_finite() and is_plausible(value)):
-            raise BadCommand(f"{excerpt(str(value))!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
+        for amount in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(amount, Decimal) and not (amount.is_finite() and is_plausible(amount)):
+                text = excerpt(str(amount))
+                raise BadCommand(f"{text!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
         if type(value) is int and abs(value) >= LARGEST:
             raise BadCommand(f"the integer is too large - at `$.{field}`")
         if isinstance(value, tuple):
             for each in value:
-                _check_numbers(each)
+                if isinstance(each, Struct):
+                    _check_numbers(each)
 
 
 def _check_texts(command: Struct, fields: Any) -> None:
     """Refuse `1_000`, ` 1` and digits of other scripts, which are decimals to the decoder and to nobody else."""
     for field in command.__struct_fields__:
         value, text = getattr(command, field), fields.get(field)
-        if isinstance(value, Decimal) and isinstance(text, str) and not NUMBER.fullmatch(text):
-            raise BadCommand(f"{excerpt(text)!r} is not a number - at `$.{field}`")
+        for amount, its in ((value[key], text[key]) for key in value) if isinstance(value, dict) else ((value, text),):
+            if isinstance(amount, Decimal) and isinstance(its, str) and not NUMBER.fullmatch(its):
+                raise BadCommand(f"{excerpt(its)!r} is not a number - at `$.{field}`")
         if isinstance(value, tuple):
-            for each, its in zip(value, text, strict=True):
-                _check_texts(each, its)
+            for each, its in zip(value, text or (), strict=True):
+                if isinstance(each, Struct):
+                    _check_texts(each, its)
 
 
 _LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"|\\|[\x80-\xff]')

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 from margincall.core.account import PositionKey
 from margincall.core.clearance import clearance_fee
-from margincall.core.contract import value
+from margincall.core.contract import Contract, value
 from margincall.core.events import Fill
-from margincall.core.margin import PoolTerms, Terms
+from margincall.core.margin import PoolKind, PoolTerms, Terms
 from margincall.core.prices import bankruptcy
 from margincall.core.protocol.losses import fund_pays
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
@@ -32,15 +32,15 @@ from margincall.exchange import orders
 from margincall.exchange.book import Ticks
 from margincall.exchange.events import LiquidationEnded, LiquidationStarted, Warned
 from margincall.exchange.ledger import book_moves
-from margincall.exchange.liquidation import Case, own_order, pool_named, step_event, terms_of
+from margincall.exchange.liquidation import Case, own_order, pool_holding, pool_named, step_event, terms_of
 from margincall.exchange.state import Events, Exchange, Liquidation, Market, OpenOrder, Trader
 from margincall.exchange.takeover import share_loss, take_position_over
 
 
-def run(state: Exchange, names: Iterable[str], events: Events) -> None:
+def run(state: Exchange, names: Iterable[str], events: Events, done: set[tuple[str, str]]) -> None:
     """Look at these accounts, liquidate what is at its trigger, and go on with whom that concerned; then warn, and
-    watch them from where they stand now."""
-    concerned, seen, done = set(names), dict[str, Terms](), set[tuple[str, str]]()
+    watch them from where they stand now. `done` are the pools that had their turn in this command; it is added to."""
+    concerned, seen = set(names), dict[str, Terms]()
     while concerned:
         following: set[str] = set()
         for name in sorted(concerned.difference(VENUE_ACCOUNTS)):
@@ -52,6 +52,7 @@ def run(state: Exchange, names: Iterable[str], events: Events) -> None:
         trader = state.traders[name]
         _warn(state, trader, seen[name], events)
         state.watch.update(name, seen[name], trader.warned, state.rules.warning_ratio)
+    state.watch.loose.difference_update(VENUE_ACCOUNTS)
 
 
 def clear_negative(state: Exchange, events: Events) -> set[str]:
@@ -124,11 +125,7 @@ def _cancel(state: Exchange, case: Case, pool: PoolTerms, events: Events) -> Non
 
 def pool_of_order(state: Exchange, trader: Trader, order: OpenOrder) -> str:
     """The pool in which an order's margin lies."""
-    if trader.account.margin_types.get(order.symbol, "cross") == "isolated":
-        return f"isolated:{order.symbol}:{order.position_side}"
-    if trader.account.multi_assets:
-        return "multi:USD"
-    return f"cross:{state.markets[order.symbol].contract.margin_asset}"
+    return pool_holding(trader.account, order.key, state.markets[order.symbol].contract)
 
 
 def _reduce(state: Exchange, case: Case, pool: PoolTerms, step: Reduce, events: Events) -> None:
@@ -140,7 +137,6 @@ def _reduce(state: Exchange, case: Case, pool: PoolTerms, step: Reduce, events: 
     order.ticks = Ticks(int(step.limit / contract.tick))
     mark = len(events)
     orders.submit(state, order, events, close="liquidation")
-    case.ordered.append(key)
     fills = [event for event in events[mark:] if isinstance(event, Fill) and event.order_id == str(order.id)]
     case.touched |= {event.account for event in events[mark:] if isinstance(event, Fill)}
     case.moved = case.moved or bool(fills)
@@ -169,14 +165,25 @@ def _clearance(
     contract = state.markets[key[0]].contract
     base = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO)
     fresh = pool_named(terms_of(state, case.trader), pool.name)
+    left = left_for_fee(fresh, pool.kind, contract.margin_asset, fills, wallet_before)
+    return clearance_fee(base, _fee_rate(state, contract), left, state.rules.waterfall.fee_cap)
+
+
+def left_for_fee(
+    fresh: PoolTerms | None, kind: PoolKind, asset: str, fills: Iterable[Fill], wallet_before: Collateral
+) -> Decimal:
+    """The collateral that a clearance fee may take: the fresh pool's balance; of an isolated position that was closed
+    whole its wallet and what the fills made of it."""
     if fresh is not None:
-        left: Decimal = collateral_left(fresh, contract.margin_asset)
-    elif pool.kind == "isolated":
-        left = wallet_before + sum(((fill.realized or ZERO) - (fill.fee or ZERO) for fill in fills), ZERO)
-    else:
-        left = ZERO
-    rate = state.faults.get("wrong_clearance_rate") or contract.liquidation_fee or ZERO
-    return clearance_fee(base, rate, left, state.rules.waterfall.fee_cap)
+        return collateral_left(fresh, asset)
+    if kind == "isolated":
+        return wallet_before + sum(((fill.realized or ZERO) - (fill.fee or ZERO) for fill in fills), ZERO)
+    return ZERO
+
+
+def _fee_rate(state: Exchange, contract: Contract) -> Decimal:
+    """The rate of the fee: the contract's, or the injected fault's."""
+    return state.faults.get("wrong_clearance_rate") or contract.liquidation_fee or ZERO
 
 
 def _improvement(state: Exchange, pool: PoolTerms, key: PositionKey, fills: list[Fill]) -> Collateral:
@@ -185,7 +192,7 @@ def _improvement(state: Exchange, pool: PoolTerms, key: PositionKey, fills: list
     bankrupt = bankruptcy(pool, position, state.rules.venue.assumptions) or position.mark
     received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
     at_bankruptcy = -sum((fill.quantity for fill in fills), ZERO) * bankrupt
-    amount = improvement(received, at_bankruptcy, position.contract.liquidation_fee or ZERO)
+    amount = improvement(received, at_bankruptcy, _fee_rate(state, position.contract))
     fund = max(state.fund.account.wallets.get(position.contract.margin_asset, ZERO), ZERO)
     return Collateral(max(amount, -fund))
 
@@ -195,7 +202,7 @@ def _charge(state: Exchange, case: Case, market: Market, key: PositionKey, fee: 
     if rules.fee == "clearance":
         moves = clearance_moves(name, asset, fee, rules)
     else:
-        moves = improvement_moves(name, asset, fee)
+        moves = improvement_moves(name, asset, fee, rules)
     book_moves(state, moves, events, symbol=key[0], side=key[1])
     case.moved = case.moved or bool(moves)
     case.lost[key] = case.lost.get(key, ZERO) + sum(

@@ -54,6 +54,15 @@ class Trade(ExchangeEvent, frozen=True, kw_only=True, tag="trade"):
     buyer_is_maker: bool
 
 
+class Quoted(ExchangeEvent, frozen=True, kw_only=True, tag="quoted"):
+    """A market maker's quote stands: the ids of its orders, best first; sizes and prices are those that were asked."""
+
+    account: str
+    symbol: str
+    bids: tuple[int, ...]
+    asks: tuple[int, ...]
+
+
 class IndexSet(ExchangeEvent, frozen=True, kw_only=True, tag="index_set"):
     """The index of a symbol, with the median of its sources."""
 
@@ -177,7 +186,8 @@ class Disputed(ExchangeEvent, frozen=True, kw_only=True, tag="disputed"):
 
 
 class DisputeDecided(ExchangeEvent, frozen=True, kw_only=True, tag="dispute_decided"):
-    """The desk's answer: upheld with the refund that was booked, or rejected; with what it found."""
+    """The desk's answer: upheld with the refund that was booked, or rejected; with what it found. `unpaid` is what the
+    fund did not have."""
 
     number: int
     account: str
@@ -185,10 +195,11 @@ class DisputeDecided(ExchangeEvent, frozen=True, kw_only=True, tag="dispute_deci
     upheld: bool
     refund: Mapping[str, Decimal]
     findings: tuple[str, ...]
+    unpaid: Mapping[str, Decimal] = {}
 
 
 AnyExchangeEvent = (
-    Rejected | AccountOpened | PositionMode | Trade | IndexSet | FundingSet | Moved | Warned
+    Rejected | AccountOpened | PositionMode | Quoted | Trade | IndexSet | FundingSet | Moved | Warned
     | LiquidationStarted | LiquidationStep | LiquidationEnded | Deleveraged | LossShared
     | FaultSet | Disputed | DisputeDecided
     | Fill | Flow | MarginMove | Setting | Order | MarkPrice | IndexPrice

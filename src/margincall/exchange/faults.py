@@ -22,23 +22,23 @@ def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
 
     stale_index: prices of the symbol are not taken in; wrong_mark: the mark is `value`; late_liquidation: the desk
     overlooks the symbol; orders_not_cancelled; wrong_brackets: maintenance rates of the symbol times `value`;
-    wrong_clearance_rate: the rate is `value`.
+    wrong_clearance_rate: the rate is `value`. Switched off, a mark by rule is made anew at once; one that is given
+    stays until the next is given.
     """
     kind, symbol = command.kind, command.symbol
-    if (kind in WITH_SYMBOL) != bool(symbol):
-        raise Refusal(Code.BAD_COMBINATION, "symbol")
-    if command.on and (kind in WITH_VALUE) != (command.value is not None):
-        raise Refusal(Code.BAD_COMBINATION, "value")
-    if command.value is not None and command.value <= 0:
-        raise Refusal(Code.NOT_VALID, "value")
+    _check(state, command)
     name = f"{kind}:{symbol}" if symbol else kind
+    was_on = name in state.faults
     if command.on:
         state.faults[name] = command.value
     else:
         state.faults.pop(name, None)
     events.append(FaultSet(time_ms=state.time_ms, fault=kind, on=command.on, symbol=symbol, value=command.value))
-    if kind == "wrong_mark" and command.on and command.value is not None:
-        return pricing.set_mark(state, state.markets[symbol], Price(command.value), events)
+    if kind == "wrong_mark":
+        market = state.markets[symbol]
+        if command.on and command.value is not None:
+            return pricing.set_mark(state, market, Price(command.value), events)
+        return pricing.remark(state, market, events) if was_on else set()
     if kind == "wrong_brackets":
         _rule_by_brackets(state, symbol, command)
     holders = {
@@ -49,12 +49,26 @@ def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
     return holders if kind in ("wrong_brackets", "late_liquidation") else set()
 
 
+def _check(state: Exchange, command: InjectFault) -> None:
+    """A fault that cannot be is refused before anything is changed."""
+    if (command.kind in WITH_SYMBOL) != bool(command.symbol):
+        raise Refusal(Code.BAD_COMBINATION, "symbol")
+    if command.on and (command.kind in WITH_VALUE) != (command.value is not None):
+        raise Refusal(Code.BAD_COMBINATION, "value")
+    if command.value is not None and command.value <= 0:
+        raise Refusal(Code.NOT_VALID, "value")
+    if command.kind == "wrong_brackets" and command.value is not None:
+        steepest = state.genuine.venue.brackets(command.symbol).rows[-1].rate
+        if steepest * command.value > ONE:
+            raise Refusal(Code.NOT_VALID, "value: no rate is above 1")
+
+
 def _rule_by_brackets(state: Exchange, symbol: str, command: InjectFault) -> None:
+    """Let the symbol's brackets be wrong, or right again. Rates and amounts are scaled alike: the lines still meet."""
     table = state.genuine.venue.brackets(symbol)
     if command.on and command.value is not None:
         rows = tuple(
-            structs.replace(row, rate=min(row.rate * command.value, ONE), cum=row.cum * command.value)
-            for row in table.rows
+            structs.replace(row, rate=row.rate * command.value, cum=row.cum * command.value) for row in table.rows
         )
         table = BracketTable(table.symbol, rows, table.as_of, table.source, "wrong", table.coefficient)
     state.rules = structs.replace(state.rules, venue=state.rules.venue.with_tables({symbol: table}))

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from margincall.core.account import PositionKey, PositionSide
+from margincall.core.account import Account, PositionKey, PositionSide
+from margincall.core.contract import Contract
 from margincall.core.events import Fill
-from margincall.core.margin import PoolTerms, PositionTerms, Terms, margin, position_terms
+from margincall.core.margin import MULTI_ASSET, PoolTerms, PositionTerms, Terms, margin, position_terms
 from margincall.core.units import ZERO, Collateral
 from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import LiquidationStep
@@ -27,7 +28,6 @@ class Case(Struct, kw_only=True):
     wallets: dict[str, Collateral]
     closed: dict[PositionKey, list[Fill]] = {}
     lost: dict[PositionKey, Decimal] = {}
-    ordered: list[PositionKey] = []
     touched: set[str] = set()
     uncovered: dict[str, Decimal] = {}
     moved: bool = False
@@ -41,6 +41,13 @@ def terms_of(state: Exchange, trader: Trader) -> Terms:
 def pool_named(terms: Terms, name: str) -> PoolTerms | None:
     """The pool of that name, if the account has it."""
     return next((pool for pool in terms.pools if pool.name == name), None)
+
+
+def pool_holding(account: Account, key: PositionKey, contract: Contract) -> str:
+    """The name of the pool in which the margin of a position and its orders lies."""
+    if account.margin_types.get(key[0], "cross") == "isolated":
+        return f"isolated:{key[0]}:{key[1]}"
+    return f"multi:{MULTI_ASSET}" if account.multi_assets else f"cross:{contract.margin_asset}"
 
 
 def holdings(state: Exchange, trader: Trader, asset: str = "", symbol: str = "") -> list[PositionTerms]:

@@ -10,10 +10,10 @@ from margincall.core.account import SIDES, PositionSide
 from margincall.core.contract import value
 from margincall.core.events import CloseKind
 from margincall.core.events import Order as OrderEvent
-from margincall.core.rounding import quotient
+from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
-from margincall.exchange.book import Lots, Ticks
+from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import Trade
 from margincall.exchange.ledger import Party, book_fill
 from margincall.exchange.matching import Fill as MatchedFill
@@ -77,7 +77,7 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
     order.lots = Lots(order.lots - outcome.cut)
     for maker in outcome.expired_makers:
         expired = state.orders[maker.id]
-        _leave(state, expired)
+        leave(state, expired)
         said(state, expired, "EXPIRED", "EXPIRED_IN_MATCH", events, reason="1")
     apply(market.book, outcome)
     touched = {order.account: trader}
@@ -105,7 +105,7 @@ def cancel(
         forget(state, order)
     else:
         market.book.cancel(order.id)
-        _leave(state, order)
+        leave(state, order)
     said(state, order, "CANCELED" if status == "CANCELED" else "EXPIRED", status, events, reason=reason)
 
 
@@ -219,10 +219,18 @@ def forget(state: Exchange, order: OpenOrder) -> None:
     trader.client_ids.pop(order.client_order_id, None)
 
 
-def _leave(state: Exchange, order: OpenOrder) -> None:
+def leave(state: Exchange, order: OpenOrder) -> None:
     """Forget an order that was in the book, and what it reserved."""
     exposure.remove(state.traders[order.account], state.markets[order.symbol], order)
     forget(state, order)
+
+
+def own_client_id(trader: Trader, order_id: OrderId) -> str:
+    """A client order id for an order that came without one."""
+    name = f"x-{order_id}"
+    while name in trader.client_ids:
+        name += "x"
+    return name
 
 
 def said(
@@ -268,9 +276,10 @@ def said(
 
 
 def _average(market: Market, order: OpenOrder, executed: Decimal) -> Decimal | None:
-    """The average price of what has traded; none before."""
+    """The average price of what has traded, as the venue prints it (as an entry price is); none before."""
     if not executed:
         return None
-    if market.contract.is_inverse:
-        return quotient(executed * market.contract.contract_size, order.traded_value)
-    return quotient(order.traded_value, executed)
+    contract = market.contract
+    if contract.is_inverse:
+        return printed_entry(executed * contract.contract_size / order.traded_value, contract.entry_places)
+    return printed_entry(order.traded_value / executed, contract.entry_places)

@@ -81,6 +81,7 @@ class Code(Enum):
     NO_SUCH_LIQUIDATION = -9004, "The account has no liquidation with this number."
     ALREADY_DISPUTED = -9005, "The liquidation was disputed before."
     RESERVED_NAME = -9006, "The name belongs to the venue's own accounts."
+    NO_OPEN_DISPUTE = -9007, "There is no open dispute with this number."
 
     @property
     def code(self) -> int:

@@ -4,8 +4,9 @@ An account's money and positions are the value of `core/account.py`, folded from
 beside it here is what has no place in a history: open orders, what they reserve, and what the desk remembers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -95,6 +96,8 @@ class Trader(Struct, kw_only=True):
     orders: dict[OrderId, OpenOrder] = {}
     client_ids: dict[str, OrderId] = {}
     exposures: dict[PositionKey, Exposure] = {}
+    quotes: dict[str, list[OrderId]] = {}
+    """The orders of the account's quote, by symbol; those that are gone may still be named."""
     warned: list[str] = []
     topped_up: bool = False
 
@@ -145,6 +148,21 @@ class FundEntry(Struct, frozen=True, kw_only=True):
     balance: Decimal
 
 
+class DisputeEntry(Struct, frozen=True, kw_only=True):
+    """One dispute of a liquidation: `refund` is what was booked, `unpaid` what the fund did not have."""
+
+    number: int
+    account: str
+    liquidation: int
+    pool: str
+    opened_ms: int
+    status: Literal["open", "upheld", "rejected"] = "open"
+    decided_ms: int | None = None
+    refund: Mapping[str, Decimal] = {}
+    unpaid: Mapping[str, Decimal] = {}
+    findings: tuple[str, ...] = ()
+
+
 class Exchange(Struct, kw_only=True):
     """All of it. `traders` holds the venue's own accounts too; `prices` and `indices` are the marks that `core`
     sees."""
@@ -167,6 +185,8 @@ class Exchange(Struct, kw_only=True):
     deleveragings: int = 0
     deposits: dict[str, Decimal] = {}
     """Money that came in from outside, less what went out, by asset: what the books must add up to."""
+    fees_due: dict[str, Decimal] = {}
+    """Fees of the step that goes on, not yet booked; empty between steps."""
     countdowns: dict[str, int] = {}
     """When all orders of `account symbol` are taken back."""
     timers: list[tuple[int, str, str]] = []
@@ -175,6 +195,10 @@ class Exchange(Struct, kw_only=True):
     """Faults that are on, as `kind` or `kind:symbol`, with their value."""
     watch: Watch
     liquidations: list[Liquidation] = []
+    disputes: dict[int, DisputeEntry] = {}
+    """All disputes by number."""
+    disputed: dict[int, int] = {}
+    """The number of the dispute, by the liquidation's."""
     fund_history: list[FundEntry] = []
 
     @property

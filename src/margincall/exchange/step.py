@@ -4,20 +4,21 @@ The same commands give the same events and the same state, in any process. A com
 `Rejected` and changes nothing. After each command the liquidation desk looks at the accounts that it concerned.
 """
 
-from collections.abc import Callable, Iterable
-from decimal import localcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal, localcontext
 from typing import Any
 
 from margincall.core.account import AssetIndex
-from margincall.core.events import Fill, Flow, IndexPrice, MarginMove, Setting
+from margincall.core.events import Flow, IndexPrice, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
-from margincall.exchange import commands, conditional, desk, pricing, settings, trading
+from margincall.exchange import commands, conditional, desk, disputes, pricing, settings, trading
 from margincall.exchange.clock import advance
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
 from margincall.exchange.faults import inject
-from margincall.exchange.ledger import book, flow, note_fund
+from margincall.exchange.ledger import book, collect_fees, flow, note_fund
+from margincall.exchange.quoting import quote
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, Trader
 
@@ -28,7 +29,10 @@ def step(state: Exchange, command: commands.AnyCommand) -> Events:
     """Carry out one command; returns what happened, in order."""
     with localcontext(CONTEXT):
         try:
-            return _HANDLERS[type(command)](state, command)
+            events = _HANDLERS[type(command)](state, command)
+            if state.fees_due:
+                collect_fees(state)
+            return events
         except Refusal as refusal:
             return [rejected(state, refusal)]
 
@@ -51,17 +55,21 @@ def rejected(state: Exchange, refusal: Refusal, place: int | None = None) -> Rej
 def settle(state: Exchange, concerned: Iterable[str], events: Events, since: int = 0) -> Events:
     """The end of a step: the desk looks at whom it concerned (`events` from `since` on). What the desk trades may
     trigger orders, and what they trade concerns the desk."""
-    names = set(concerned) | touched(events[since:])
+    names = {*concerned, *changed(events[since:] if since else events), *state.watch.loose}
+    done: set[tuple[str, str]] = set()
     while names:
         mark = len(events)
-        desk.run(state, names, events)
-        names = conditional.traded(state, events, mark)
+        desk.run(state, names, events, done)
+        conditional.traded(state, events, mark)
+        names = set(state.watch.loose)
     return events
 
 
-def touched(events: Iterable[AnyExchangeEvent]) -> set[str]:
-    """The accounts whose money, positions or settings these events changed."""
-    return {event.account for event in events if isinstance(event, Fill | Flow | MarginMove | Setting)}
+def changed(events: Iterable[AnyExchangeEvent]) -> Iterator[str]:
+    """The accounts whose money or settings these events changed; of trades the watch tells whom they concern."""
+    for event in events:
+        if isinstance(event, Flow | MarginMove | Setting):
+            yield event.account
 
 
 def _advance(state: Exchange, command: commands.Advance) -> Events:
@@ -138,15 +146,26 @@ def _batch(state: Exchange, command: commands.Batch) -> Events:
 
 
 def _set_mark(state: Exchange, command: commands.SetMark) -> Events:
-    market = market_of(state, command.symbol)
-    if market.listing.mark_source != "given":
-        raise Refusal(Code.MARK_BY_RULE)
-    if command.price <= 0:
-        raise Refusal(Code.PRICE_NOT_POSITIVE)
-    if f"stale_index:{command.symbol}" in state.faults:
-        return []
+    return _marked(state, {command.symbol: command.price})
+
+
+def _set_marks(state: Exchange, command: commands.SetMarks) -> Events:
+    return _marked(state, command.prices)
+
+
+def _marked(state: Exchange, prices: Mapping[str, Decimal]) -> Events:
+    """Given marks of one moment; a symbol whose prices an injected fault holds back keeps its own."""
+    for symbol, price in prices.items():
+        if market_of(state, symbol).listing.mark_source != "given":
+            raise Refusal(Code.MARK_BY_RULE)
+        if price <= 0:
+            raise Refusal(Code.PRICE_NOT_POSITIVE)
     events: Events = []
-    return settle(state, pricing.set_mark(state, market, Price(command.price), events), events)
+    concerned: set[str] = set()
+    for symbol in sorted(prices):
+        if f"stale_index:{symbol}" not in state.faults:
+            concerned |= pricing.set_mark(state, state.markets[symbol], Price(prices[symbol]), events)
+    return settle(state, concerned, events)
 
 
 def _set_index(state: Exchange, command: commands.SetIndex) -> Events:
@@ -192,6 +211,12 @@ def _inject(state: Exchange, command: commands.InjectFault) -> Events:
     return settle(state, inject(state, command, events), events)
 
 
+def _decide(state: Exchange, command: commands.Decide) -> Events:
+    events: Events = []
+    disputes.decide(state, command, events)
+    return settle(state, (), events)
+
+
 _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.Advance: _advance,
     commands.OpenAccount: _open,
@@ -206,10 +231,14 @@ _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.CancelOrder: _of_symbol(trading.cancel),
     commands.CancelAll: _of_symbol(trading.cancel_all),
     commands.Countdown: _of_symbol(trading.countdown),
+    commands.Quote: _of_symbol(quote),
     commands.Batch: _batch,
     commands.SetMark: _set_mark,
+    commands.SetMarks: _set_marks,
     commands.SetIndex: _set_index,
     commands.SetAssetIndex: _set_asset_index,
     commands.Fund: _fund,
     commands.InjectFault: _inject,
+    commands.Dispute: _of_account(disputes.open_dispute),
+    commands.Decide: _decide,
 }

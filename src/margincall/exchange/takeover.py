@@ -28,11 +28,9 @@ def take_position_over(state: Exchange, case: Case, step: TakeOver, events: Even
     assert market.mark is not None
     held = Quantity(-step.quantity)
     took = take_over(contract, held, step.price, market.mark, fund=_fund(state, market), rules=rules)
-    if key not in case.ordered:
-        case.ordered.append(key)
-        order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.price, step.quantity > 0)
-        orders.said(state, order, "NEW", "NEW", events, close="liquidation")
-        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
+    order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.price, step.quantity > 0)
+    orders.said(state, order, "NEW", "NEW", events, close="liquidation")
+    orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
     if took.taken:
         _to_fund(state, case, market, key, took.taken, step.price, events)
     events.append(
@@ -88,7 +86,7 @@ def _deleverage(
         other = state.traders[closing.candidate.account]
         for each in sorted(other.orders.values(), key=lambda found_order: found_order.id):
             if each.symbol == key[0]:
-                orders.cancel(state, each, events, status="EXPIRED", reason="7")
+                orders.cancel(state, each, events)
         number = str(state.next_trade)
         state.next_trade += 1
         own = Party(case.trader, key[1], None, str(order.id), order.client_order_id, "liquidation")

@@ -102,7 +102,7 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[
         if not taken and not cleared:
             continue
         assert isinstance(event, Fill | Flow)
-        owners = _owners(found, place, event)
+        owners = _owners(found, place, event, events)
         if len(owners) == 1:
             (fills if taken else fees)[owners[0].first].append(place)
         elif owners:
@@ -111,7 +111,7 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[
     return completed, shared
 
 
-def _owners(found: Sequence[Incident], place: int, event: Fill | Flow) -> list[Incident]:
+def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: Sequence[AnyEvent]) -> list[Incident]:
     """The last liquidation before it that it can belong to; several if a row without symbol, or without its leg in
     hedge mode, does not tell which."""
     fitting: list[Incident] = []
@@ -119,14 +119,38 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow) -> list[I
         if event.time_ms - incident.time_ms > AFTERMATH_MS:
             break
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
-        if fits and event.symbol in ("", incident.symbol):
+        if fits and event.symbol in ("", incident.symbol) and (_is_charged(incident) or not _is_fee(event)):
             fitting.append(incident)
+    followed = [each for each in fitting if _follows(each, place, event, events)]
+    if len(followed) == 1:
+        return followed
     last = fitting[:1]
     return last + [
         each
         for each in fitting[1:]
         if (each.symbol, each.side) != (last[0].symbol, last[0].side) or _of_one_second(last[0], each)
     ]
+
+
+def _is_fee(event: Fill | Flow) -> bool:
+    """A clearance fee, and not what the fund makes good."""
+    return isinstance(event, Flow) and sum(event.applied.values(), ZERO) < ZERO
+
+
+def _is_charged(incident: Incident) -> bool:
+    """Whether a fee can have been charged: it is taken on the amount liquidated only (FAQ 360033525271), so an order
+    that ended without a fill pays none."""
+    order = incident.order
+    return bool(incident.fills) or order is None or bool(order.executed) or order.status == "NEW"
+
+
+def _follows(incident: Incident, place: int, event: Fill | Flow, events: Sequence[AnyEvent]) -> bool:
+    """Whether a row without a symbol comes right after the order's last fill, in the same millisecond: between them is
+    nothing but what the venue prints about it. A stamp of a whole second is none of a millisecond."""
+    if event.time_ms % 1000 == 0 or not incident.fills or events[incident.fills[-1]].time_ms != event.time_ms:
+        return False
+    between = events[incident.fills[-1] + 1 : place]
+    return all(isinstance(each, Statement | Order) and each.time_ms == event.time_ms for each in between)
 
 
 def _of_one_second(one: Incident, other: Incident) -> bool:

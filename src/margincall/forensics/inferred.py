@@ -14,12 +14,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from margincall.core.account import Account, Position, PositionKey
+from margincall.core.account import Account, Position, PositionKey, PositionSide
 from margincall.core.contract import price_at_profit
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order, Setting, Statement
 from margincall.core.fold import FillTerms, fold
 from margincall.core.margin import cross_wallet
-from margincall.core.rounding import exact
+from margincall.core.rounding import exact, price_nearest
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
 from margincall.forensics.ordering import belongs
@@ -29,6 +29,8 @@ NEAR_MS = 2000
 """A stated margin move this close to the update is the one that the update reports."""
 TAKEOVER_MS = 60_000
 """The insurance fund takes over within this time after the order (the venue states no bound: assumed)."""
+Forced = dict[str, dict[PositionSide, Order]]
+"""The last liquidation order of each position, by symbol and side."""
 TAKEN_OVER = "taken-over"
 """Trade id of an inferred fill: the venue printed no trade for it."""
 
@@ -49,7 +51,7 @@ class Prober:
         self.is_needed = False
         self.stated = [event for event in events if isinstance(event, MarginMove)]
         self.shown: dict[PositionKey, Decimal] = {}
-        self.forced: dict[str, Order] = {}
+        self.forced: Forced = {}
         self.rules_at = rules_at
 
     def see(self, place: int, event: AnyEvent, before: Account, after: Account, terms: FillTerms | None) -> None:
@@ -74,7 +76,7 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
     out: list[AnyEvent] = []
     places: list[int] = []
     shown: dict[PositionKey, Decimal] = {}
-    forced: dict[str, Order] = {}
+    forced: Forced = {}
     account = earlier = opening
     for event in events:
         rules = rules_at(event.time_ms)
@@ -187,19 +189,23 @@ def _is_told(flow: Flow, out: Sequence[AnyEvent], places: Sequence[int]) -> bool
     )
 
 
-def _note_forced(order: Order, forced: dict[str, Order]) -> None:
-    """Keep the last state of each symbol's liquidation order."""
+def _note_forced(order: Order, forced: Forced) -> None:
+    """Keep the last state of the last liquidation order of each position."""
     if order.close == "liquidation":
-        forced[order.symbol] = order
+        forced.setdefault(order.symbol, {})[order.side] = order
 
 
-def _rest(flow: Flow, account: Account, forced: Mapping[str, Order], rules: VenueRules) -> Fill | None:
+def _rest(flow: Flow, account: Account, forced: Forced, rules: VenueRules) -> Fill | None:
     """The takeover of what a liquidation order could not fill, if a profit without a trade is that of closing the whole
-    rest at the order's limit, which is the bankruptcy price."""
-    order = forced.get(flow.symbol)
-    if flow.category != "realized_pnl" or order is None or order.executed >= order.quantity:
+    rest at the order's limit, which is the bankruptcy price. An income row does not name the position side."""
+    if flow.category != "realized_pnl":
         return None
-    if not 0 <= flow.time_ms - order.time_ms <= TAKEOVER_MS:
+    found = [_rest_of(flow, account, order, rules) for order in forced.get(flow.symbol, {}).values()]
+    return next((fill for fill in found if fill is not None), None)
+
+
+def _rest_of(flow: Flow, account: Account, order: Order, rules: VenueRules) -> Fill | None:
+    if order.executed >= order.quantity or not 0 <= flow.time_ms - order.time_ms <= TAKEOVER_MS:
         return None
     position = account.position((order.symbol, order.side))
     contract = rules.contract(order.symbol)
@@ -215,7 +221,8 @@ def _rest(flow: Flow, account: Account, forced: Mapping[str, Order], rules: Venu
 def _takeover(
     told: Statement | Flow, position: Position, price: Decimal, *, fee: Decimal, realized: Decimal | None
 ) -> Fill:
-    """The fill that closes all of a position, at the moment of what tells it."""
+    """The fill that closes all of a position, at the moment of what tells it. Its price is rounded as derived prices
+    are: a quotient of 50 digits leaves no room for the product with a quantity."""
     return Fill(
         time_ms=told.time_ms,
         source=told.source,
@@ -223,7 +230,7 @@ def _takeover(
         symbol=position.symbol,
         side=position.side,
         quantity=-position.quantity,
-        price=price,
+        price=price_nearest(price),
         trade_id=TAKEN_OVER,
         fee=fee,
         realized=realized,

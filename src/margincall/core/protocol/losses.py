@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from margincall.core.protocol.moves import FUND, REMAINDER, Move, MoveReason, move
-from margincall.core.rounding import AMOUNT_UNIT, amount_up, booked, exact, quotient, to_step_up
+from margincall.core.rounding import AMOUNT_UNIT, amount_up, booked, exact, quotient, to_step_up, wide
 from margincall.core.units import ZERO, Collateral, Quantity
 
 
@@ -60,7 +60,7 @@ def socialise(
     return Shared(rate, charges, Collateral(ZERO), moves)
 
 
-@exact
+@wide
 def claw_back(
     debtor: str, asset: str, loss: Decimal, profits: Mapping[str, Decimal], *, minimum: Decimal = ZERO
 ) -> Shared:
@@ -71,13 +71,13 @@ def claw_back(
     total = sum(winners.values(), ZERO)
     if not total or not loss:
         return Shared(ZERO, {}, Collateral(loss), ())
+    raised = max(min(loss, total), booked(minimum * total))
     paid = booked(min(loss, total))
-    raised = max(paid, booked(minimum * total))
     charges = {name: Collateral(booked(raised * gain / total)) for name, gain in winners.items()}
     moves = (
         *_collected("clawback", asset, charges),
         *move("clawback", REMAINDER, debtor, asset, paid),
-        *move("clawback", REMAINDER, FUND, asset, raised - paid),
+        *move("clawback", REMAINDER, FUND, asset, booked(raised) - paid),
     )
     return Shared(quotient(raised, total), charges, Collateral(loss - paid), moves)
 

@@ -246,9 +246,16 @@ def take_over(
     return Takeover(taken, Quantity(quantity - taken), Collateral(fund.equity + abs(taken) * gain))
 
 
-def improvement_moves(trader: str, asset: str, amount: Collateral) -> tuple[Move, ...]:
-    """The moves of `improvement`, truncated to 8 decimals."""
-    return move("improvement", trader, FUND, asset, booked(amount))
+@exact
+def improvement_moves(trader: str, asset: str, amount: Collateral, rules: WaterfallRules) -> tuple[Move, ...]:
+    """The moves of `improvement`, truncated to 8 decimals: what the fills were better is shared as a clearance fee is,
+    what they were worse the fund pays alone."""
+    whole = booked(amount)
+    share = booked(whole * rules.fund_share) if whole > 0 else whole
+    return (
+        *move("improvement", trader, FUND, asset, share),
+        *move("improvement", trader, FEES, asset, whole - share),
+    )
 
 
 def may_clear(account: Account, *, transferred_in: bool) -> bool:

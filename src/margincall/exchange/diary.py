@@ -1,0 +1,184 @@
+"""An account's history as the venue tells it: its events, with what the venue prints about the account between them.
+
+The user-data stream says a change of the wallet by the account update after it, and a trade by an account update
+before it (`docs/spec/incidents.md`); what the fund takes over is no trade, and seen by its result alone. So the prints
+are made here, from the fold of the same events.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import localcontext
+
+from margincall.core.account import Account, AssetIndex, Marks, PositionKey
+from margincall.core.contract import entry_price, profit
+from margincall.core.events import (
+    AnyEvent,
+    BalancePrint,
+    Fill,
+    Flow,
+    IndexPrice,
+    MarginMove,
+    MarkPrice,
+    Order,
+    PositionPrint,
+    Setting,
+    Statement,
+    TotalsPrint,
+)
+from margincall.core.fold import fold
+from margincall.core.margin import cross_wallet, margin
+from margincall.core.rounding import CONTEXT, booked, exact
+from margincall.core.rules import VenueRules
+from margincall.core.units import ZERO, Price
+from margincall.exchange.events import AnyExchangeEvent, Warned
+from margincall.exchange.ledger import TAKEN_OVER
+
+LEVERAGE = 20
+"""What the venue prints where an account has set none."""
+
+
+class Diary:
+    """Tells one account's events, and keeps what the venue has to print between them: account and marks as they
+    stand."""
+
+    def __init__(self, name: str, rules: VenueRules) -> None:
+        """An account of which nothing has been told."""
+        self.name = name
+        self.rules = rules
+        self.account = Account()
+        self.prices: dict[str, Price] = {}
+        self.indices: dict[str, AssetIndex] = {}
+        self.changed_ms = 0
+        """When a balance or position changed last: what an answer is dated with."""
+        self._order: Order | None = None
+
+    def tell(self, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEvent]:
+        """The account's own of these events, with the venue's prints, in the order of its user-data stream."""
+        with localcontext(CONTEXT):
+            for event in events:
+                if isinstance(event, MarkPrice):
+                    self.prices[event.symbol] = Price(event.price)
+                elif isinstance(event, IndexPrice):
+                    self.indices[event.asset] = AssetIndex(event.index, event.bid, event.ask)
+                elif getattr(event, "account", "") == self.name:
+                    yield from self._told(event)
+
+    def _told(self, event: AnyExchangeEvent) -> Iterator[AnyEvent]:
+        match event:
+            case Order(execution="TRADE"):
+                self._order = event  # goes with the fill that follows
+            case Order():
+                yield event
+            case Fill():
+                yield from self._trade(event)
+            case Flow():
+                self.account = fold(self.account, event, self.rules)
+                yield event
+                yield self._update(event.time_ms, event.reason, self._charged(event), tuple(event.applied))
+            case MarginMove():
+                self.account = fold(self.account, event, self.rules)
+                yield event
+                yield self._update(event.time_ms, "MARGIN_TRANSFER", [(event.symbol, event.side)], (event.asset,))
+            case Setting():
+                self.account = fold(self.account, event, self.rules)
+                yield event
+                if event.margin is not None:
+                    yield self._update(event.time_ms, "MARGIN_TYPE_CHANGE", [(event.symbol, "BOTH")], ())
+            case Warned():
+                yield self._margin_call(event)
+            case _:
+                pass
+
+    def _trade(self, fill: Fill) -> Iterator[AnyEvent]:
+        """The account update of a trade, then the order with its fill; of a takeover the update alone."""
+        self.account = fold(self.account, fill, self.rules)
+        assets = (self.rules.contract(fill.symbol).margin_asset, fill.fee_asset or "")
+        taken_over = fill.trade_id == TAKEN_OVER
+        yield self._update(
+            fill.time_ms, "INSURANCE_CLEAR" if taken_over else "ORDER", [(fill.symbol, fill.side)], assets
+        )
+        if not taken_over:
+            if self._order is not None:
+                yield self._order
+            yield fill
+        self._order = None
+
+    def snapshot(self) -> Statement:
+        """The account as an `account` answer prints it now."""
+        with localcontext(CONTEXT):
+            pools = margin(self.account, Marks(self.prices, self.indices), self.rules).pools
+            wallets = sorted(self.account.wallets)
+            return Statement(
+                time_ms=self.changed_ms,
+                origin="account",
+                balances=self._balances(wallets),
+                positions=tuple(self._printed(each.key, with_leverage=True) for each in self.account.open_positions()),
+                totals=TotalsPrint(
+                    wallet=sum((self.account.wallets[asset] for asset in wallets), ZERO),
+                    unrealized=booked(sum((pool.unrealized for pool in pools), ZERO)),
+                    balance=booked(sum((pool.balance for pool in pools), ZERO)),
+                    maintenance=booked(sum((pool.maintenance for pool in pools), ZERO)),
+                ),
+            )
+
+    def _charged(self, flow: Flow) -> list[PositionKey]:
+        """The isolated position that a flow is about, if it pays from its own wallet."""
+        if flow.category not in ("funding", "insurance_clear"):
+            return []
+        return [
+            each.key
+            for each in self.account.open_positions()
+            if each.margin == "isolated" and each.symbol == flow.symbol and flow.side in (None, each.side)
+        ]
+
+    def _update(self, time_ms: int, about: str, keys: Sequence[PositionKey], assets: Sequence[str]) -> Statement:
+        self.changed_ms = time_ms
+        return Statement(
+            time_ms=time_ms,
+            origin="update",
+            about=about,
+            balances=self._balances([asset for asset in dict.fromkeys(assets) if asset]),
+            positions=tuple(self._printed(key) for key in keys),
+        )
+
+    def _margin_call(self, warned: Warned) -> Statement:
+        """MARGIN_CALL with the positions of the pool; the cross wallet where it is a cross pool."""
+        kind, _, rest = warned.pool.partition(":")
+        keys = [
+            each.key
+            for each in self.account.open_positions()
+            if (f"{each.symbol}:{each.side}" == rest if kind == "isolated" else each.margin == "cross")
+            and (kind != "cross" or self.rules.contract(each.symbol).margin_asset == rest)
+        ]
+        return Statement(
+            time_ms=warned.time_ms,
+            origin="margin_call",
+            balances=self._balances([rest]) if kind == "cross" else (),
+            positions=tuple(self._printed(key) for key in keys),
+        )
+
+    def _balances(self, assets: Sequence[str]) -> tuple[BalancePrint, ...]:
+        return tuple(
+            BalancePrint(asset, self.account.wallets.get(asset, ZERO), cross_wallet(self.account, asset, self.rules))
+            for asset in assets
+        )
+
+    @exact
+    def _printed(self, key: PositionKey, *, with_leverage: bool = False) -> PositionPrint:
+        held, contract = self.account.position(key), self.rules.contract(key[0])
+        mark = self.prices.get(key[0])
+        return PositionPrint(
+            *key,
+            quantity=held.quantity,
+            entry=entry_price(contract, held.quantity, held.cost) or ZERO,
+            realized=held.realized,
+            unrealized=booked(profit(contract, held.quantity, held.cost, mark)) if held.quantity and mark else ZERO,
+            margin=self.account.margin_types.get(key[0], "cross"),
+            isolated_wallet=held.isolated_wallet,
+            mark=mark,
+            leverage=self.account.leverage.get(key[0], LEVERAGE) if with_leverage else None,
+        )
+
+
+def told(name: str, events: Iterable[AnyExchangeEvent], rules: VenueRules) -> list[AnyEvent]:
+    """The whole history of an account, as its user-data stream tells it."""
+    return list(Diary(name, rules).tell(events))

@@ -1,0 +1,212 @@
+"""The checks of one liquidation of the exchange: its events against the marks and rules that should have applied.
+
+They are those of `core/checks.py`. The desk knows its rules and sees every event, so almost nothing is "cannot tell".
+Which of them are grounds for a refund: `docs/spec/disputes.md`.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from margincall.core import checks
+from margincall.core.account import Account, Marks, PositionKey
+from margincall.core.checks import FAILS, UNCLEAR, Finding
+from margincall.core.contract import value
+from margincall.core.events import Fill, Order
+from margincall.core.margin import PoolTerms, margin
+from margincall.core.prices import bankruptcy
+from margincall.core.protocol.waterfall import Reduce, cancels, improvement, plan
+from margincall.core.rounding import AMOUNT_UNIT, plain
+from margincall.core.units import ZERO, Price, Quantity
+from margincall.exchange.desk import left_for_fee
+from margincall.exchange.events import LiquidationEnded, LiquidationStarted, LiquidationStep
+from margincall.exchange.liquidation import pool_holding, pool_named
+from margincall.exchange.orders import LIQUIDATED
+from margincall.exchange.replay import Seen, folded
+from margincall.exchange.rulesets import RuleSet
+from margincall.exchange.state import DisputeEntry, Events
+
+OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
+
+
+class Course(Struct, frozen=True):
+    """One liquidation, cut out of its command: the account before and after, its events, and the open orders of the
+    account when the venue's first order came."""
+
+    started: LiquidationStarted
+    before: Account
+    after: Account
+    events: Events
+    orders: Mapping[str, PositionKey]
+
+    @property
+    def name(self) -> str:
+        """The account."""
+        return self.started.account
+
+    def steps(self, kind: str) -> Iterator[tuple[int, LiquidationStep]]:
+        """The steps of one kind, each with its place among the events."""
+        for place, event in enumerate(self.events):
+            if isinstance(event, LiquidationStep) and event.step == kind:
+                yield place, event
+
+
+def course(seen: Seen, dispute: DisputeEntry, rules: RuleSet) -> Course:
+    """The disputed liquidation as the command's events tell it."""
+    start, started = next(
+        (place, event)
+        for place, event in enumerate(seen.events)
+        if isinstance(event, LiquidationStarted) and event.number == dispute.liquidation
+    )
+    end = next(
+        place for place, event in enumerate(seen.events) if place > start and isinstance(event, LiquidationEnded)
+    )
+    events = seen.events[start : end + 1]
+    before = folded(seen.account, seen.events[:start], dispute.account, rules.venue)
+    after = folded(before, events, dispute.account, rules.venue)
+    return Course(started, before, after, events, _open_orders(seen, start, dispute.account))
+
+
+def findings(found: Course, marks: Marks, rules: RuleSet) -> list[Finding]:
+    """Every check that applies; where the pool should not have been liquidated, there is no right price or fee."""
+    pool = pool_named(margin(found.before, marks, rules.venue), found.started.pool)
+    assert pool is not None, "what was liquidated had a pool"
+    trigger = checks.trigger(pool, {}, rules.venue.assumptions)
+    about = f"{pool.name}, balance beside a maintenance margin of {plain(pool.maintenance):f}"
+    said = [*_marks(found, marks), structs.replace(trigger, about=about, printed=found.started.balance)]
+    if trigger.verdict != FAILS:
+        said += [*_order(found, pool, rules), *_cancelled(found, rules), *_fee(found, pool, marks, rules)]
+    return [*said, *_after(found, rules)]
+
+
+def left_open(found: Course, rules: RuleSet) -> list[str]:
+    """Ids of the orders in scope that were not cancelled."""
+    scope = found.started.pool
+    return [
+        order
+        for order, key in found.orders.items()
+        if cancels(pool_holding(found.before, key, rules.venue.contract(key[0])), scope, rules.waterfall)
+    ]
+
+
+def _open_orders(seen: Seen, start: int, name: str) -> dict[str, PositionKey]:
+    """What was open when the venue's own first order came, or the liquidation ended."""
+    orders = dict(seen.orders)
+    for place, event in enumerate(seen.events):
+        if place > start and (isinstance(event, LiquidationEnded) or _is_own(event, name)):
+            break
+        if isinstance(event, Order) and event.account == name:
+            orders.pop(event.order_id, None)
+            if event.status in OPEN:
+                orders[event.order_id] = event.symbol, event.side
+    return orders
+
+
+def _is_own(event: object, name: str) -> bool:
+    """Whether it is the venue's own order for the account."""
+    return isinstance(event, Order) and event.account == name and event.close == "liquidation"
+
+
+def _marks(found: Course, marks: Marks) -> Iterator[Finding]:
+    for symbol, mark in sorted(found.started.marks.items()):
+        yield checks.agrees(
+            "mark", symbol, printed=mark, derived=marks.prices[symbol],
+            rule="the mark of that moment, by the journal without the operator's faults",
+        )  # fmt: skip
+
+
+def _order(found: Course, pool: PoolTerms, rules: RuleSet) -> Iterator[Finding]:
+    """Size and limit of the reducing order, and each of its fills against the limit that it should have had."""
+    planned = plan(pool, "cancelled", rules.venue.assumptions, rules.waterfall)
+    for place, told in found.steps("reduce"):
+        about = f"{told.symbol} {told.side}"
+        right = next((each for each in planned if isinstance(each, Reduce)), None)
+        if right is None or (right.symbol, right.side) != (told.symbol, told.side) or told.price is None:
+            yield Finding(
+                kind="order_size", verdict=FAILS, about=about,
+                rule="another step would have come next (docs/spec/waterfall.md)",
+                printed=told.asked, derived=None if right is None else right.quantity,
+            )  # fmt: skip
+            return
+        yield checks.agrees(
+            "order_size", about, printed=told.asked, derived=right.quantity,
+            rule=f"size of the order: {rules.waterfall.partial} (docs/spec/waterfall.md)",
+        )  # fmt: skip
+        yield checks.agrees(
+            "limit_price", about, printed=told.price, derived=right.limit,
+            rule=f"limit of the order: {rules.waterfall.limit} (docs/spec/waterfall.md)",
+        )  # fmt: skip
+        for fill in _fills(found, place):
+            yield checks.fill_within_limit(
+                buy=fill.quantity > 0, price=fill.price, limit=right.limit, about=f"{about} trade {fill.trade_id}"
+            )
+
+
+def _cancelled(found: Course, rules: RuleSet) -> Iterator[Finding]:
+    if rules.waterfall.cancel == "none":
+        return
+    cancelled = sum(
+        isinstance(event, Order) and event.account == found.name and event.expire_reason == LIQUIDATED
+        for event in found.events
+    )
+    yield checks.orders_cancelled_first(
+        cancelled=cancelled, still_open=len(left_open(found, rules)), about=found.started.pool, evidence=True
+    )
+
+
+def _fee(found: Course, pool: PoolTerms, marks: Marks, rules: RuleSet) -> Iterator[Finding]:
+    """The fee on what the order filled, by the rule and the rate of the venue."""
+    reduced = next((place for place, _ in found.steps("reduce")), None)
+    for _, told in found.steps("fee"):
+        assert reduced is not None, "a fee is on what an order filled"
+        contract, key = rules.venue.contract(told.symbol), (told.symbol, told.side)
+        fills, rate = _fills(found, reduced), contract.liquidation_fee or ZERO
+        if rules.waterfall.fee == "improvement":
+            yield from _improvement(told, pool, fills, rate, rules)
+            continue
+        account = folded(found.before, found.events[:reduced], found.name, rules.venue)
+        fresh = pool_named(margin(account, marks, rules.venue), found.started.pool)
+        wallet = found.before.position(key).isolated_wallet
+        yield checks.clearance_fee(
+            fee=told.asked,
+            base=sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO),
+            rate=rate,
+            left=left_for_fee(fresh, pool.kind, contract.margin_asset, fills, wallet),
+            about=told.symbol,
+        )
+
+
+def _improvement(
+    told: LiquidationStep, pool: PoolTerms, fills: list[Fill], rate: Decimal, rules: RuleSet
+) -> Iterator[Finding]:
+    """The penalty on fills better than bankruptcy; what the fund pays for worse ones is bounded by what it had."""
+    own = next(each for each in pool.positions if (each.symbol, each.side) == (told.symbol, told.side))
+    bankrupt = bankruptcy(pool, own, rules.venue.assumptions) or own.mark
+    received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
+    amount = improvement(received, -sum((fill.quantity for fill in fills), ZERO) * bankrupt, rate)
+    if amount >= 0:
+        yield checks.agrees(
+            "clearance_fee", told.symbol, printed=told.asked, derived=amount, tolerance=AMOUNT_UNIT,
+            rule="min(rate · fill, what the fill is better than bankruptcy) (docs/spec/waterfall.md)",
+        )  # fmt: skip
+
+
+def _after(found: Course, rules: RuleSet) -> Iterator[Finding]:
+    """Wallets that are not negative, and no fee for whom the liquidation deleveraged."""
+    if next(found.after.open_positions(), None) is None and not found.after.multi_assets:
+        for asset, wallet in sorted(found.after.wallets.items()):
+            said = checks.not_negative(wallet=wallet, about=asset)
+            if said.verdict == FAILS:
+                due = f"{said.rule}; at the next full {rules.clearance_ms // 60_000} minutes, as far as it can"
+                said = structs.replace(said, verdict=UNCLEAR, rule=due)
+            yield said
+    for event in found.events:
+        if isinstance(event, Fill) and event.close == "adl":
+            about = f"{event.symbol} trade {event.trade_id}"
+            yield checks.deleveraging_fee(fee=event.fee or ZERO, about=about)
+
+
+def _fills(found: Course, place: int) -> list[Fill]:
+    """What the reducing order filled: the account's fills before its step was told."""
+    return [event for event in found.events[:place] if isinstance(event, Fill) and event.account == found.name]

@@ -1,0 +1,220 @@
+"""Plays a scenario: turns it into commands, step by step, and lets the exchange carry them out.
+
+Everything is a command, so a run can be journalled and replayed. A maker lays a ladder of orders around each price;
+accounts open what the scenario says; the price walks, and the exchange does the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal, localcontext
+from itertools import groupby
+from pathlib import Path
+from random import Random
+
+from msgspec import Struct, structs
+
+from margincall.core.account import PositionSide
+from margincall.core.contract import Contract
+from margincall.core.rounding import CONTEXT, to_step_down
+from margincall.exchange import commands
+from margincall.exchange.book import Side
+from margincall.exchange.crowd import drawn
+from margincall.exchange.events import AnyExchangeEvent
+from margincall.exchange.genesis import new_exchange
+from margincall.exchange.liquidity import RECORDED, ladder
+from margincall.exchange.paths import candles_of, from_candles, from_points
+from margincall.exchange.rulesets import RuleSet
+from margincall.exchange.scenario import MAKER, AccountPart, ContractPart, PositionPart, Scenario, duration
+from margincall.exchange.state import Exchange
+from margincall.exchange.step import step
+
+MAKER_MONEY = Decimal(10**9)
+BPS = Decimal(10_000)
+ARRIVAL_MS = 137
+"""How long after its time a price reaches the exchange: nothing happens on the very second."""
+BUY: Side = "BUY"
+SELL: Side = "SELL"
+STOP: commands.OrderKind = "STOP_MARKET"
+TAKE_PROFIT: commands.OrderKind = "TAKE_PROFIT_MARKET"
+Tell = Callable[[int, int], None]
+"""Is told how many steps are done, and of how many."""
+
+
+class Price(Struct, frozen=True):
+    """One point of a contract's path."""
+
+    time_ms: int
+    symbol: str
+    price: Decimal
+
+
+class Played(Struct):
+    """A run: the exchange at its end, all commands, and all events in order."""
+
+    state: Exchange
+    commands: list[commands.AnyCommand]
+    events: list[AnyExchangeEvent]
+
+
+def play(scenario: Scenario, rules: RuleSet, folder: Path, tell: Tell | None = None) -> Played:
+    """Play it through. Paths of files are looked up from `folder`. Raises `UsageError` or `NothingUsable` for candle
+    files that cannot be used."""
+    run = Played(new_exchange(rules, scenario.start), [], [])
+    player = _Player(scenario, run)
+    with localcontext(CONTEXT):
+        moments = walk(scenario, rules, folder)
+        for command in player.opening(moments[0][1]):
+            player.do(command)
+        for number, (time_ms, prices) in enumerate(moments, 1):
+            player.moment(time_ms, prices)
+            if tell is not None:
+                tell(number, len(moments))
+    return run
+
+
+def walk(scenario: Scenario, rules: RuleSet, folder: Path) -> list[tuple[int, list[Price]]]:
+    """All prices of all contracts, by time."""
+    points = sorted(
+        (at + ARRIVAL_MS, part.symbol, price)
+        for part in scenario.contract
+        for at, price in path_of(part, scenario, rules.venue.contract(part.symbol), folder)
+    )
+    end = scenario.start + duration(scenario.end) if scenario.end else None
+    wanted = [Price(*point) for point in points if end is None or point[0] <= end]
+    return [(at, list(group)) for at, group in groupby(wanted, key=lambda point: point.time_ms)]
+
+
+def path_of(part: ContractPart, scenario: Scenario, contract: Contract, folder: Path) -> Iterable[tuple[int, Decimal]]:
+    """The path of one contract, from the scenario's start on."""
+    step_ms = duration(scenario.step)
+    if part.path:
+        points = [(scenario.start + duration(at), price) for at, price in part.path]
+        return from_points(points, step_ms=step_ms, tick=contract.tick)
+    end = scenario.start + (duration(scenario.end) if scenario.end else 86_400_000)
+    candles = candles_of(folder / part.candles, part.symbol, scenario.start, end, interval=part.interval)
+    return from_candles(candles, step_ms, scenario.seed, contract.tick)
+
+
+class _Player:
+    """What has to be remembered between two moments: prices, when to lay a ladder anew, what is still to be opened."""
+
+    def __init__(self, scenario: Scenario, run: Played) -> None:
+        self.scenario = scenario
+        self.run = run
+        self.rng = Random(f"{scenario.seed}:ladders")
+        self.parts: Mapping[str, ContractPart] = {part.symbol: part for part in scenario.contract}
+        self.quoted: dict[str, Decimal] = {}
+        self.accounts = [*scenario.account, *drawn(scenario, self._contracts())]
+        self.pending = sorted(
+            (
+                (scenario.start + duration(position.at), account.name, number)
+                for account in self.accounts
+                for number, position in enumerate(account.position)
+            ),
+        )
+        self.by_name = {account.name: account for account in self.accounts}
+
+    def do(self, command: commands.AnyCommand) -> list[AnyExchangeEvent]:
+        """Carry out a command, and keep it with what it gave."""
+        events = step(self.run.state, command)
+        self.run.commands.append(command)
+        self.run.events += events
+        return events
+
+    def opening(self, prices: list[Price]) -> Iterator[commands.AnyCommand]:
+        """First marks, indices, accounts, money and settings."""
+        yield commands.SetMarks(prices={each.symbol: each.price for each in prices})
+        yield from self._indices()
+        for asset, amount in self.scenario.fund.items():
+            if amount:
+                yield commands.Fund(asset=asset, amount=amount)
+        yield commands.OpenAccount(account=MAKER)
+        for asset in sorted({contract.margin_asset for contract in self._contracts().values()}):
+            yield commands.Transfer(account=MAKER, asset=asset, amount=MAKER_MONEY)
+        for symbol in sorted(self.parts):
+            yield commands.SetLeverage(account=MAKER, symbol=symbol, leverage=1)
+        for account in self.accounts:
+            yield from _settled(account)
+
+    def moment(self, time_ms: int, prices: list[Price]) -> None:
+        """One moment: the clock, the marks, the ladders, then what accounts open."""
+        self.do(commands.Advance(time_ms=time_ms))
+        for command in self._indices():
+            self.do(command)
+        self.do(commands.SetMarks(prices={each.symbol: each.price for each in prices}))
+        for each in prices:
+            self._quote(each.symbol, each.price)
+        while self.pending and self.pending[0][0] <= time_ms:
+            _, name, number = self.pending.pop(0)
+            account = self.by_name[name]
+            self._open(account, account.position[number])
+
+    def _indices(self) -> Iterator[commands.AnyCommand]:
+        """The venue publishes asset indices as often as marks."""
+        for part in self.scenario.asset_index:
+            bid, ask = part.price * (1 - part.haircut), part.price * (1 + part.haircut)
+            yield commands.SetAssetIndex(asset=part.asset, index=part.price, bid=bid, ask=ask)
+
+    def _quote(self, symbol: str, price: Decimal) -> None:
+        """Lay the ladder anew, if the price has moved far enough."""
+        liquidity = self.parts[symbol].liquidity
+        before = self.quoted.get(symbol)
+        if not liquidity.depth or (before is not None and abs(price - before) * BPS < liquidity.requote_bps * before):
+            return
+        self.quoted[symbol] = price
+        depth = liquidity.depth_at(self.run.state.time_ms - self.scenario.start)
+        contract = self._contracts()[symbol]
+        quotes = ladder(
+            RECORDED, price, tick=contract.tick, lot=contract.lot, scale=depth, levels=liquidity.levels,
+            rng=self.rng,
+        )  # fmt: skip
+        levels: dict[Side, list[commands.Level]] = {BUY: [], SELL: []}
+        for side, ticks, lots in quotes:
+            levels[side].append(commands.Level(contract.tick * ticks, contract.lot * lots))
+        self.do(commands.Quote(account=MAKER, symbol=symbol, bids=tuple(levels[BUY]), asks=tuple(levels[SELL])))
+
+    def _open(self, account: AccountPart, position: PositionPart) -> None:
+        """Open a position at the market, and place what belongs to it."""
+        symbol = position.symbol
+        contract, price = self._contracts()[symbol], self.run.state.prices[symbol]
+        quantity = position.quantity
+        if quantity is None:
+            assert position.notional is not None
+            worth = contract.contract_size if contract.is_inverse else price
+            quantity = to_step_down(position.notional / worth, contract.lot)
+        if not quantity:
+            return
+        long = position.side == "long"
+        side: PositionSide = "BOTH" if not account.hedge else "LONG" if long else "SHORT"
+        opens, closes = (BUY, SELL) if long else (SELL, BUY)
+        market = commands.PlaceOrder(
+            account=account.name, symbol=symbol, position_side=side, side=opens, type="MARKET", quantity=quantity
+        )
+        self.do(market)
+        for stop, kind in ((position.stop, STOP), (position.take_profit, TAKE_PROFIT)):
+            if stop is not None:
+                self.do(
+                    structs.replace(
+                        market, side=closes, type=kind, quantity=None, stop_price=stop, close_position=True,
+                        working_type="MARK_PRICE",
+                    )
+                )  # fmt: skip
+        for level in position.add_at:
+            self.do(structs.replace(market, type="LIMIT", time_in_force="GTC", price=level))
+
+    def _contracts(self) -> Mapping[str, Contract]:
+        return self.run.state.rules.venue.contracts
+
+
+def _settled(account: AccountPart) -> Iterator[commands.AnyCommand]:
+    """An account with its money and settings."""
+    yield commands.OpenAccount(account=account.name)
+    for asset, amount in account.deposit.items():
+        yield commands.Transfer(account=account.name, asset=asset, amount=amount)
+    if account.hedge:
+        yield commands.SetPositionMode(account=account.name, hedge=True)
+    if account.multi_assets:
+        yield commands.SetAssetMode(account=account.name, multi_assets=True)
+    for symbol, leverage in {each.symbol: each.leverage for each in account.position}.items():
+        if account.margin == "isolated":
+            yield commands.SetMarginType(account=account.name, symbol=symbol, margin="isolated")
+        yield commands.SetLeverage(account=account.name, symbol=symbol, leverage=leverage)

@@ -1,0 +1,145 @@
+"""Scenarios over recorded crashes: real prices, liquidity shaped like a recorded book, crowds in all modes.
+
+    python -m tests.accept.crashes [--accounts 60]
+
+Plays each, explains every liquidated account from its stream, from the API's answers and from the CSV exports, and
+prints what did not come back.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from margincall.config import TimeMs
+from margincall.exchange.play import play
+from margincall.exchange.scenario import ContractPart, Crowd, IndexPart, Liquidity, Scenario
+from margincall.exchange.scenario_rules import rule_set_of
+from margincall.venues.embedded import embedded_book
+from tests.accept.round_trip import SHAPES, Difference, differences, export, truths
+from tests.conftest import data_folder
+
+
+class Crash(NamedTuple):
+    """A span of recorded candles. `brackets` is the table in force (package or file of that time)."""
+
+    name: str
+    symbols: tuple[str, ...]
+    folder: str
+    interval: str
+    start: str
+    length: str
+    step: str
+    brackets: str
+
+
+MINUTES = "market/klines-1m-vision"
+MARKS = "market/mark"
+CRASHES = (
+    Crash(
+        "2025-02-03", ("ALGOUSDT", "AVAXUSDT", "FILUSDT", "NEARUSDT"), MINUTES, "1m", "2025-02-03T01:20:00+00:00",
+        "1h", "5s", "tiers_pypi_freqtrade-2024.12.json.gz",
+    ),
+    Crash(
+        "2023-08-17", ("FILUSDT", "NEARUSDT"), MINUTES, "1m", "2023-08-17T21:20:00+00:00", "50m", "5s",
+        "tiers_2023-08-16_d9fb40ca.json.gz",
+    ),
+    Crash(
+        "2025-04-04", ("FILUSDT", "NEARUSDT"), MINUTES, "1m", "2025-04-04T00:00:00+00:00", "12h", "15s",
+        "tiers_pypi_freqtrade-2024.12.json.gz",
+    ),
+    Crash(
+        "2020-03-12", ("BTCUSDT", "ETHUSDT"), MARKS, "1h", "2020-03-12T08:00:00+00:00", "6h", "10s",
+        "tiers_2022-02-16_124532a4.json.gz",
+    ),
+    Crash(
+        "2021-05-19", ("BTCUSDT", "ETHUSDT", "XRPUSDT"), MARKS, "1h", "2021-05-19T10:00:00+00:00", "5h", "10s",
+        "tiers_2022-02-16_124532a4.json.gz",
+    ),
+)  # fmt: skip
+"""For the older ones the oldest table that is there: the exchange may run by any, the explanation reads the same."""
+
+
+def scenario_of(crash: Crash, accounts: int, seed: int) -> Scenario:
+    """A crowd of longs and shorts in all modes who meet the crash."""
+    return Scenario(
+        name=crash.name,
+        seed=seed,
+        start=TimeMs(int(datetime.fromisoformat(crash.start).astimezone(UTC).timestamp() * 1000)),
+        step=crash.step,
+        end=crash.length,
+        fund={"USDT": Decimal(20_000)},
+        contract=tuple(
+            ContractPart(
+                symbol=symbol,
+                candles=crash.folder,
+                interval=crash.interval,
+                brackets=f"binance_brackets/{crash.brackets}",
+                liquidity=Liquidity(depth=Decimal(2_000), levels=6, requote_bps=Decimal(15)),
+            )
+            for symbol in crash.symbols
+        ),
+        crowd=(Crowd(count=accounts, longs=Decimal("0.8"), leverage=(8, 50), positions=3, within="2m"),),
+        asset_index=(IndexPart(asset="USDT", haircut=Decimal("0.0001")),),
+    )
+
+
+class Trip(NamedTuple):
+    """What came of one crash: liquidation orders by mode of the pool, and what did not come back, by shape."""
+
+    crash: Crash
+    orders: int
+    modes: Counter[str]
+    failed: dict[str, list[Difference]]
+
+
+def trip(crash: Crash, accounts: int, seed: int, data: Path) -> Trip:
+    """Play a crash, explain all of it from each shape."""
+    scenario = scenario_of(crash, accounts, seed)
+    rules = rule_set_of(scenario, data, embedded_book())
+    played = play(scenario, rules, data)
+    found = truths(played.events)
+    with tempfile.TemporaryDirectory() as folder:
+        export(played, Path(folder), scenario.day)
+        failed = {shape: list(differences(found, Path(folder), shape)) for shape in SHAPES}
+    return Trip(crash, len(found), Counter(truth.pool.partition(":")[0] for truth in found), failed)
+
+
+def trips(accounts: int, seed: int, data: Path) -> Iterator[Trip]:
+    """All crashes."""
+    for crash in CRASHES:
+        yield trip(crash, accounts, seed, data)
+
+
+def main() -> int:
+    """Print a line for each crash and each number that did not come back."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
+    chosen = parser.parse_args()
+    orders = wrong = 0
+    for crash in CRASHES:
+        if chosen.only not in crash.name:
+            continue
+        each = trip(crash, chosen.accounts, chosen.seed, data_folder())
+        bad = {shape: len(found) for shape, found in each.failed.items() if found}
+        print(
+            f"{crash.name}: {each.orders} liquidation orders, {dict(each.modes)}, not back: {bad or 'none'}", flush=True
+        )
+        for shape, found in each.failed.items():
+            for difference in found[:5]:
+                print(f"  {shape}: {difference}")
+        orders += each.orders
+        wrong += sum(bad.values())
+    print(f"{orders} liquidation orders, {wrong} numbers did not come back")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
