@@ -242,6 +242,31 @@ def _fund(scene: Scene) -> AnyCommand:
     return commands.Fund(asset=asset, amount=scene.money(asset, scene.chance.choice((1, 100, 3_000))))
 
 
+def _marks(scene: Scene) -> AnyCommand:
+    """All given marks at one moment."""
+    given = [symbol for symbol, market in scene.state.markets.items() if market.listing.mark_source == "given"]
+    prices = {}
+    for symbol in given:
+        fine = scene.state.markets[symbol].contract.tick / 10
+        scene.near[symbol] = scene.near[symbol] * (1000 + scene.chance.randint(-25, 25)) / 1000
+        prices[symbol] = int(scene.near[symbol] / fine) * fine
+    return commands.SetMarks(prices=prices) if prices else _mark(scene)
+
+
+def _dispute(scene: Scene) -> AnyCommand:
+    """Somebody disputes a liquidation, or the desk answers."""
+    state, chance = scene.state, scene.chance
+    if state.disputes and chance.randrange(2):
+        number, upheld = chance.choice(list(state.disputes)), bool(chance.randrange(2))
+        asset = scene.margin_asset()
+        return commands.Decide(number=number, upheld=upheld, refund={asset: scene.money(asset, 50)} if upheld else {})
+    if not state.liquidations:
+        return _fund(scene)
+    line = chance.choice(state.liquidations)
+    name = line.account if chance.randrange(6) else scene.name()
+    return commands.Dispute(account=name, liquidation=line.number)
+
+
 def _fault_off(scene: Scene) -> AnyCommand:
     """Faults stay off: the auditor judges a venue that follows its rules."""
     kinds: tuple[commands.FaultKind, ...] = ("stale_index", "wrong_mark", "late_liquidation", "wrong_brackets")
@@ -262,7 +287,7 @@ _TABLE = (
     (soak_orders.amend, 6), (soak_orders.cancel, 4), (soak_orders.cancel_all, 1), (soak_orders.countdown, 2),
     (soak_orders.refused, 7), (_batch, 4), (_mark, 16), (_asset_index, 2), (_advance, 6), (_transfer, 5),
     (_set_leverage, 6), (_margin_type, 4), (_position_mode, 2), (_asset_mode, 2), (_move_margin, 4), (_fund, 1),
-    (_fault_off, 1),
+    (_fault_off, 1), (soak_orders.quote, 7), (_marks, 3), (_dispute, 2),
 )  # fmt: skip
 _MAKERS = tuple(maker for maker, _ in _TABLE)
 _WEIGHTS = tuple(weight for _, weight in _TABLE)

@@ -133,6 +133,22 @@ def closing(scene: Scene) -> AnyCommand:
     )  # fmt: skip
 
 
+def quote(scene: Scene) -> AnyCommand:
+    """A market maker's quote: some levels on both sides, sometimes of one, sometimes none, now and then crossed."""
+    trader, market = _who(scene)
+    chance, lot = scene.chance, market.contract.lot
+    mark, size = _mark(scene, market), _size(scene, trader, market, _mark(scene, market)) / 8
+    sides: list[tuple[commands.Level, ...]] = []
+    for sign in (-1, 1):
+        levels = []
+        for place in range(chance.choice((0, 1, 2, 3, 3))):
+            away = sign * (2 + 3 * place) + chance.randint(-2, 1)
+            lots = max(int(size / lot) * chance.randint(1, 4) // 2, 1)
+            levels.append(commands.Level(_on_tick(market, mark * (1000 + away) / 1000), lot * lots))
+        sides.append(tuple(levels))
+    return commands.Quote(account=trader.name, symbol=market.contract.symbol, bids=sides[0], asks=sides[1])
+
+
 def amend(scene: Scene) -> AnyCommand:
     """Another price or size for something that rests, or, wrongly, waits."""
     order = _some_order(scene, resting=scene.chance.randrange(8) > 0)
@@ -209,6 +225,8 @@ def refused(scene: Scene) -> AnyCommand:
         commands.CancelOrder(account=name, symbol=symbol, order_id=chance.choice((None, 10**9))),
         commands.AmendOrder(account=name, symbol=symbol, order_id=10**9, quantity=lot, price=mark),
         commands.Countdown(account=name, symbol=symbol, countdown_ms=-1),
+        commands.Dispute(account=name, liquidation=10**6), commands.Decide(number=10**6, upheld=False),
+        commands.SetMarks(prices={symbol: mark, "NONE": mark}), commands.SetMarks(prices={symbol: -mark}),
         commands.MoveMargin(account=name, symbol=symbol, amount=Decimal(10**9), position_side=both),
     )  # fmt: skip
     if chance.randrange(3):

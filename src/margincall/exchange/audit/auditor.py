@@ -13,7 +13,6 @@ fingerprint of a refused command is compared for every tenth, its parts for all.
 
 import hashlib
 from collections.abc import Iterator
-from copy import copy
 from decimal import Decimal, localcontext
 
 from msgspec import Struct
@@ -84,11 +83,7 @@ class Auditor:
         events = step(state, command)
         seen.commands += 1
         around = self.shadow.tell(state, command, events)
-        view = View.__new__(View)
-        view.__dict__.update(before.__dict__, orders={number: copy(each) for number, each in before.orders.items()},
-                             accounts=dict(before.accounts), hedge=dict(before.hedge), marks=dict(before.marks),
-                             last=dict(before.last), indices=dict(before.indices),
-                             countdowns=dict(before.countdowns), arrivals=self.arrivals)  # fmt: skip
+        view = before.twin(self.arrivals)
         yield from self._judge(command, Model(view), events)
         if events and isinstance(events[0], Rejected) and events[0].place is None:
             seen.refused += 1

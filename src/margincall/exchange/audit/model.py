@@ -12,7 +12,7 @@ from decimal import Decimal
 from margincall.core.account import AssetIndex
 from margincall.core.events import Flow, MarginMove, MarkPrice, Setting
 from margincall.exchange import commands
-from margincall.exchange.audit import gate
+from margincall.exchange.audit import gate, gate_orders
 from margincall.exchange.audit.orders import Orders
 from margincall.exchange.commands import AnyCommand
 from margincall.exchange.events import AnyExchangeEvent
@@ -38,6 +38,8 @@ class Model(Orders):
                 view.account(command.account)
                 view.listed(command.symbol)
                 self._drop(each.id for each in view.own(command.account, command.symbol))
+            case commands.Quote():
+                self._quote(command)
             case commands.Countdown():
                 self._countdown(command)
             case commands.Advance():
@@ -77,6 +79,13 @@ class Model(Orders):
                 view.indices[command.asset] = AssetIndex(command.index, command.bid, command.ask)
             case commands.SetMark():
                 self._mark(command.symbol, command.price)
+            case commands.SetMarks():
+                for symbol in sorted(command.prices):
+                    self._mark(symbol, command.prices[symbol])
+            case commands.Decide():
+                for event in told:
+                    if isinstance(event, Flow):
+                        self._say(event)
             case commands.SetIndex():
                 for event in told:
                     if isinstance(event, MarkPrice):
@@ -116,30 +125,51 @@ class Model(Orders):
 
     def _place(self, command: commands.PlaceOrder) -> None:
         view = self.view
-        order = gate.place(view, command)
+        order = gate_orders.place(view, command)
         if order.waiting:
-            gate.not_reached(view, order)
+            gate_orders.not_reached(view, order)
             self._accepted(order)
             if order.callback_rate is not None and order.activation_price is None:
                 order.extreme = view.looked_at(order)
             view.orders[order.id] = order
             return
-        gate.percent(view, order)
+        gate_orders.percent(view, order)
         gate.need(not order.closes or view.reducible(order) > 0, Code.REDUCE_ONLY_REJECT)
-        bound = gate.market_bound(view, order)
-        gate.affordable(view, order)
-        gate.fillable(view, order)
+        bound = gate_orders.market_bound(view, order)
+        gate_orders.affordable(view, order)
+        gate_orders.fillable(view, order)
         self._accepted(order)
         since = len(self.trades)
         self._submit(order, bound)
         self._fire_all(self._reached_by_trades(since, ()))
 
     def _accepted(self, order: OpenOrder) -> None:
+        self.view.next_order += 1
+        self._with_leverage(order.account, order.symbol)
+
+    def _with_leverage(self, name: str, symbol: str) -> None:
         view = self.view
-        view.next_order += 1
-        if order.symbol not in view.accounts[order.account].leverage:
-            first = view.markets[order.symbol].listing.default_leverage
-            self._say(Setting(time_ms=view.now, account=order.account, symbol=order.symbol, leverage=first))
+        if symbol not in view.accounts[name].leverage:
+            first = view.markets[symbol].listing.default_leverage
+            self._say(Setting(time_ms=view.now, account=name, symbol=symbol, leverage=first))
+
+    def _quote(self, command: commands.Quote) -> None:
+        """The orders of a quote instead of those of the one before; all of them come to rest."""
+        view, name, symbol = self.view, command.account, command.symbol
+        asked = gate_orders.quote(view, command)
+        quotes = view.quotes.setdefault(name, {})
+        self._drop(quotes.get(symbol, ()))
+        quotes[symbol] = []
+        for order in asked:
+            order.id = view.next_order  # type: ignore[assignment]
+            view.next_order += 1
+            order.client_order_id = gate_orders.free_client_id(view, name, order.id)
+            view.orders[order.id] = order
+            quotes[symbol].append(order.id)
+            self.arrived += 1
+            view.arrivals[order.id] = self.arrived
+        self._with_leverage(name, symbol)
+        self._trim(name, symbol)
 
     def _amend(self, command: commands.AmendOrder) -> None:
         view = self.view
@@ -150,8 +180,8 @@ class Model(Orders):
         if order is None or not known:
             raise Refusal(Code.NO_SUCH_ORDER)
         gate.need(not order.waiting, Code.ONLY_LIMIT)
-        ticks = gate.ticks_of(view, order.symbol, command.price)
-        lots = gate.lots_of(view, order.symbol, command.quantity, is_market=False)
+        ticks = gate_orders.ticks_of(view, order.symbol, command.price)
+        lots = gate_orders.lots_of(view, order.symbol, command.quantity, is_market=False)
         gate.need((ticks, lots) != (order.ticks, order.lots), Code.NOTHING_TO_AMEND)
         del view.orders[order.id]
         if lots <= order.filled:
@@ -159,9 +189,9 @@ class Model(Orders):
         changed = copy(order)
         changed.ticks, changed.lots = ticks, lots  # type: ignore[assignment]
         try:
-            gate.percent(view, changed)
-            gate.least_notional(view, changed, Code.AMENDED_TOO_SMALL)
-            gate.affordable(view, changed)
+            gate_orders.percent(view, changed)
+            gate_orders.least_notional(view, changed, Code.AMENDED_TOO_SMALL)
+            gate_orders.affordable(view, changed)
         except Refusal:
             view.orders[order.id] = order
             raise

@@ -8,7 +8,7 @@ from margincall.core.contract import value
 from margincall.core.events import Fill, Flow, MarginMove, Setting
 from margincall.core.fold import fold
 from margincall.core.units import Price, Quantity
-from margincall.exchange.audit import gate
+from margincall.exchange.audit import gate, gate_orders
 from margincall.exchange.audit.view import ONE, SIDES, View
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import OpenOrder
@@ -155,10 +155,10 @@ class Orders:
             gate.need(not order.closes or view.reducible(order) > 0, Code.REDUCE_ONLY_REJECT)
             if order.close_position:
                 order.lots = view.reducible(order)  # type: ignore[assignment]
-            gate.percent(view, order)
-            gate.affordable(view, order)
-            bound = gate.market_bound(view, order)
-            gate.fillable(view, order)
+            gate_orders.percent(view, order)
+            gate_orders.affordable(view, order)
+            bound = gate_orders.market_bound(view, order)
+            gate_orders.fillable(view, order)
         except Refusal:
             return
         self._submit(order, bound)

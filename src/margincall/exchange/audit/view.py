@@ -31,8 +31,23 @@ class View:
         self.last = {symbol: market.last for symbol, market in state.markets.items()}
         self.indices: dict[str, AssetIndex] = dict(state.indices)
         self.countdowns = dict(state.countdowns)
+        self.quotes = {name: {symbol: list(ids) for symbol, ids in trader.quotes.items()}
+                       for name, trader in state.traders.items() if trader.quotes}  # fmt: skip
+        self.liquidations = {line.number: line.account for line in state.liquidations}
+        self.disputed = list(state.disputed)
+        self.disputes = {number: (entry.account, entry.status) for number, entry in state.disputes.items()}
         self.next_order = state.next_order
         self.arrivals = arrivals
+
+    def twin(self, arrivals: dict[int, int]) -> "View":
+        """A view that can be changed while this one stays."""
+        other = copy(self)
+        other.accounts, other.hedge, other.marks = dict(self.accounts), dict(self.hedge), dict(self.marks)
+        other.orders = {number: copy(order) for number, order in self.orders.items()}
+        other.last, other.indices, other.countdowns = dict(self.last), dict(self.indices), dict(self.countdowns)
+        other.quotes = {name: dict(quotes) for name, quotes in self.quotes.items()}
+        other.arrivals = arrivals
+        return other
 
     # --- what there is ------------------------------------------------------------------------------------
 
