@@ -29,7 +29,9 @@ def fund_pays_what_it_has(around: Around) -> Iterator[str]:
             if left < 0:
                 yield f"the fund paid {event.amount} {event.asset}, and had {left + event.amount}"
             debt = wallet(moment, event.taker, event.asset)
-            if event.reason == "negative_balance" and is_flat(moment, event.taker) and debt < 0 and left > 0:
+            # Of a loss that is shared the fund pays what the pool lacks (below), not what was owed before.
+            clears = event.reason == "negative_balance" and around.rules.waterfall.after_fund == "deleverage"
+            if clears and is_flat(moment, event.taker) and debt < 0 and left > 0:
                 yield f"the fund kept {left} {event.asset} and left {event.taker} with {debt}"
         elif isinstance(event, LossShared):
             had = wallet(moment, FUND, event.asset) + event.fund
