@@ -226,7 +226,10 @@ def _expected_price(market: Market, order: OpenOrder) -> Price:
 
 def open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:
     """What the order would lose against the mark if it filled at its price (assumed: `order-margin`)."""
-    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, _mark(market))
+    mark = _mark(market)
+    if price == mark or (price > mark) != (order.side == "BUY"):
+        return ZERO
+    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, mark)
     if market.contract.is_inverse:
         size = -size
     return max(ZERO, size if order.side == "BUY" else -size)

@@ -119,6 +119,8 @@ def cancel_all(state: Exchange, trader: Trader, symbol: str, events: Events) -> 
 def trim(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
     """Keep resting orders that only reduce within the position, in priority: what is too much is cut, what has nothing
     left to reduce expires. Orders before them in priority count, so that no sweep can turn a position."""
+    if not trader.reducing:
+        return
     for side in SIDES.values():
         key = market.contract.symbol, side
         held = trader.exposures.get(key)
@@ -147,7 +149,7 @@ def _cut(state: Exchange, order: OpenOrder, to: int, events: Events) -> None:
         cancel(state, order, events, status="EXPIRED", reason=WOULD_TURN)
         return
     market, trader = state.markets[order.symbol], state.traders[order.account]
-    exposure.remove(trader, market, order)
+    exposure.remove(trader, order)
     market.book.reduce(order.id, Lots(order.left - to))
     order.lots = Lots(order.filled + to)
     exposure.add(trader, market, order)
@@ -179,7 +181,7 @@ def _trade(state: Exchange, taker: OpenOrder, fill: MatchedFill, events: Events,
     state.next_trade += 1
     price, size = price_of(market, fill.ticks), quantity_of(market, fill.lots)
     worth = abs(value(market.contract, Quantity(size), price))
-    exposure.remove(owner, market, maker)
+    exposure.remove(owner, maker)
     for order, trader, is_maker in ((taker, state.traders[taker.account], False), (maker, owner, True)):
         order.filled = Lots(order.filled + fill.lots)
         order.traded_value += worth
@@ -221,7 +223,7 @@ def forget(state: Exchange, order: OpenOrder) -> None:
 
 def leave(state: Exchange, order: OpenOrder) -> None:
     """Forget an order that was in the book, and what it reserved."""
-    exposure.remove(state.traders[order.account], state.markets[order.symbol], order)
+    exposure.remove(state.traders[order.account], order)
     forget(state, order)
 
 

@@ -81,22 +81,19 @@ def _check_margin(
 ) -> None:
     """Position limit and margin of the quote as a whole, against what is free without the one before."""
     key, asset = (market.contract.symbol, BOTH), market.contract.margin_asset
-    free = exposure.free(state, trader, asset)
-    reached = exposure.reach(trader, market, key)
-    sums = {BUY: ZERO, SELL: ZERO}
+    added = {BUY: ZERO, SELL: ZERO}
     lost = ZERO
+    for order in before:
+        added[order.side] -= order.reserved
     for order in asked:
         price = orders.price_of(market, order.ticks or Ticks(0))
-        sums[order.side] += exposure.worth(market, order.left, price)
+        added[order.side] += exposure.worth(market, order.left, price)
         lost += gate.open_loss(market, order, price)
-    for order in before:
-        exposure.remove(trader, market, order)
-    reach = exposure.reach(trader, market, key, buys=sums[BUY], sells=sums[SELL])
-    for order in before:
-        exposure.add(trader, market, order)
+    reached = exposure.reach(trader, market, key)
+    reach = exposure.reach(trader, market, key, buys=added[BUY], sells=added[SELL])
     gate.check_reach(state, trader, market, reach, reached)
     more = max(reach - reached, ZERO) / exposure.leverage(trader, market) + lost
-    if more and exposure.in_pool_asset(state, trader, asset, more) > free:
+    if more and exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
         raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
 
 

@@ -57,6 +57,8 @@ class OpenOrder(Struct, kw_only=True, gc=False):
     rested: int = 0
     """When it came to rest, as a number that grows: at one price its place in the queue."""
     good_till_ms: int | None = None
+    reserved: Decimal = ZERO
+    """What it adds to the exposure of its position while it rests."""
 
     @property
     def left(self) -> Lots:
@@ -96,6 +98,8 @@ class Trader(Struct, kw_only=True):
     orders: dict[OrderId, OpenOrder] = {}
     client_ids: dict[str, OrderId] = {}
     exposures: dict[PositionKey, Exposure] = {}
+    reducing: int = 0
+    """How many of its resting orders only reduce."""
     quotes: dict[str, list[OrderId]] = {}
     """The orders of the account's quote, by symbol; those that are gone may still be named."""
     warned: list[str] = []

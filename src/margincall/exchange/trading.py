@@ -50,7 +50,7 @@ def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, 
         orders.cancel(state, order, events)
         return
     before = order.lots, order.ticks
-    exposure.remove(trader, market, order)
+    exposure.remove(trader, order)
     order.lots, order.ticks = lots, ticks
     try:
         gate.check_percent(market, order)

@@ -129,7 +129,8 @@ class Auditor:
         for number in sorted({*view.orders, *state.orders}):
             ours, its = view.orders.get(number), state.orders.get(number)  # type: ignore[call-overload]
             if ours is not None and its is not None:
-                ours.rested = its.rested  # the engine's number of what `arrivals` says; `books` compares the order
+                # The engine's notes of what is recomputed elsewhere: `books` compares place and reserve.
+                ours.rested, ours.reserved = its.rested, its.reserved
             if ours != its:
                 yield f"order {number} is {its}, must be {ours}"
         for name in sorted(view.accounts):
@@ -205,6 +206,8 @@ def books(state: Exchange, arrivals: dict[int, int]) -> Iterator[str]:
             about.reduce_only += order.closes
             if not order.closes:
                 worth = view.worth(order.symbol, order.left, view.price(order))
+                if order.reserved != worth:
+                    yield f"order {order.id} reserves {order.reserved}, must reserve {worth}"
                 about.buys += worth if order.side == "BUY" else ZERO
                 about.sells += worth if order.side == "SELL" else ZERO
     for name, trader in state.traders.items():
