@@ -103,6 +103,8 @@ class Watch:
                     self._push(self._lower, position.symbol, (-low, name, version))
                 if high is not None:
                     self._push(self._upper, position.symbol, (high, name, version))
+        if any(pool.liquidated for pool in terms.pools):
+            spare.clear()  # so does any trade, of whichever pool
 
     def trade(self, name: str, position: Position, filled: Decimal, cost: Decimal, kept: Kept) -> None:
         """A fill of `filled` (signed) on a position of which `position` is what it was before; `cost` is what the
