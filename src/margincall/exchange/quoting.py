@@ -38,11 +38,11 @@ def quote(state: Exchange, trader: Trader, market: Market, command: Quote, event
     for order in before:
         market.book.cancel(order.id)
         orders.leave(state, order)
+    settings.with_leverage(state, trader, market, events)
     since = len(events)
     for order in asked:
         _put_in(state, trader, market, order, events)
     trader.quotes[command.symbol] = [order.id for order in asked]
-    settings.with_leverage(state, trader, market, events)
     events.append(
         Quoted(
             time_ms=state.time_ms, account=trader.name, symbol=command.symbol,

@@ -216,7 +216,7 @@ def quote(view: View, command: commands.Quote) -> list[OpenOrder]:
     sides: list[tuple[Side, commands.Level]] = [("BUY", level) for level in command.bids]
     sides += [("SELL", level) for level in command.asks]
     asked = [
-        in_units(view, PlaceOrder(account=name, symbol=symbol, side=side, type="LIMIT", time_in_force="GTX",
+        in_units(view, PlaceOrder(account=name, symbol=symbol, side=side, type="LIMIT", time_in_force="GTC",
                                   quantity=level.quantity, price=level.price))
         for side, level in sides
     ]  # fmt: skip
@@ -227,13 +227,7 @@ def quote(view: View, command: commands.Quote) -> list[OpenOrder]:
         percent(view, order)
     _quote_is_affordable(view, name, symbol, before, asked)
     bids, asks = ([order.ticks or 0 for order in asked if order.side == side] for side in ("BUY", "SELL"))
-    others = [each for side in ("BUY", "SELL") for each in view.resting(symbol, side) if each.id not in before]
-    asks_there = [order.ticks or 0 for order in others if order.side == "SELL"] + asks
-    bids_there = [order.ticks or 0 for order in others if order.side == "BUY"] + bids
-    crosses = (bids and asks_there and max(bids) >= min(asks_there)) or (
-        asks and bids_there and min(asks) <= max(bids_there)
-    )
-    need(not crosses, Code.POST_ONLY_REJECTED)
+    need(not bids or not asks or max(bids) < min(asks), Code.BAD_COMBINATION)
     return asked
 
 

@@ -154,22 +154,22 @@ class Model(Orders):
             self._say(Setting(time_ms=view.now, account=name, symbol=symbol, leverage=first))
 
     def _quote(self, command: commands.Quote) -> None:
-        """The orders of a quote instead of those of the one before; all of them come to rest."""
+        """The orders of a quote instead of those of the one before; each meets the other side as any order does."""
         view, name, symbol = self.view, command.account, command.symbol
         asked = gate_orders.quote(view, command)
         quotes = view.quotes.setdefault(name, {})
         self._drop(quotes.get(symbol, ()))
         quotes[symbol] = []
+        self._with_leverage(name, symbol)
+        since = len(self.trades)
         for order in asked:
             order.id = view.next_order  # type: ignore[assignment]
             view.next_order += 1
             order.client_order_id = gate_orders.free_client_id(view, name, order.id)
-            view.orders[order.id] = order
             quotes[symbol].append(order.id)
-            self.arrived += 1
-            view.arrivals[order.id] = self.arrived
-        self._with_leverage(name, symbol)
+            self._submit(order, None)
         self._trim(name, symbol)
+        self._fire_all(self._reached_by_trades(since, ()))
 
     def _amend(self, command: commands.AmendOrder) -> None:
         view = self.view
