@@ -14,7 +14,7 @@ import pytest
 from tests.sources import Source, python_sources
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors"}),
+    frozenset({"errors", "version"}),
     frozenset({"core"}),
     frozenset({"venues"}),
     frozenset({"wire"}),

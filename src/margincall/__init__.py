@@ -7,6 +7,8 @@ when they are first used, so that the command line starts quickly.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from margincall.version import VERSION
+
 if TYPE_CHECKING:
     from margincall.core.account import Account, AssetIndex, Marks, Position
     from margincall.core.assumptions import Assumption, Assumptions
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from margincall.history.read import History, read
     from margincall.venues.book import BracketBook
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Account",

@@ -16,7 +16,9 @@ from margincall.exchange.digest import digest
 from margincall.exchange.journal import Header, Record, read, replay
 from margincall.exchange.journal_file import Durability, FileJournal
 
-HEADER = Header(code_version="0.1.0", rule_set="toy", rule_set_hash="11" * 32, brackets_hash="22" * 32)
+HEADER = Header(
+    code_version="0.1.0", rule_set="toy", rule_set_hash="11" * 32, brackets_hash="22" * 32, genesis_ms=0, rules=b"{}"
+)
 NAMES = 7
 
 

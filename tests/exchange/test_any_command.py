@@ -9,10 +9,10 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from margincall.exchange import commands
+from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.step import receive
 from tests.exchange.books import check_books
-from tests.exchange.fingerprint import fingerprint
 from tests.exchange.world import BTC, COIN, ETH, RULED, World
 
 TEXTS = {
@@ -104,11 +104,11 @@ def test_any_commands(seed: int) -> None:
     refused = accepted = 0
     for _ in range(250):
         command = any_command(random, world.state.time_ms)
-        before = fingerprint(world.state)
+        before = digest(world.state)
         events = receive(world.state, commands.encode(command))
         if len(events) == 1 and isinstance(events[0], Rejected) and events[0].place is None:
             refused += 1
-            assert fingerprint(world.state) == before, command
+            assert digest(world.state) == before, command
         else:
             accepted += 1
             check_books(world.state)

@@ -354,7 +354,9 @@ def documented() -> bytes:
     return bytes.fromhex("".join(DUMP.findall(text)))
 
 
-EXAMPLE_HEADER = Header(code_version="0.1.0", rule_set="toy", rule_set_hash="ab" * 4, brackets_hash="cd" * 4)
+EXAMPLE_HEADER = Header(
+    code_version="0.1.0", rule_set="toy", rule_set_hash="ab" * 4, brackets_hash="cd" * 4, genesis_ms=300, rules=b"{}"
+)
 EXAMPLE = [Record(1, b"first", bytes([0x11] * 32)), Record(2, b"", bytes([0x22] * 32))]
 
 

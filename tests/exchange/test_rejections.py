@@ -10,10 +10,10 @@ from msgspec import structs
 
 from margincall.core.units import Price
 from margincall.exchange import commands
+from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.rejections import Code
 from margincall.exchange.step import receive, step
-from tests.exchange.fingerprint import fingerprint
 from tests.exchange.world import BTC, COIN, ETH, LISTINGS, NOON, RULED, World, code_of, listed
 
 OF_DISPUTES = {Code.ALREADY_DISPUTED}
@@ -326,12 +326,12 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
 def test_refused(code: Code, prepare: Prepare, command: dict[str, Any]) -> None:
     world = a_venue()
     prepare(world)
-    before = fingerprint(world.state)
+    before = digest(world.state)
     (event,) = receive(world.state, json.dumps(command).encode())
     assert isinstance(event, Rejected)
     assert (event.code, event.text[: len(code.text)], event.place) == (code.code, code.text, None)
     assert event.time_ms == world.state.time_ms
-    assert fingerprint(world.state) == before
+    assert digest(world.state) == before
 
 
 def test_every_code_can_be_provoked() -> None:
@@ -422,12 +422,12 @@ def test_codes_are_different() -> None:
 )  # fmt: skip
 def test_bytes_that_are_no_command(raw: bytes) -> None:
     world = a_venue()
-    before = fingerprint(world.state)
+    before = digest(world.state)
     (event,) = receive(world.state, raw)
     assert isinstance(event, Rejected)
     assert event.code == Code.MALFORMED.code
     assert len(event.text) < 500
-    assert fingerprint(world.state) == before
+    assert digest(world.state) == before
 
 
 def test_a_command_that_is_sent_is_the_command_that_is_read() -> None:
@@ -443,11 +443,11 @@ def test_a_command_that_is_sent_is_the_command_that_is_read() -> None:
 
 def test_the_same_refusal_in_a_batch_names_its_place() -> None:
     world = a_venue()
-    before = fingerprint(world.state)
+    before = digest(world.state)
     batch = {"command": "batch", "commands": [order(price="0"), of_alice("cancel_order", order_id=99)]}
     events = receive(world.state, json.dumps(batch).encode())
     assert [(each.code, each.place) for each in events if isinstance(each, Rejected)] == [(-4001, 0), (-2011, 1)]
-    assert fingerprint(world.state) == before
+    assert digest(world.state) == before
 
 
 def test_an_index_too_small_to_be_published_makes_no_mark() -> None:

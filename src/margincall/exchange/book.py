@@ -136,6 +136,10 @@ class Book:
         for level in self._half(side).levels(worst):
             yield from level.orders.values()
 
+    def canonical(self) -> tuple[list[Resting], list[Resting]]:
+        """All orders of both sides, in priority: what a digest sees of a book."""
+        return list(self.orders("BUY")), list(self.orders("SELL"))
+
     def queue(self, side: Side, ticks: Ticks) -> Iterator[Resting]:
         """The orders that rest on `side` at one price, the oldest first."""
         level = self._half(side).at(ticks)

@@ -8,12 +8,14 @@ truth values and None are themselves; everything else says what it is:
     list, tuple, set     [kind, elements …], a set in the order of its elements' bytes
     dict                 [kind, key, value, …], in the order of the keys' bytes
     ordered dict         [kind, key, value, …], in its own order, which means something there
-    Struct               [kind, "Name(field,…)", values …]
+    Struct               [kind, "Name", field, value, …], by name, without fields at their default
     enum                 [kind, "Name", the member's name]
     class `canonical()`  [kind, "Name", what it returns]
 
 A type is part of the value: `1`, `True`, `"1"` and `Decimal(1)` are four values, and so are `[]`, `()` and `{}`. The
-module of a class is not, so that a class may move and old journals still agree with it.
+module of a class is not, so that a class may move and old journals still agree with it. For their sake, too, a field at
+its default is left out: a Struct may get another field, if its default means what was the case before. A default that
+once was hashed never changes.
 """
 
 import hashlib
@@ -21,10 +23,11 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Raw, Struct, structs
+from msgspec import NODEFAULT, Raw, Struct, structs
 from msgspec.msgpack import Encoder, Ext
 
 DECIMAL_CODE = 1
@@ -38,6 +41,7 @@ LOWEST, HIGHEST = -(1 << 63), (1 << 64) - 1
 # As wide as decimals get: shortening a number may never round it, and its text may not follow the caller's context.
 _UNBOUNDED = Context(MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, capitals=1, traps=[Inexact, InvalidOperation])
 _encode = Encoder().encode
+_DIGITS = frozenset("123456789")
 
 Write = Callable[[Any], object]
 """From a value of one type to its tree."""
@@ -76,7 +80,9 @@ def _whole(value: int) -> object:
 def _decimal(value: Decimal) -> Ext:
     if not value.is_finite():
         raise ValueError(f"{value} has no digest: it is no finite number")
-    text = _UNBOUNDED.to_sci_string(_UNBOUNDED.normalize(value)) if value else "0"
+    text = str(value)
+    if text[-1] not in _DIGITS or "E" in text or "e" in text:
+        text = _UNBOUNDED.to_sci_string(_UNBOUNDED.normalize(value)) if value else "0"
     return Ext(DECIMAL_CODE, text.encode())
 
 
@@ -116,13 +122,45 @@ def _by_class(kind: type) -> Write:
     if callable(getattr(kind, "canonical", None)):
         return lambda value: [OBJECT, name, _tree(value.canonical())]
     if issubclass(kind, Struct):
-        signature = f"{name}({','.join(kind.__struct_fields__)})"
-        return lambda value: [STRUCT, signature, *map(_tree, structs.astuple(value))]
+        return _struct_writer(name, kind)
     if issubclass(kind, Enum):
         return lambda value: [ENUM, name, value.name]
     raise TypeError(f"a {name} has no digest: offer canonical(), or use one of the types that have one")
 
 
+def _struct_writer(name: str, kind: type[Struct]) -> Write:
+    fields = [(each.name, _default(each)) for each in sorted(structs.fields(kind), key=_name)]
+    values = attrgetter(*(field for field, _ in fields)) if len(fields) > 1 else None
+
+    def write(value: Struct) -> object:
+        tree: list[object] = [STRUCT, name]
+        found = values(value) if values is not None else [getattr(value, field) for field, _ in fields]
+        for (field, default), each in zip(fields, found, strict=True):
+            kind = type(each)
+            if each is default or (kind is type(default) and each == default and _is_same(each, default)):
+                continue
+            tree += (field, each if kind in _THEMSELVES else _tree(each))
+        return tree
+
+    return write
+
+
+def _default(field: structs.FieldInfo) -> object:
+    """The value of a field that nobody gives; of one that must be given `NODEFAULT`, which is no value."""
+    return field.default_factory() if field.default_factory is not NODEFAULT else field.default
+
+
+def _is_same(value: object, default: object) -> bool:
+    """Whether a digest takes two equal values for the same: it tells `[1]` from `[True]`."""
+    return type(value) in _PLAIN or canonical(value) == canonical(default)
+
+
+def _name(field: structs.FieldInfo) -> str:
+    return field.name
+
+
+_PLAIN = frozenset({str, bytes, bool, int, Decimal})
+"""Types of which equal values have equal digests."""
 _THEMSELVES = frozenset({str, bytes, bool, type(None)})
 _WRITERS: dict[type, Write] = {
     int: _whole,

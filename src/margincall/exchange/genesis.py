@@ -1,9 +1,16 @@
-"""How an exchange begins: its markets and the venue's own accounts, and nothing else."""
+"""How an exchange begins: its markets and the venue's own accounts, and nothing else.
+
+And how to make anew what is derived from a state, and so no part of it: the same commands do the same afterwards.
+"""
+
+from decimal import localcontext
 
 from margincall.core.protocol.funding import SAMPLE_MS
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
+from margincall.core.rounding import CONTEXT
 from margincall.exchange import timers
 from margincall.exchange.book import Book
+from margincall.exchange.liquidation import terms_of
 from margincall.exchange.pricing import HOUR_MS
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import Exchange, Market, Trader
@@ -29,6 +36,18 @@ def new_exchange(rules: RuleSet, time_ms: int = 0) -> Exchange:
             timers.add(state, market.next_funding_ms, "settlement", symbol)
             timers.add(state, after(time_ms, SAMPLE_MS), "premium", symbol)
     return state
+
+
+def rebuild(state: Exchange) -> None:
+    """Make the triggers of waiting orders and the bands of accounts anew, from where everything stands now."""
+    for market in state.markets.values():
+        market.triggers = Triggers()
+        for order in market.waiting.values():
+            market.triggers.add(order)
+    state.watch = Watch()
+    with localcontext(CONTEXT):
+        for trader in state.owners():
+            state.watch.update(trader.name, terms_of(state, trader), trader.warned, state.rules.warning_ratio)
 
 
 def after(time_ms: int, interval_ms: int) -> int:

@@ -100,12 +100,15 @@ class Divergence(MargincallError):
 
 
 class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the commands were applied with. Hashes and names are the caller's; they are compared, not read."""
+    """What the commands were applied with: `code_version` began the journal, its clock read `genesis_ms`. Hashes, names
+    and `rules` are the caller's; they are compared, not read."""
 
     code_version: str
     rule_set: str
     rule_set_hash: str
     brackets_hash: str
+    genesis_ms: int
+    rules: bytes
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -206,6 +209,12 @@ def read(path: Path) -> tuple[Header, Iterator[Record], Tail]:
     if header is None:
         raise NotAJournal(f"{path} breaks off before its header is whole: it holds no command")
     return header, _records(path, tail), tail
+
+
+def read_header(path: Path) -> Header | None:
+    """The header alone; None where its writing broke off. Raises what `read` raises, of the header."""
+    with _opened(path) as (file, size):
+        return _header(path, file, size)
 
 
 def scan(path: Path) -> Scan:

@@ -185,8 +185,9 @@ class FileJournal:
     def _mended(self, header: Header) -> Tail:
         """Make the file whole and durable, and say how it was."""
         found, tail = scan(self.path)
-        if found not in (None, header):
-            raise OtherHeader(f"{self.path} was begun under {found}, not {header}: begin another journal")
+        if found is not None and found != header:
+            unlike = [name for name in found.__struct_fields__ if getattr(found, name) != getattr(header, name)]
+            raise OtherHeader(f"{self.path} was begun under another {', '.join(unlike)}: begin another journal")
 
         def mend() -> None:
             if tail.size:

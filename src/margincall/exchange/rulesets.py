@@ -1,9 +1,13 @@
-"""What an exchange runs by, as one value: contracts, filters, brackets, how marks are made, what a liquidation does."""
+"""What an exchange runs by, as one value: contracts, filters, brackets, how marks are made, what a liquidation does.
 
-from collections.abc import Mapping
+A journal holds it as text (`rules_text`), in full, so that it is read under its own rules when ours have changed.
+"""
+
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from margincall.core.protocol.deleverage import DeleverageRules
@@ -11,6 +15,8 @@ from margincall.core.protocol.funding import FundingRules, IntervalRules
 from margincall.core.protocol.mark import IndexRules, MarkRules
 from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS, WaterfallRules
 from margincall.core.rules import VenueRules
+from margincall.errors import NothingUsable
+from margincall.wire.problems import excerpt
 
 MarkSource = Literal["rule", "given"]
 
@@ -63,3 +69,50 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     warning_ratio: Decimal = Decimal("0.8")
     clearance_ms: int = CLEARANCE_INTERVAL_MS
     assumed: tuple[str, ...] = ()
+
+
+class UnknownRules(NothingUsable):
+    """A rule-set that says what this margincall does not know, or that is none."""
+
+
+def rules_text(rules: RuleSet) -> bytes:
+    """A rule-set as JSON, in the only way there is: everything is said, decimals as text."""
+    return _ENCODER.encode(rules)
+
+
+def rules_from(text: bytes, where: str) -> RuleSet:
+    """The rule-set of a text; a rule that came later has its default. Raises `UnknownRules`, which names `where`."""
+    try:
+        rules = msgspec.json.decode(text, type=RuleSet)
+    except msgspec.MsgspecError as error:
+        raise UnknownRules(f"{where}: the rules in it cannot be read: {error}") from None
+    said, known = msgspec.json.decode(text), msgspec.json.decode(rules_text(rules))
+    unknown = [path for path, _, ours in _unlike(said, known) if ours is None]
+    if unknown:
+        raise UnknownRules(f"{where}: the rules in it say {unknown[0]!r}, which this margincall does not know")
+    return rules
+
+
+def differences(one: RuleSet, other: RuleSet) -> list[str]:
+    """What differs between two rule-sets, a line each: `waterfall.partial is 'restore', not 'whole'`."""
+    trees = [msgspec.to_builtins(each, builtin_types=(Decimal,)) for each in (one, other)]
+    return [f"{path} is {_told(first)}, not {_told(second)}" for path, first, second in _unlike(*trees)]
+
+
+def _unlike(one: object, other: object, path: str = "") -> Iterator[tuple[str, object, object]]:
+    """Where two trees differ, in order of the paths, with what stands there in each: None where nothing does."""
+    if isinstance(one, list) and isinstance(other, list):
+        one, other = dict(enumerate(one)), dict(enumerate(other))
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        if one != other:
+            yield path, one, other
+        return
+    for key in sorted({*one, *other}):
+        yield from _unlike(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
+
+
+def _told(value: object) -> str:
+    return str(value) if isinstance(value, Decimal) else excerpt(repr(value))
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -194,7 +194,7 @@ class Exchange(Struct, kw_only=True):
     countdowns: dict[str, int] = {}
     """When all orders of `account symbol` are taken back."""
     timers: list[tuple[int, str, str]] = []
-    """What falls due, as a heap of time, kind and what it is about (`exchange/timers.py`)."""
+    """What falls due, sorted: time, kind and what it is about (`exchange/timers.py`)."""
     faults: dict[str, Decimal | None] = {}
     """Faults that are on, as `kind` or `kind:symbol`, with their value."""
     watch: Watch

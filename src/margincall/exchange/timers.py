@@ -1,6 +1,9 @@
-"""What falls due by itself: a heap of times in the state, so that a step costs what is due and no more."""
+"""What falls due by itself: times in the state, sorted, so that a step costs what is due and no more.
 
-from heapq import heapify, heappop, heappush
+Not a heap: however it came about, the same timers are the same list, and a digest of the state the same.
+"""
+
+from bisect import insort
 from typing import Literal
 
 from margincall.exchange.book import OrderId
@@ -9,21 +12,20 @@ from margincall.exchange.state import Exchange
 Kind = Literal["basis", "clearance", "countdown", "good_till", "premium", "settlement"]
 """At one moment they fall due in this order, that of their names: an interval's last samples come before its end."""
 SLACK = 256
-"""Entries of what is no more that the heap may hold beyond its living ones before they are swept away."""
+"""Entries of what is no more that the list may hold beyond its living ones before they are swept away."""
 
 
 def add(state: Exchange, due_ms: int, kind: Kind, about: str) -> None:
     """Let something fall due. `about` is a symbol, an order's id, or an account and a symbol."""
-    heappush(state.timers, (due_ms, kind, about))
+    insort(state.timers, (due_ms, kind, about))
     if len(state.timers) > 2 * (len(state.orders) + len(state.countdowns) + 3 * len(state.markets)) + SLACK:
         state.timers = [timer for timer in state.timers if _lives(state, timer)]
-        heapify(state.timers)
 
 
 def due(state: Exchange, until_ms: int) -> tuple[int, Kind, str] | None:
     """Take out what falls due next, if that is at or before `until_ms`."""
     if state.timers and state.timers[0][0] <= until_ms:
-        at, kind, about = heappop(state.timers)
+        at, kind, about = state.timers.pop(0)
         return at, kind, about  # type: ignore[return-value]
     return None
 
