@@ -285,4 +285,4 @@ def test_counter_example(number: int, name: str) -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_invariants_hold(name: str) -> None:
     machine = type(f"{name.title()}Machine", (VenueMachine,), {"rules_name": name})
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=40))
+    run_state_machine_as_test(machine, settings=settings(max_examples=30, stateful_step_count=40))
