@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence oracle mutation bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange oracle mutation waterfall soak bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,11 +60,20 @@ accept-explain: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `e
 accept-evidence: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `evidence`, one line each
 	$(BIN)/python -m tests.accept.evidence
 
+accept-exchange: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `exchange`, one line each
+	$(BIN)/python -m tests.accept.exchange
+
 oracle: $(VENV)/.test  ## compare the rules with the naive second implementation
 	$(BIN)/python -m tests.accept.oracle_run
 
 mutation: $(VENV)/.test  ## plant mistakes in the rules and see that tests find them
 	$(BIN)/python -m tests.mutation.run
+
+waterfall: $(VENV)/.test  ## compare the liquidation desk with the naive second implementation on 10,000 venues
+	$(BIN)/python -m tests.accept.waterfall_run
+
+soak: $(VENV)/.test  ## play 10,000 seeds to the exchange under the eyes of the auditor (an hour)
+	$(BIN)/python -m tests.accept.soak_run
 
 bench: $(VENV)/.test  ## measure the figures of the README
 	$(BIN)/python -m benchmarks

@@ -84,7 +84,7 @@ def row(kind: str, n: int, seconds: dict[Any, list[float]], last: dict[Any, dict
         "peer_us_rounds": [round(1e6 * each / n, 1) for each in seconds[kind, n, "peer"]],
         "ours_us": mine and round(1e6 * mine / n, 2),
         "ours_per_s": mine and round(n / mine),
-        "ratio": mine and round(peer / mine, 1),
+        "ratio": mine and round(peer / mine, 2),
         "peer": {name: each for name, each in said.items() if name not in ("seconds", "orders_per_s")},
         "reason": ours.get("reason"),
     }

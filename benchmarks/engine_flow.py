@@ -1,14 +1,13 @@
 """Flows of orders for one margin account on one linear perpetual, the same for every engine. Standard library only.
 
 `flow(kind, seed, n)` gives n operations, in whole ticks and lots. Each has the quote that holds when it arrives: the
-quote moves before every operation, and all its size is there again each time.
+quote moves before every tenth operation, and is far larger than what trades against it.
 
 `limit-cancel`  limit orders below the bid and above the ask, each cancelled before the next: 2n commands, no fill.
-`market`        buys and sells in turn, of random sizes: the position opens, grows, shrinks, closes and changes sides.
-`market-held`   the same after one large buy, so that the position stays long: it never closes.
-
-Buys and sells of one size would close the position with every second order, which costs nautilus_trader about twice as
-much as `market`; `market` is the kinder flow.
+`market`        buys and sells in turn, of one size: every second order closes the position.
+`market-sizes`  the same with random sizes: the position opens, grows, shrinks, closes and changes sides. A position
+                that closes costs nautilus_trader about twice as much as one that changes; this is the kinder flow.
+`market-held`   `market-sizes` after one large buy, so that the position stays long: it never closes.
 
 `outcome(operations)` is what has to come of them, so that an engine that did less work shows.
 """
@@ -20,7 +19,7 @@ from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
-KINDS = ("limit-cancel", "market", "market-held")
+KINDS = ("limit-cancel", "market", "market-sizes", "market-held")
 
 SYMBOL, BASE, QUOTE = "BTCUSDT", "BTC", "USDT"
 TICK, LOT = Decimal("0.1"), Decimal("0.001")
@@ -40,8 +39,10 @@ LOWEST, HIGHEST = 400_000, 600_000
 """Ticks that the bid stays within."""
 STEP, CLEAR, FAR = 20, 100, 1_000
 """Ticks: what the quote moves at most between two operations; how far from it limit orders are, at least and most."""
-LARGEST, HELD = 20, 1_000
-"""Lots: the largest order, and the large buy before those of `market-held`."""
+LARGEST, HELD, EQUAL = 20, 1_000, 10
+"""Lots: the largest order, the large buy before those of `market-held`, every order of `market`."""
+MOVES_EVERY = 10
+"""Operations between two moves of the quote."""
 
 
 class Operation(NamedTuple):
@@ -79,10 +80,13 @@ def flow(kind: str, seed: int, n: int) -> list[Operation]:
     bid = MIDDLE
     found = []
     for number in range(n):
-        bid = min(max(bid + chance.randint(-STEP, STEP), LOWEST), HIGHEST)
+        if number % MOVES_EVERY == 0:
+            bid = min(max(bid + chance.randint(-STEP, STEP), LOWEST), HIGHEST)
         ask = bid + SPREAD
         buy = number % 2 == 0
         quantity = HELD if kind == "market-held" and number == 0 else chance.randint(1, LARGEST)
+        if kind == "market":
+            quantity = EQUAL
         price = None
         if kind == "limit-cancel":
             away = chance.randint(CLEAR, FAR)

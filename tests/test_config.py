@@ -16,11 +16,14 @@ from margincall.config import (
     Bounds,
     ConfigError,
     ConfigProblem,
+    Misplaced,
     NotNegative,
     Positive,
     Share,
+    SpanMs,
     TimeMs,
     load,
+    located,
 )
 from margincall.config.places import places
 from margincall.config.problem import Key, dotted
@@ -607,3 +610,50 @@ def test_bounds_in_words() -> None:
     assert str(bounds) == " above 0 and below 1"
     assert [bounds.hold(Decimal(each)) for each in ("0", "0.5", "1")] == [False, True, False]
     assert str(Bounds()) == ""
+
+
+# --- spans of time, rules about inner keys, what shows later ---------------------------------------------------
+
+
+class Plan(Struct, kw_only=True):
+    wait: SpanMs = SpanMs(0)
+    stages: list[tuple[SpanMs, Positive]] = []
+
+    def __post_init__(self) -> None:
+        if any(at > self.wait for at, _ in self.stages):
+            raise ValueError("stages[0][1]: expected less")
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [("250ms", 250), ("90s", 90_000), ("1h30m", 5_400_000), ("2d", 172_800_000), ("1m1ms", 60_001), ("0s", 0)],
+)
+def test_spans_of_time(text: str, span: int) -> None:
+    assert load(f'wait = "{text}"', Plan).wait == span
+    assert load("", Plan, environ={"MARGINCALL__WAIT": text}).wait == span
+
+
+@pytest.mark.parametrize(
+    "text", ['""', '"90"', "90", '"1.5h"', '"1h 30m"', '"-1s"', '"1w"', '"s"', '"\u0661s"', "true"]
+)
+def test_what_is_no_span_of_time(text: str) -> None:
+    with pytest.raises(ConfigError, match="like 90s, 10m or 1h30m, found"):
+        load(f"wait = {text}", Plan)
+
+
+def test_a_rule_of_a_struct_can_name_an_inner_key() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load('wait = "1s"\nstages = [\n  ["2s", 1],\n]', Plan, name="x.toml")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key, problem.message) == (3, "stages[0][1]", "expected less")
+
+
+def test_what_shows_later_gets_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('wait = "1s"\nstages = [["1s", 1]]\n')
+    mistakes: list[tuple[Key, str]] = [(("stages", 0), "expected more"), (("wait",), "expected patience")]
+    with pytest.raises(ConfigError) as caught, located(file):
+        raise Misplaced(mistakes)
+    assert [(each.line, each.key) for each in caught.value.problems] == [(1, "wait"), (2, "stages[0]")]
+    assert str(Misplaced(mistakes)) == "stages[0]: expected more\nwait: expected patience"
+    assert Misplaced(mistakes).exit_code == USAGE

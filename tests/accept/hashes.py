@@ -34,16 +34,33 @@ def core_hash(root: Path = ROOT) -> str:
 
 def oracle_hash(root: Path = ROOT) -> str:
     """The rules and the oracle that they are compared with: what a result of the oracle run depends on."""
-    return hash_of([*core_files(root), *(root / "tests/oracle").glob("*.py")], root)
+    return hash_of([*core_files(root), *oracle_files(root)], root)
+
+
+def exchange_hash(root: Path = ROOT) -> str:
+    """The exchange with all that it stands on, and the oracle of its desk."""
+    source = root / "src/margincall"
+    parts = [path for part in ("core", "venues", "exchange") for path in (source / part).rglob("*.py")]
+    return hash_of([*parts, *(root / "tests/oracle").glob("*.py")], root)
 
 
 def mutation_hash(root: Path = ROOT) -> str:
     """The rules, the mistakes planted in them, and the tests that must find those."""
     tests = root / "tests"
-    killers = [*(tests / "cases").glob("*.py"), *(tests / "cases").glob("*.case"), *(tests / "oracle").glob("*.py")]
+    killers = [*(tests / "cases").glob("*.py"), *(tests / "cases").glob("*.case"), *oracle_files(root)]
     real = tests / "forensics/test_real_stream.py"
     own = [*(tests / "mutation").glob("*.py"), *([real] if real.exists() else [])]
     return hash_of([*core_files(root), *killers, *own], root)
+
+
+DESK = ("desk", "venue", "book", "waterfall", "deleverage", "losses", "generate_desk", "generate_rules", "test_desk")
+"""Files of the oracle that are about the exchange's liquidation desk alone."""
+
+
+def oracle_files(root: Path = ROOT) -> list[Path]:
+    """The oracle of the rules."""
+    others = {*DESK, "desk_agreement"}
+    return sorted(path for path in (root / "tests/oracle").glob("*.py") if path.stem not in others)
 
 
 def core_files(root: Path = ROOT) -> list[Path]:

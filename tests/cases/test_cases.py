@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 
 from margincall.core.rounding import exact
-from margincall.forensics.answer import example
-from margincall.forensics.explain import Explained
-from margincall.venues.embedded import embedded_book
-from tests.cases import example as embedded
 from tests.cases import from_oracle, runner
 from tests.cases.answers import answers, explained, text
 from tests.cases.text import FOLDER, BadCase, Case, block_of, cases, load, parse, written
 from tests.cases.trader import actions, tables
-from tests.cases.venue import rendered
 from tests.sources import Source, python_sources
 
 CASES = cases()
@@ -117,36 +112,6 @@ def test_what_is_unknown_has_a_file_that_settles_it(tmp_path: Path) -> None:
         if case.given.name == "files":
             for one in explained(case, tmp_path)[1].cases:
                 assert all(each.term and each.settled_by for each in one.explanation.unknown)
-
-
-# --- the example that comes with the package ------------------------------------------------------------------
-
-
-def test_the_example_is_the_case() -> None:
-    """Both files can be made again from the case: `python -m tests.cases.example`."""
-    assert embedded.STREAM.read_bytes() == rendered(load("example"))
-    assert embedded.NOTES.read_text(encoding="utf-8") == embedded.SAID
-
-
-def test_the_example_gives_the_answer_of_the_case(tmp_path: Path) -> None:
-    found = example(embedded_book())
-    assert found.problems == ()
-    assert not found.is_irregular
-    assert verdicts(found.explained) == verdicts(explained(load("example"), tmp_path)[1])
-
-
-def verdicts(whole: Explained) -> list[object]:
-    return [one.explanation.verdict for one in whole.cases]
-
-
-def test_the_notes_of_the_example_quote_the_case(tmp_path: Path) -> None:
-    """Each number that the notes call published stands in the case or follows from it."""
-    lines = answers(load("example"), tmp_path)
-    shown = {value for block in lines.values() for value in block.values()}
-    assert {"1535443.01", "109.488", "32481.98", "3683.979", "1456.84", "31967.27", "1335.18"} <= shown
-    displayed = {name: block["displayed"] for name, block in lines.items() if "displayed" in block}
-    assert runner.misprint(Decimal(displayed["sheet 1, position BTCUSDT BOTH"]), "26316.89 either") is None
-    assert runner.misprint(Decimal(displayed["sheet 1, position ETHUSDT BOTH"]), "1153.26 rounded") is None
 
 
 # --- the format -----------------------------------------------------------------------------------------------

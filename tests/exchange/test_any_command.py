@@ -68,6 +68,8 @@ def any_value(random: Random, name: str, hint: Any, now: int) -> Any:
         return tuple(any_command(random, now, random.choice(kinds)) for _ in range(random.randint(0, 6)))
     if name == "sources":
         return tuple(any_command(random, now, commands.Source) for _ in range(random.randint(0, 3)))
+    if name in ("bids", "asks"):
+        return tuple(any_command(random, now, commands.Level) for _ in range(random.randint(0, 3)))
     if name == "prices":
         symbols = random.sample([BTC, COIN, ETH, RULED, "X"], random.randint(0, 3))
         return {symbol: D(random.choice(FIGURES["price"])) for symbol in symbols}

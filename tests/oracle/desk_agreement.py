@@ -21,6 +21,7 @@ from margincall.core.units import Price
 from margincall.exchange import desk, exposure, orders
 from margincall.exchange.book import Lots, OrderId, Resting, Ticks
 from margincall.exchange.genesis import new_exchange
+from margincall.exchange.ledger import collect_fees
 from margincall.exchange.rulesets import Listing, RuleSet
 from margincall.exchange.state import Exchange, OpenOrder, Trader
 from tests.oracle.agreement import FIELDS, Pair, text
@@ -48,6 +49,7 @@ def ours(state: dict[str, Any]) -> dict[str, Any]:
     with localcontext(CONTEXT):
         exchange = engine(state)
         desk.run(exchange, sorted(state["accounts"]), [], set())
+        collect_fees(exchange)
     return outcome(exchange, state)
 
 

@@ -48,6 +48,15 @@ def symbols_of(rng, inverse, count):
     return rng.sample(every, min(count, len(every)))
 
 
+def brackets(rng, cap):
+    """A table, mostly without the rows of high rates, with which hardly an account would survive its opening."""
+    high = Fraction(RATES[-1] if rng.random() < 0.2 else LOW_RATES[-1])
+    while True:
+        table = [row for row in random_brackets(rng, cap) if Fraction(row[2]) <= high]
+        if table:
+            return table
+
+
 def add_contract(rng, state, names, prices):
     symbol, base, quote, margin_asset = names
     inverse = margin_asset == base
@@ -58,7 +67,7 @@ def add_contract(rng, state, names, prices):
     cap = rng.choice((1, 2, 5)) * power(rng.randint(3, 6))
     if inverse:
         cap = max(to_multiple(cap / price, power(-2)), power(-1))
-    state["brackets"][symbol] = random_brackets(rng, cap, LOW_RATES if rng.random() < 0.8 else RATES)
+    state["brackets"][symbol] = brackets(rng, cap)
     mark = random_mark(rng, price, rng.random() < 0.1)
     state["marks"][symbol] = exact_text(mark)
     state["previous_marks"][symbol] = exact_text(to_multiple(mark * between(rng, "0.96", "1.04"), power(-8)))

@@ -501,11 +501,10 @@ def amount_to_add(pool, asset, target):
     return text_of_units(amount, 8)
 
 
-def quantity_to_close(pool, position, target, taker, price=None):
-    """At a price of its own, or else as the remedy assumes: the mark on the tick, against the account."""
+def quantity_to_close(pool, position, target, taker):
     if target_met(pool, target):
         return "0"
-    price, mark, held = price or position.close_price(), position.mark, position.held
+    price, mark, held = position.close_price(), position.mark, position.held
     if held == 0:
         return None
     if pool.isolated:

@@ -531,7 +531,7 @@ def test_nothing_moves_after_the_end(part):
     """One command after the other comes to an end: the last has one pass and moves neither money nor positions."""
     for number in range(15):
         state = random_desk(random.Random(f"end-{part}-{number}"))
-        for _ in range(60):
+        for _ in range(400):
             result = liquidate(state)
             if result["passes"] == 1:
                 break

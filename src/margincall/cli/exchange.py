@@ -3,6 +3,7 @@
 import click
 
 from margincall.cli.exchange_run import run
+from margincall.cli.exchange_soak import soak
 
 
 @click.group()
@@ -11,3 +12,4 @@ def exchange() -> None:
 
 
 exchange.add_command(run)
+exchange.add_command(soak)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,17 +41,24 @@ def run(
     stream, answers of the API, CSV exports; and what the market showed. `margincall explain NAME.out/ACCOUNT/api
     NAME.out/market` explains it from them.
     """
+    from msgspec import structs
+
+    from margincall.config import located
     from margincall.exchange.play import play
+    from margincall.exchange.scenario import read_scenario
     from margincall.exchange.scenario_rules import rule_set_of
     from margincall.history.bracket_store import load_book
 
     if listed or scenario is None:
         return _list()
-    found, folder = _scenario(scenario, seed)
-    rules = rule_set_of(found, folder, load_book())
-    target = None if no_files else _target(out or Path(f"{Path(scenario).stem}.out"))
-    with _Progress(quiet=as_json) as tell:
-        played = play(found, rules, folder, tell)
+    source, name, folder = _scenario(scenario)
+    found = read_scenario(source, name)
+    found = found if seed is None else structs.replace(found, seed=seed)
+    with located(source, name=name):
+        rules = rule_set_of(found, folder, load_book())
+        target = None if no_files else _target(out or Path(f"{Path(scenario).stem}.out"))
+        with _Progress(quiet=as_json) as tell:
+            played = play(found, rules, folder, tell)
     if target is not None:
         _write(played, found, target)
     if as_json:
@@ -62,8 +70,9 @@ def run(
 
 def _list() -> int:
     for name in embedded():
-        first = next(line for line in _embedded_text(name).splitlines() if line.startswith("#"))
-        click.echo(f"{name:20}  {first.lstrip('# ')}")
+        comment = takewhile(lambda line: line.startswith("#"), _embedded_text(name).splitlines())
+        sentence = " ".join(line.lstrip("# ") for line in comment).partition(". ")[0]
+        click.echo(f"{name:20}  {sentence}.")
     click.echo("\nPlay one: margincall exchange run NAME. Write your own: docs/how-to/scenario.md")
     return FINE
 
@@ -77,35 +86,33 @@ def _embedded_text(name: str) -> str:
     return (files(OWN) / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _scenario(name: str, seed: int | None) -> tuple[Scenario, Path]:
-    """A scenario by path, else by name; and the folder that its files are looked up from."""
-    from msgspec import structs
-
-    from margincall.exchange.scenario import read_scenario
-
+def _scenario(name: str) -> tuple[Path | str, str, Path]:
+    """A scenario by path, else by name: its file or text, what messages call it, where its files are looked up."""
     path = Path(name)
-    if path.exists():
-        found, folder = read_scenario(path), path.parent
-    elif name in embedded():
-        found, folder = read_scenario(_embedded_text(name), name=f"{name}.toml"), Path()
-    else:
-        raise UsageError(f"no such scenario: {name}; those that come with margincall are {', '.join(embedded())}")
-    return (found if seed is None else structs.replace(found, seed=seed)), folder
+    if path.is_file():
+        return path, name, path.parent
+    if name in embedded():
+        return _embedded_text(name), f"{name}.toml", Path()
+    raise UsageError(f"no such scenario: {name}; those that come with margincall are {', '.join(embedded())}")
 
 
 def _target(folder: Path) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: choose a folder with --out")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: choose another folder with --out, or remove it")
     return folder
 
 
 def _write(played: Played, scenario: Scenario, folder: Path) -> None:
-    from margincall.exchange.events import LiquidationStarted
+    from margincall.exchange.events import Deleveraged, LiquidationStarted
     from margincall.exchange.exports import write_account, write_market
+    from margincall.exchange.scenario import MAKER, MARKET
 
     rules = played.state.genuine.venue
-    write_market(folder / "market", played.events, rules.tables, scenario.day)
-    for name in sorted({event.account for event in played.events if isinstance(event, LiquidationStarted)}):
+    write_market(folder / MARKET, played.events, rules.tables, scenario.day)
+    closed = {each.account for each in played.events if isinstance(each, LiquidationStarted | Deleveraged)}
+    for name in sorted(closed - {MAKER}):
         write_account(folder / name, name, played.events, rules, played.state.time_ms)
 
 
@@ -168,13 +175,19 @@ def _show(played: Played, scenario: Scenario, target: Path | None) -> None:
         for each in state.fund_history
     ]
     show(out, _shortened("Insurance fund", ("time (UTC)", "what", "change", "holds", "asset"), fund, (2, 3)))
+    refused = [(utc(each.time_ms), each.account, each.wanted, each.text) for each in played.refused]
+    if refused:
+        show(out, _shortened("Refused by the exchange", ("time (UTC)", "account", "wanted", "why"), refused, ()))
     if target is not None:
-        out.print(f"Files: {target}/. Explain one: {_hint(played, target)}", markup=False)
+        out.print(f"Files: {target}/. {_hint(played, target)}", markup=False)
 
 
 def _hint(played: Played, target: Path) -> str:
-    name = next((each.account for each in played.state.liquidations), "ACCOUNT")
-    return f"margincall explain {target}/{name}/stream.jsonl {target}/market"
+    """How to explain one of those that were liquidated."""
+    name = next((each.account for each in played.state.liquidations), "")
+    if not name:
+        return "Nobody was liquidated, so they hold the market alone."
+    return f"Explain one: margincall explain {target}/{name}/stream.jsonl {target}/market"
 
 
 def _shortened(
@@ -212,6 +225,6 @@ def _document(played: Played, scenario: Scenario, target: Path | None) -> dict[s
         "deleveraged": _deleveraged(played.events),
         "fund": state.fund_history,
         "files": None if target is None else str(target),
-        "problems": [],
+        "problems": played.refused,
         "assumptions": sorted({name for event in played.events for name in getattr(event, "assumptions", ())}),
     }

@@ -6,18 +6,22 @@ What a configuration may hold is told by the types of a `msgspec.Struct`; `kinds
 Python's own. Nothing else in the project reads TOML.
 """
 
-from margincall.config.kinds import Bounds, NotNegative, Positive, Share, TimeMs, time_ms
-from margincall.config.problem import ConfigError, ConfigProblem
-from margincall.config.reading import load
+from margincall.config.kinds import Bounds, NotNegative, Positive, Share, SpanMs, TimeMs, span_ms, time_ms
+from margincall.config.problem import ConfigError, ConfigProblem, Misplaced
+from margincall.config.reading import load, located
 
 __all__ = [
     "Bounds",
     "ConfigError",
     "ConfigProblem",
+    "Misplaced",
     "NotNegative",
     "Positive",
     "Share",
+    "SpanMs",
     "TimeMs",
     "load",
+    "located",
+    "span_ms",
     "time_ms",
 ]

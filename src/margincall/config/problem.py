@@ -43,6 +43,16 @@ class ConfigError(UsageError):
         super().__init__("\n".join(str(each) for each in self.problems))
 
 
+class Misplaced(UsageError):
+    """Mistakes in a configuration that show only when it is used: each with the key at which it stands.
+    `config.located` finds the lines."""
+
+    def __init__(self, mistakes: Sequence[tuple[Key, str]]) -> None:
+        """Keys, and what was expected there."""
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(f"{dotted(key)}: {message}" for key, message in self.mistakes))
+
+
 def dotted(key: Key) -> str:
     """A key as people write it: `account[2].leverage`, with quotes where TOML needs them."""
     text = ""

@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from margincall.config.environment import overridden
 from margincall.config.places import places
-from margincall.config.problem import ConfigError, ConfigProblem, Key, dotted
+from margincall.config.problem import ConfigError, ConfigProblem, Key, Misplaced, dotted
 from margincall.config.values import Trouble, checked, toml_float
 from margincall.wire.numbers import DIGITS_MAX
 from margincall.wire.row import SECRETS, readable
@@ -41,6 +42,18 @@ def load(source: Path | str, kind: type[T], *, name: str = "", environ: Mapping[
         raise ConfigError(found)
     result: T = value
     return result
+
+
+@contextmanager
+def located(source: Path | str, *, name: str = "") -> Iterator[None]:
+    """What is `Misplaced` in a configuration that `load` has read is raised as a `ConfigError`, with its lines."""
+    try:
+        yield
+    except Misplaced as error:
+        name = name or (str(source) if isinstance(source, Path) else "configuration")
+        text = _text(source, name)
+        out = [Trouble(key, message) for key, message in error.mistakes]
+        raise ConfigError([_located(each, name, text, {}) for each in _with_lines(out, text)]) from None
 
 
 def _text(source: Path | str, name: str) -> str:

@@ -5,8 +5,9 @@ is ours; what is no container goes to `msgspec.convert` one by one, and each str
 its own `__post_init__` is asked too. What types may stand in a union is msgspec's rule (one that is written as text).
 """
 
+import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from margincall.config.kinds import TIME_EXPECTED, Bounds, TimeMs, time_ms
+from margincall.config.kinds import SPAN_EXPECTED, TIME_EXPECTED, Bounds, SpanMs, TimeMs, span_ms, time_ms
 from margincall.config.problem import Key
 from margincall.wire.numbers import DIGITS_MAX, BadNumber, decimal_of
 from margincall.wire.problems import excerpt
@@ -26,6 +27,13 @@ from margincall.wire.problems import excerpt
 Kind = Any
 """A type as it is annotated: a class, `list[X]`, `A | B`, `Literal`, `Annotated`, a `NewType`."""
 
+TIMES: Mapping[Kind, tuple[Callable[[object], int], str]] = {
+    TimeMs: (time_ms, TIME_EXPECTED),
+    SpanMs: (span_ms, SPAN_EXPECTED),
+}
+"""Types that stand for a whole number and are written as something else: how they are read, what is expected."""
+FIELD = re.compile(r"(?P<first>\w+)(?P<more>(?:\[\d+\]|\.\w+)*): ")
+PART = re.compile(r"\[(\d+)\]|\.(\w+)")
 LISTS = (list, tuple, set, frozenset, Sequence, Collection)
 TABLES = (dict, Mapping)
 UNIONS = (Union, UnionType)
@@ -74,8 +82,8 @@ def checked(raw: object, kind: Kind, key: Key, out: list[Trouble]) -> Any:
         raw = [checked(each, kinds[at], (*key, at), out) for at, each in enumerate(raw)]
     elif isinstance(raw, dict) and (origin in TABLES or base is Any):
         raw = _table(raw, base, key, out)
-    elif base is TimeMs:
-        return _time(raw, key, out)
+    elif base in TIMES:
+        return _time(raw, base, key, out)
     elif base is Decimal:
         return _decimal(raw, kind, notes, key, out)
     elif base is float and isinstance(raw, int | Decimal) and not isinstance(raw, bool):
@@ -98,7 +106,7 @@ def origin_of(kind: Kind) -> Any:
 def unwrapped(kind: Kind) -> tuple[Kind, tuple[object, ...]]:
     """A type without names and notes, and the notes: `NewType("Price", Annotated[Decimal, x])` -> `(Decimal, (x,))`."""
     notes: tuple[object, ...] = ()
-    while kind is not TimeMs:
+    while kind not in TIMES:
         if origin_of(kind) is Annotated:
             kind, *more = get_args(kind)
             notes = (*more, *notes)
@@ -144,10 +152,13 @@ def _struct(raw: object, base: type[Struct], key: Key, out: list[Trouble]) -> An
 
 
 def _own_rule(error: msgspec.ValidationError, fields: Collection[str], key: Key) -> Trouble:
-    """What a struct's `__post_init__` said. A message that begins `field: ` is about that field."""
+    """What a struct's `__post_init__` said. A message that begins `field: ` or `field[2].other: ` is about that one."""
     said = str(error.__cause__ or error)
-    field, colon, rest = said.partition(": ")
-    return Trouble((*key, field), rest) if colon and field in fields else Trouble(key, said)
+    found = FIELD.match(said)
+    if found is None or found["first"] not in fields:
+        return Trouble(key, said)
+    more = [int(index) if index else name for index, name in PART.findall(found["more"])]
+    return Trouble((*key, found["first"], *more), said[found.end() :])
 
 
 def _table(raw: dict[str, object], base: Kind, key: Key, out: list[Trouble]) -> dict[object, object]:
@@ -211,9 +222,9 @@ def _tagged(raw: dict[str, object], structs: Sequence[type[Struct]], key: Key, o
 # --- single values ----------------------------------------------------------------------------------------
 
 
-def _time(raw: object, key: Key, out: list[Trouble]) -> TimeMs | None:
+def _time(raw: object, base: Kind, key: Key, out: list[Trouble]) -> int | None:
     try:
-        return time_ms(raw)
+        return TIMES[base][0](raw)
     except ValueError as error:
         out.append(Trouble(key, f"expected {error}", shown(raw)))
         return None
@@ -245,7 +256,7 @@ def _float(raw: int | Decimal, kind: Kind, key: Key, out: list[Trouble]) -> Any:
 
 def _spoken(text: Unset, base: Kind) -> object:
     """What the text of a variable means where a `base` is wanted: itself where that is text, else a TOML value."""
-    is_text = base in (str, Any) or (origin_of(base) is Literal and text in get_args(base))
+    is_text = base in (str, Any, SpanMs) or (origin_of(base) is Literal and text in get_args(base))
     if is_text or (isinstance(base, type) and issubclass(base, Enum)):
         return str(text)
     try:
@@ -275,8 +286,8 @@ def described(kind: Kind) -> str:
     if base is Decimal:
         bounds = "".join(str(each) for each in notes if isinstance(each, Bounds))
         return f"a finite decimal number of at most {DIGITS_MAX} digits{bounds and ',' + bounds}"
-    if base is TimeMs:
-        return TIME_EXPECTED
+    if base in TIMES:
+        return TIMES[base][1]
     words = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
     words |= {datetime: "a date with time", date: "a date", time: "a time of day"}
     return words.get(base, getattr(base, "__name__", str(base))) + limits

@@ -143,6 +143,25 @@ class CancelAll(Command, frozen=True, kw_only=True, tag="cancel_all"):
     symbol: str
 
 
+class Level(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One price of a quote."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+class Quote(Command, frozen=True, kw_only=True, tag="quote"):
+    """A market maker's orders on both sides of a symbol, in place of those of its quote before; none: take it back.
+
+    In one-way mode. What rests is told by one event instead of one for each order.
+    """
+
+    account: str
+    symbol: str
+    bids: tuple[Level, ...] = ()
+    asks: tuple[Level, ...] = ()
+
+
 class Countdown(Command, frozen=True, kw_only=True, tag="countdown"):
     """Take back all orders of a symbol in `countdown_ms`, unless it is set anew before; 0 stops it."""
 
@@ -231,7 +250,7 @@ class Decide(Command, frozen=True, kw_only=True, tag="decide"):
 
 AnyCommand = (
     Advance | OpenAccount | Transfer | SetLeverage | SetMarginType | SetPositionMode | SetAssetMode | MoveMargin
-    | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch
+    | PlaceOrder | AmendOrder | CancelOrder | CancelAll | Countdown | Batch | Quote
     | SetMark | SetMarks | SetIndex | SetAssetIndex | Fund | InjectFault | Dispute | Decide
 )  # fmt: skip
 

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
-from margincall.core.events import Fill
 from margincall.exchange import gate, orders
 from margincall.exchange.book import Lots
 from margincall.exchange.commands import WorkingType
@@ -51,21 +50,19 @@ def wait(state: Exchange, market: Market, order: OpenOrder, events: Events) -> N
     orders.said(state, order, "NEW", "NEW", events)
 
 
-def marked(state: Exchange, market: Market, events: Events) -> set[str]:
-    """The mark has moved: fire what it triggers, and what that in turn triggers. Returns the accounts concerned."""
+def marked(state: Exchange, market: Market, events: Events) -> None:
+    """The mark has moved: fire what it triggers, and what that in turn triggers."""
     assert market.mark is not None
-    return _fire_all(state, _reached(market, "MARK_PRICE", market.mark), events)
+    _fire_all(state, _reached(market, "MARK_PRICE", market.mark), events)
 
 
-def traded(state: Exchange, events: Events, since: int) -> set[str]:
-    """There were trades (`events` from `since` on): fire what each of their prices triggers, and so on. Returns the
-    accounts concerned."""
-    return _fire_all(state, _reached_by_trades(state, events[since:]), events)
+def traded(state: Exchange, events: Events, since: int) -> None:
+    """There were trades (`events` from `since` on): fire what each of their prices triggers, and so on."""
+    _fire_all(state, _reached_by_trades(state, events[since:]), events)
 
 
-def _fire_all(state: Exchange, due: list[OpenOrder], events: Events) -> set[str]:
+def _fire_all(state: Exchange, due: list[OpenOrder], events: Events) -> None:
     """Fire these, then what the trades of each trigger."""
-    concerned: set[str] = set()
     queue = deque(due)
     while queue:
         order = queue.popleft()
@@ -74,9 +71,7 @@ def _fire_all(state: Exchange, due: list[OpenOrder], events: Events) -> set[str]
             continue
         since = len(events)
         _fire(state, market, order, events)
-        concerned |= {event.account for event in events[since:] if isinstance(event, Fill)}
         queue.extend(_reached_by_trades(state, events[since:]))
-    return concerned
 
 
 def _reached_by_trades(state: Exchange, events: Iterable[AnyExchangeEvent]) -> list[OpenOrder]:

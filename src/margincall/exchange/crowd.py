@@ -5,9 +5,10 @@ from decimal import Decimal
 from random import Random
 from typing import Literal
 
+from margincall.config import SpanMs
 from margincall.core.contract import Contract
 from margincall.core.rounding import booked, exact
-from margincall.exchange.scenario import AccountPart, Crowd, PositionPart, Scenario, duration
+from margincall.exchange.scenario import AccountPart, Crowd, PositionPart, Scenario
 
 GRAIN = 1000
 """Parts into which a range is cut to draw from it."""
@@ -47,7 +48,7 @@ def _drawn(crowd: Crowd, number: int, scenario: Scenario, contracts: Mapping[str
                     side=side,
                     notional=booked(share * leverages[symbol] * _between(rng, Decimal("0.3"), Decimal("0.95"))),
                     leverage=leverages[symbol],
-                    at=f"{rng.randrange(duration(crowd.within))}ms",
+                    at=SpanMs(rng.randrange(crowd.within)),
                 )
                 for symbol, side in legs
             ),

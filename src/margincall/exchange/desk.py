@@ -16,6 +16,7 @@ from margincall.core.prices import bankruptcy
 from margincall.core.protocol.losses import fund_pays
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
 from margincall.core.protocol.waterfall import (
+    Cancel,
     Reduce,
     TakeOver,
     cancels,
@@ -51,6 +52,7 @@ def run(state: Exchange, names: Iterable[str], events: Events, done: set[tuple[s
         trader = state.traders[name]
         _warn(state, trader, seen[name], events)
         state.watch.update(name, seen[name], trader.warned, state.rules.warning_ratio)
+    state.watch.loose.difference_update(VENUE_ACCOUNTS)
 
 
 def clear_negative(state: Exchange, events: Events) -> set[str]:
@@ -99,7 +101,8 @@ def _liquidate(state: Exchange, trader: Trader, pool: PoolTerms, events: Events)
         )
     )  # fmt: skip
     rules, assumptions = state.rules.waterfall, state.rules.venue.assumptions
-    if plan(pool, "triggered", assumptions, rules) and "orders_not_cancelled" not in state.faults:
+    first = plan(pool, "triggered", assumptions, rules)
+    if any(isinstance(step, Cancel) for step in first) and "orders_not_cancelled" not in state.faults:
         _cancel(state, case, pool, events)
     fresh = pool_named(terms_of(state, trader), pool.name)
     if fresh is not None:

@@ -54,6 +54,15 @@ class Trade(ExchangeEvent, frozen=True, kw_only=True, tag="trade"):
     buyer_is_maker: bool
 
 
+class Quoted(ExchangeEvent, frozen=True, kw_only=True, tag="quoted"):
+    """A market maker's quote stands: the ids of its orders, best first; sizes and prices are those that were asked."""
+
+    account: str
+    symbol: str
+    bids: tuple[int, ...]
+    asks: tuple[int, ...]
+
+
 class IndexSet(ExchangeEvent, frozen=True, kw_only=True, tag="index_set"):
     """The index of a symbol, with the median of its sources."""
 
@@ -190,7 +199,7 @@ class DisputeDecided(ExchangeEvent, frozen=True, kw_only=True, tag="dispute_deci
 
 
 AnyExchangeEvent = (
-    Rejected | AccountOpened | PositionMode | Trade | IndexSet | FundingSet | Moved | Warned
+    Rejected | AccountOpened | PositionMode | Quoted | Trade | IndexSet | FundingSet | Moved | Warned
     | LiquidationStarted | LiquidationStep | LiquidationEnded | Deleveraged | LossShared
     | FaultSet | Disputed | DisputeDecided
     | Fill | Flow | MarginMove | Setting | Order | MarkPrice | IndexPrice

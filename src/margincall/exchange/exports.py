@@ -43,9 +43,24 @@ def write_market(
     folder: Path, events: Iterable[AnyExchangeEvent], tables: Mapping[str, BracketTable], day: str
 ) -> None:
     """What the market showed: marks and asset indices as they were published, and the brackets in force."""
-    _write_lines(folder / "marks.jsonl", _published(events))
+    _write_lines(folder / "marks.jsonl", published(events))
     brackets = [leverage_bracket(table) for _, table in sorted(tables.items())]
     _write(folder / f"leverageBracket_{day}.json", msgspec.json.encode(brackets))
+
+
+def published(events: Iterable[AnyExchangeEvent]) -> Iterator[Json]:
+    """Public messages; they are stamped with the full second that they are of, as the venue's are. What is set twice
+    in a second without a change is published once."""
+    last: dict[str, MarkPrice | IndexPrice] = {}
+    for event in events:
+        if not isinstance(event, MarkPrice | IndexPrice):
+            continue
+        told = structs.replace(event, time_ms=event.time_ms - event.time_ms % SECOND_MS)
+        name = told.symbol if isinstance(told, MarkPrice) else told.asset
+        if last.get(name) == told:
+            continue
+        last[name] = told
+        yield encode.mark_price_update(told) if isinstance(told, MarkPrice) else encode.asset_index_update(told)
 
 
 def of_account(name: str, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEvent]:
@@ -141,17 +156,6 @@ def _first_and_last(history: Iterable[AnyEvent]) -> list[tuple[Order, Order]]:
             first.setdefault(event.order_id, event)
             last[event.order_id] = event
     return [(order, last[order_id]) for order_id, order in first.items()]
-
-
-def _published(events: Iterable[AnyExchangeEvent]) -> Iterator[Json]:
-    """Public messages; they are stamped with the full second that they are of, as the venue's are."""
-    for event in events:
-        if isinstance(event, MarkPrice | IndexPrice):
-            event = structs.replace(event, time_ms=event.time_ms - event.time_ms % SECOND_MS)
-        if isinstance(event, MarkPrice):
-            yield encode.mark_price_update(event)
-        elif isinstance(event, IndexPrice):
-            yield encode.asset_index_update(event)
 
 
 def _write_lines(path: Path, messages: Iterable[Json]) -> None:

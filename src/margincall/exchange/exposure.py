@@ -21,13 +21,32 @@ from margincall.exchange.state import Exchange, Exposure, Market, OpenOrder, Tra
 
 
 def add(trader: Trader, market: Market, order: OpenOrder) -> None:
-    """Reserve for an order that rests."""
-    _change(trader, market, order, 1)
+    """Reserve for an order that rests: its value at its price, or its place among those that only reduce."""
+    assert order.ticks is not None, "what rests has a price"
+    held = trader.exposures.get(order.key)
+    if held is None:
+        held = trader.exposures[order.key] = Exposure()
+    if order.closes:
+        held.reduce_only += 1
+        trader.reducing += 1
+        return
+    order.reserved = worth(market, order.left, Price(market.contract.tick * order.ticks))
+    if order.side == "BUY":
+        held.buys += order.reserved
+    else:
+        held.sells += order.reserved
 
 
-def remove(trader: Trader, market: Market, order: OpenOrder) -> None:
-    """Release what an order that rests has reserved; to be called before its lots or price change."""
-    _change(trader, market, order, -1)
+def remove(trader: Trader, order: OpenOrder) -> None:
+    """Release what an order has reserved."""
+    held = trader.exposures[order.key]
+    if order.closes:
+        held.reduce_only -= 1
+        trader.reducing -= 1
+    elif order.side == "BUY":
+        held.buys -= order.reserved
+    else:
+        held.sells -= order.reserved
 
 
 def worth(market: Market, lots: int, price: Price) -> Decimal:
@@ -88,9 +107,9 @@ def in_pool_asset(state: Exchange, trader: Trader, asset: str, amount: Decimal) 
 
 def most_at(table: BracketTable, leverage_set: int) -> Decimal | None:
     """The largest notional that a leverage allows; none where the table does not say."""
-    allowed = [row.cap for row in table.rows if row.max_leverage is not None and row.max_leverage >= leverage_set]
-    if allowed:
-        return max(allowed)
+    for row in reversed(table.rows):
+        if row.max_leverage is not None and row.max_leverage >= leverage_set:
+            return row.cap
     return None if all(row.max_leverage is None for row in table.rows) else ZERO
 
 
@@ -107,21 +126,6 @@ def _keys(trader: Trader) -> list[PositionKey]:
     """Positions that hold something or have orders."""
     open_keys = [key for key, position in trader.account.positions.items() if position.quantity]
     return [*open_keys, *(key for key in trader.exposures if key not in open_keys)]
-
-
-def _change(trader: Trader, market: Market, order: OpenOrder, sign: int) -> None:
-    held = trader.exposures.get(order.key)
-    if held is None:
-        held = trader.exposures[order.key] = Exposure()
-    if order.closes:
-        held.reduce_only += sign
-        return
-    assert order.ticks is not None, "what rests has a price"
-    amount = sign * worth(market, order.left, Price(market.contract.tick * order.ticks))
-    if order.side == "BUY":
-        held.buys += amount
-    else:
-        held.sells += amount
 
 
 _NONE = Exposure()

@@ -148,15 +148,20 @@ def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrd
     buys, sells = (amount, ZERO) if order.side == "BUY" else (ZERO, amount)
     reach = exposure.reach(trader, market, order.key, buys=buys, sells=sells)
     before = exposure.reach(trader, market, order.key)
-    most = exposure.most_at(state.rules.venue.brackets(order.symbol), exposure.leverage(trader, market))
-    if most is not None and reach > max(most, before):
-        raise Refusal(Code.MAX_LEVERAGE_RATIO)
+    check_reach(state, trader, market, reach, before)
     more = max(reach - before, ZERO) / exposure.leverage(trader, market)
     if order.left > reducible(trader, order, market):
-        more += _open_loss(market, order, price)
+        more += open_loss(market, order, price)
     asset = market.contract.margin_asset
     if more and exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
         raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
+
+
+def check_reach(state: Exchange, trader: Trader, market: Market, reach: Decimal, before: Decimal) -> None:
+    """The largest position that the leverage allows; what is beyond it already may stay, not grow."""
+    most = exposure.most_at(state.rules.venue.brackets(market.contract.symbol), exposure.leverage(trader, market))
+    if most is not None and reach > max(most, before):
+        raise Refusal(Code.MAX_LEVERAGE_RATIO)
 
 
 def market_bound(market: Market, order: OpenOrder) -> Ticks | None:
@@ -219,9 +224,12 @@ def _expected_price(market: Market, order: OpenOrder) -> Price:
     return _mark(market) if best is None else price_of(market, best)
 
 
-def _open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:
+def open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:
     """What the order would lose against the mark if it filled at its price (assumed: `order-margin`)."""
-    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, _mark(market))
+    mark = _mark(market)
+    if price == mark or (price > mark) != (order.side == "BUY"):
+        return ZERO
+    size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, mark)
     if market.contract.is_inverse:
         size = -size
     return max(ZERO, size if order.side == "BUY" else -size)

@@ -10,12 +10,14 @@ from decimal import Decimal
 from msgspec import Struct, structs
 
 from margincall.core.account import PositionSide
+from margincall.core.contract import gain, value
 from margincall.core.events import AnyEvent, Category, CloseKind, Fill, Flow
 from margincall.core.fold import fill_terms, fold, fold_fill
 from margincall.core.protocol.moves import FEES, FUND, Move, MoveReason
-from margincall.core.units import ZERO
+from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange.events import Moved
 from margincall.exchange.state import Events, Exchange, FundEntry, Market, Trader
+from margincall.exchange.watch import Kept
 
 CATEGORIES: dict[MoveReason, tuple[Category, str]] = {
     "funding": ("funding", "FUNDING_FEE"),
@@ -68,8 +70,23 @@ def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, 
     fill = structs.replace(bare, fee=fee, realized=terms.realized)
     trader.account = fold_fill(trader.account, fill, terms, contract)
     if fee:
-        _credit(state, state.traders[FEES], contract.margin_asset, fee, "commission")
+        asset = contract.margin_asset
+        state.fees_due[asset] = state.fees_due.get(asset, ZERO) + fee
+    if market.mark is not None:
+        worth = value(contract, Quantity(quantity), market.mark)
+        cost = fee - gain(contract, value(contract, Quantity(quantity), Price(price)), worth)
+        kept = Kept(contract, venue.brackets(contract.symbol), market.mark)
+        state.watch.trade(trader.name, position, quantity, cost, kept)
     return fill
+
+
+def collect_fees(state: Exchange) -> None:
+    """Book what the fees of a step come to in the fee account. No history tells it: it stands in the fills."""
+    for asset, amount in state.fees_due.items():
+        fees = state.traders[FEES]
+        said = Flow(time_ms=state.time_ms, applied={asset: amount}, category="commission", reason="COMMISSION")
+        fees.account = fold(fees.account, said, state.rules.venue)
+    state.fees_due.clear()
 
 
 def book(state: Exchange, trader: Trader, event: AnyEvent, events: Events) -> None:
@@ -129,9 +146,3 @@ def note_fund(state: Exchange, reason: str, asset: str, amount: Decimal) -> None
     balance = state.fund.account.wallets.get(asset, ZERO)
     entry = FundEntry(time_ms=state.time_ms, reason=reason, asset=asset, amount=amount, balance=balance)
     state.fund_history.append(entry)
-
-
-def _credit(state: Exchange, trader: Trader, asset: str, amount: Decimal, category: Category) -> None:
-    """A wallet change that no history tells: what the fee account gets stands in the fills."""
-    said = Flow(time_ms=state.time_ms, applied={asset: amount}, category=category, reason="COMMISSION")
-    trader.account = fold(trader.account, said, state.rules.venue)

@@ -13,7 +13,7 @@ from margincall.core.events import Order as OrderEvent
 from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
-from margincall.exchange.book import Lots, Ticks
+from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import Trade
 from margincall.exchange.ledger import Party, book_fill
 from margincall.exchange.matching import Fill as MatchedFill
@@ -77,7 +77,7 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
     order.lots = Lots(order.lots - outcome.cut)
     for maker in outcome.expired_makers:
         expired = state.orders[maker.id]
-        _leave(state, expired)
+        leave(state, expired)
         said(state, expired, "EXPIRED", "EXPIRED_IN_MATCH", events, reason="1")
     apply(market.book, outcome)
     touched = {order.account: trader}
@@ -105,7 +105,7 @@ def cancel(
         forget(state, order)
     else:
         market.book.cancel(order.id)
-        _leave(state, order)
+        leave(state, order)
     said(state, order, "CANCELED" if status == "CANCELED" else "EXPIRED", status, events, reason=reason)
 
 
@@ -119,6 +119,8 @@ def cancel_all(state: Exchange, trader: Trader, symbol: str, events: Events) -> 
 def trim(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
     """Keep resting orders that only reduce within the position, in priority: what is too much is cut, what has nothing
     left to reduce expires. Orders before them in priority count, so that no sweep can turn a position."""
+    if not trader.reducing:
+        return
     for side in SIDES.values():
         key = market.contract.symbol, side
         held = trader.exposures.get(key)
@@ -147,7 +149,7 @@ def _cut(state: Exchange, order: OpenOrder, to: int, events: Events) -> None:
         cancel(state, order, events, status="EXPIRED", reason=WOULD_TURN)
         return
     market, trader = state.markets[order.symbol], state.traders[order.account]
-    exposure.remove(trader, market, order)
+    exposure.remove(trader, order)
     market.book.reduce(order.id, Lots(order.left - to))
     order.lots = Lots(order.filled + to)
     exposure.add(trader, market, order)
@@ -179,7 +181,7 @@ def _trade(state: Exchange, taker: OpenOrder, fill: MatchedFill, events: Events,
     state.next_trade += 1
     price, size = price_of(market, fill.ticks), quantity_of(market, fill.lots)
     worth = abs(value(market.contract, Quantity(size), price))
-    exposure.remove(owner, market, maker)
+    exposure.remove(owner, maker)
     for order, trader, is_maker in ((taker, state.traders[taker.account], False), (maker, owner, True)):
         order.filled = Lots(order.filled + fill.lots)
         order.traded_value += worth
@@ -219,10 +221,18 @@ def forget(state: Exchange, order: OpenOrder) -> None:
     trader.client_ids.pop(order.client_order_id, None)
 
 
-def _leave(state: Exchange, order: OpenOrder) -> None:
+def leave(state: Exchange, order: OpenOrder) -> None:
     """Forget an order that was in the book, and what it reserved."""
-    exposure.remove(state.traders[order.account], state.markets[order.symbol], order)
+    exposure.remove(state.traders[order.account], order)
     forget(state, order)
+
+
+def own_client_id(trader: Trader, order_id: OrderId) -> str:
+    """A client order id for an order that came without one."""
+    name = f"x-{order_id}"
+    while name in trader.client_ids:
+        name += "x"
+    return name
 
 
 def said(

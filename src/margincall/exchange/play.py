@@ -12,18 +12,19 @@ from random import Random
 
 from msgspec import Struct, structs
 
+from margincall.config import Misplaced
 from margincall.core.account import PositionSide
 from margincall.core.contract import Contract
-from margincall.core.rounding import CONTEXT, to_step_down
+from margincall.core.rounding import CONTEXT, plain, to_step_down
 from margincall.exchange import commands
 from margincall.exchange.book import Side
 from margincall.exchange.crowd import drawn
-from margincall.exchange.events import AnyExchangeEvent
+from margincall.exchange.events import AnyExchangeEvent, Rejected
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.liquidity import RECORDED, ladder
 from margincall.exchange.paths import candles_of, from_candles, from_points
 from margincall.exchange.rulesets import RuleSet
-from margincall.exchange.scenario import MAKER, AccountPart, ContractPart, PositionPart, Scenario, duration
+from margincall.exchange.scenario import MAKER, AccountPart, ContractPart, PositionPart, Scenario
 from margincall.exchange.state import Exchange
 from margincall.exchange.step import step
 
@@ -47,23 +48,37 @@ class Price(Struct, frozen=True):
     price: Decimal
 
 
+class Refused(Struct, frozen=True):
+    """What an account wanted and the exchange refused, with the exchange's code and text."""
+
+    time_ms: int
+    account: str
+    wanted: str
+    code: int
+    text: str
+
+
 class Played(Struct):
-    """A run: the exchange at its end, all commands, and all events in order."""
+    """A run: the exchange at its end, all commands, all events in order, and what accounts were refused."""
 
     state: Exchange
     commands: list[commands.AnyCommand]
     events: list[AnyExchangeEvent]
+    refused: list[Refused] = []
 
 
 def play(scenario: Scenario, rules: RuleSet, folder: Path, tell: Tell | None = None) -> Played:
     """Play it through. Paths of files are looked up from `folder`. Raises `UsageError` or `NothingUsable` for candle
-    files that cannot be used."""
+    files that cannot be used, `Misplaced` where they do not fit the scenario's steps."""
     run = Played(new_exchange(rules, scenario.start), [], [])
     player = _Player(scenario, run)
     with localcontext(CONTEXT):
         moments = walk(scenario, rules, folder)
         for command in player.opening(moments[0][1]):
             player.do(command)
+        for account in player.accounts:
+            for command in _settled(account):
+                player.ask(command, account.name, type(command).__name__)
         for number, (time_ms, prices) in enumerate(moments, 1):
             player.moment(time_ms, prices)
             if tell is not None:
@@ -75,23 +90,32 @@ def walk(scenario: Scenario, rules: RuleSet, folder: Path) -> list[tuple[int, li
     """All prices of all contracts, by time."""
     points = sorted(
         (at + ARRIVAL_MS, part.symbol, price)
-        for part in scenario.contract
-        for at, price in path_of(part, scenario, rules.venue.contract(part.symbol), folder)
+        for number, part in enumerate(scenario.contract)
+        for at, price in _placed(number, path_of(part, scenario, rules.venue.contract(part.symbol), folder))
     )
-    end = scenario.start + duration(scenario.end) if scenario.end else None
-    wanted = [Price(*point) for point in points if end is None or point[0] <= end]
+    end = scenario.start + scenario.length_ms + ARRIVAL_MS
+    wanted = [Price(*point) for point in points if point[0] <= end]
     return [(at, list(group)) for at, group in groupby(wanted, key=lambda point: point.time_ms)]
 
 
 def path_of(part: ContractPart, scenario: Scenario, contract: Contract, folder: Path) -> Iterable[tuple[int, Decimal]]:
-    """The path of one contract, from the scenario's start on."""
-    step_ms = duration(scenario.step)
+    """The path of one contract, from the scenario's start on; after its last point the price stays until the end."""
+    end = scenario.start + scenario.length_ms
     if part.path:
-        points = [(scenario.start + duration(at), price) for at, price in part.path]
-        return from_points(points, step_ms=step_ms, tick=contract.tick)
-    end = scenario.start + (duration(scenario.end) if scenario.end else 86_400_000)
+        points = [(scenario.start + at, price) for at, price in part.path]
+        if points[-1][0] < end:
+            points.append((end, points[-1][1]))
+        return from_points(points, step_ms=scenario.step, tick=contract.tick)
     candles = candles_of(folder / part.candles, part.symbol, scenario.start, end, interval=part.interval)
-    return from_candles(candles, step_ms, scenario.seed, contract.tick)
+    return from_candles(candles, scenario.step, scenario.seed, contract.tick)
+
+
+def _placed(number: int, path: Iterable[tuple[int, Decimal]]) -> Iterator[tuple[int, Decimal]]:
+    """What is wrong with a path says at which contract."""
+    try:
+        yield from path
+    except ValueError as error:
+        raise Misplaced([(("contract", number), str(error))]) from None
 
 
 class _Player:
@@ -106,7 +130,7 @@ class _Player:
         self.accounts = [*scenario.account, *drawn(scenario, self._contracts())]
         self.pending = sorted(
             (
-                (scenario.start + duration(position.at), account.name, number)
+                (scenario.start + position.at, account.name, number)
                 for account in self.accounts
                 for number, position in enumerate(account.position)
             ),
@@ -120,8 +144,15 @@ class _Player:
         self.run.events += events
         return events
 
+    def ask(self, command: commands.AnyCommand, account: str, wanted: str) -> bool:
+        """Carry out a command of an account; whether it was. What is refused is remembered."""
+        refusals = [event for event in self.do(command) if isinstance(event, Rejected)]
+        for event in refusals:
+            self.run.refused.append(Refused(event.time_ms, account, wanted, event.code, event.text))
+        return not refusals
+
     def opening(self, prices: list[Price]) -> Iterator[commands.AnyCommand]:
-        """First marks, indices, accounts, money and settings."""
+        """First marks, indices, the fund's money, the maker."""
         yield commands.SetMarks(prices={each.symbol: each.price for each in prices})
         yield from self._indices()
         for asset, amount in self.scenario.fund.items():
@@ -132,8 +163,6 @@ class _Player:
             yield commands.Transfer(account=MAKER, asset=asset, amount=MAKER_MONEY)
         for symbol in sorted(self.parts):
             yield commands.SetLeverage(account=MAKER, symbol=symbol, leverage=1)
-        for account in self.accounts:
-            yield from _settled(account)
 
     def moment(self, time_ms: int, prices: list[Price]) -> None:
         """One moment: the clock, the marks, the ladders, then what accounts open."""
@@ -163,18 +192,14 @@ class _Player:
         self.quoted[symbol] = price
         depth = liquidity.depth_at(self.run.state.time_ms - self.scenario.start)
         contract = self._contracts()[symbol]
-        self.do(commands.CancelAll(account=MAKER, symbol=symbol))
         quotes = ladder(
             RECORDED, price, tick=contract.tick, lot=contract.lot, scale=depth, levels=liquidity.levels,
             rng=self.rng,
         )  # fmt: skip
+        levels: dict[Side, list[commands.Level]] = {BUY: [], SELL: []}
         for side, ticks, lots in quotes:
-            self.do(
-                commands.PlaceOrder(
-                    account=MAKER, symbol=symbol, side=side, type="LIMIT", time_in_force="GTC",
-                    price=contract.tick * ticks, quantity=contract.lot * lots,
-                )
-            )  # fmt: skip
+            levels[side].append(commands.Level(contract.tick * ticks, contract.lot * lots))
+        self.do(commands.Quote(account=MAKER, symbol=symbol, bids=tuple(levels[BUY]), asks=tuple(levels[SELL])))
 
     def _open(self, account: AccountPart, position: PositionPart) -> None:
         """Open a position at the market, and place what belongs to it."""
@@ -185,25 +210,24 @@ class _Player:
             assert position.notional is not None
             worth = contract.contract_size if contract.is_inverse else price
             quantity = to_step_down(position.notional / worth, contract.lot)
-        if not quantity:
-            return
         long = position.side == "long"
         side: PositionSide = "BOTH" if not account.hedge else "LONG" if long else "SHORT"
         opens, closes = (BUY, SELL) if long else (SELL, BUY)
         market = commands.PlaceOrder(
             account=account.name, symbol=symbol, position_side=side, side=opens, type="MARKET", quantity=quantity
         )
-        self.do(market)
+        if not self.ask(market, account.name, f"{position.side} {plain(quantity)} {symbol}"):
+            return
         for stop, kind in ((position.stop, STOP), (position.take_profit, TAKE_PROFIT)):
             if stop is not None:
-                self.do(
-                    structs.replace(
-                        market, side=closes, type=kind, quantity=None, stop_price=stop, close_position=True,
-                        working_type="MARK_PRICE",
-                    )
+                order = structs.replace(
+                    market, side=closes, type=kind, quantity=None, stop_price=stop, close_position=True,
+                    working_type="MARK_PRICE",
                 )  # fmt: skip
+                self.ask(order, account.name, f"{'stop' if kind is STOP else 'take profit'} {symbol} at {plain(stop)}")
         for level in position.add_at:
-            self.do(structs.replace(market, type="LIMIT", time_in_force="GTC", price=level))
+            order = structs.replace(market, type="LIMIT", time_in_force="GTC", price=level)
+            self.ask(order, account.name, f"{position.side} {plain(quantity)} {symbol} more at {plain(level)}")
 
     def _contracts(self) -> Mapping[str, Contract]:
         return self.run.state.rules.venue.contracts

@@ -76,7 +76,8 @@ def set_mark(state: Exchange, market: Market, mark: Price, events: Events) -> se
     state.prices[symbol] = mark
     events.append(MarkPrice(time_ms=state.time_ms, symbol=symbol, price=mark))
     concerned = state.watch.concerned(symbol, mark)
-    return concerned | conditional.marked(state, market, events)
+    conditional.marked(state, market, events)
+    return concerned
 
 
 def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:

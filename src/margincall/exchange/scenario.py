@@ -1,33 +1,39 @@
 """What a scenario file may say: contracts and their prices, liquidity, accounts and what they do.
 
 It is TOML, read through `config`: a few lines that a trader can write (`docs/how-to/scenario.md`); `play` turns it into
-commands. The same file with the same seed gives the same exchange, to the last digit.
+commands. The same file with the same seed gives the same exchange, to the last digit. What a file alone can get wrong
+is said here; what is wrong only beside the venue's contracts and brackets, in `scenario_rules`.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from margincall.config import NotNegative, Positive, Share, TimeMs, load
+from margincall.config import Bounds, NotNegative, Positive, Share, SpanMs, TimeMs, load
 from margincall.core.account import MarginType
+from margincall.core.protocol.moves import VENUE_ACCOUNTS
+from margincall.core.units import ONE, ZERO
+from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
-DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
-UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 MAKER = "maker"
 """The account that quotes the ladder of each contract."""
+MARKET = "market"
+"""The folder of what the market showed, beside those of the accounts."""
+RESERVED = frozenset({MAKER, MARKET, *VENUE_ACCOUNTS})
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+"""Names are those of folders, too."""
 RuleSetName = Literal["binance_usdm", "binance_coinm", "dydx", "socialised_loss", "clawback"]
-
-
-def duration(text: str) -> int:
-    """Milliseconds of `90s`, `10m`, `1h30m`. Raises `ValueError`."""
-    parts = DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
-        raise ValueError(f"a span of time like 90s, 10m or 1h30m was expected, found {text!r}")
-    return sum(int(number) * UNITS[unit] for number, unit in parts)
+Mode = Literal["cross", "isolated", "hedge", "multi"]
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+Levels = Annotated[int, Meta(ge=1, le=500)]
+Leverage = Annotated[int, Meta(ge=1, le=150)]
+Haircut = Annotated[Decimal, Bounds(least=ZERO, below=ONE)]
 
 
 class Liquidity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,19 +42,14 @@ class Liquidity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `thins_at` on only the share `thins_to` of the depth is quoted."""
 
     depth: NotNegative = Decimal(20_000)
-    levels: int = 12
+    levels: Levels = 12
     requote_bps: NotNegative = Decimal(2)
-    thins_at: str = ""
+    thins_at: SpanMs | None = None
     thins_to: Share = Decimal("0.05")
-
-    def __post_init__(self) -> None:
-        """A time is a span from the start."""
-        if self.thins_at:
-            duration(self.thins_at)
 
     def depth_at(self, since_ms: int) -> Decimal:
         """The depth so long after the start."""
-        is_thin = bool(self.thins_at) and since_ms >= duration(self.thins_at)
+        is_thin = self.thins_at is not None and since_ms >= self.thins_at
         return self.depth * self.thins_to if is_thin else self.depth
 
 
@@ -57,7 +58,7 @@ class ContractPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     its own values where they differ from the venue's. `liquidation_fee` is a rate."""
 
     symbol: str
-    path: tuple[tuple[str, Decimal], ...] = ()
+    path: tuple[tuple[SpanMs, Positive], ...] = ()
     candles: str = ""
     interval: str = ""
     brackets: str = ""
@@ -69,11 +70,13 @@ class ContractPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         """A contract has exactly one kind of price."""
         if bool(self.path) == bool(self.candles):
-            raise ValueError("path: a contract needs either `path` or `candles`")
-        for at, price in self.path:
-            duration(at)
-            if price <= 0:
-                raise ValueError("path: prices are positive")
+            found = "both" if self.path else "neither"
+            raise ValueError(f"path: expected either `path` or `candles`, found {found}")
+        if self.path and self.path[0][0]:
+            raise ValueError("path[0]: expected the price at the start: the first time is 0s")
+        for place, ((before, _), (at, _)) in enumerate(pairwise(self.path), 1):
+            if at <= before:
+                raise ValueError(f"path[{place}]: expected a later time than that of the point before")
 
 
 class PositionPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,8 +87,8 @@ class PositionPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     side: Literal["long", "short"]
     quantity: Positive | None = None
     notional: Positive | None = None
-    leverage: int = 20
-    at: str = "0s"
+    leverage: Leverage = 20
+    at: SpanMs = SpanMs(0)
     stop: Positive | None = None
     take_profit: Positive | None = None
     add_at: tuple[Positive, ...] = ()
@@ -93,8 +96,8 @@ class PositionPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         """A position has exactly one kind of size."""
         if (self.quantity is None) == (self.notional is None):
-            raise ValueError("quantity: a position needs either `quantity` or `notional`")
-        duration(self.at)
+            found = "neither" if self.quantity is None else "both"
+            raise ValueError(f"quantity: expected either `quantity` or `notional`, found {found}")
 
 
 class AccountPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,20 +110,48 @@ class AccountPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     multi_assets: bool = False
     position: tuple[PositionPart, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Modes go together, and leverage is a symbol's."""
+        _name(self.name)
+        if self.multi_assets and self.margin == "isolated":
+            raise ValueError("margin: expected cross: an account in multi-assets mode has no isolated margin")
+        leverage: dict[str, int] = {}
+        for place, each in enumerate(self.position):
+            if leverage.setdefault(each.symbol, each.leverage) != each.leverage:
+                raise ValueError(
+                    f"position[{place}].leverage: expected {leverage[each.symbol]}, as for the position before: an "
+                    f"account has one leverage for {each.symbol}"
+                )
+
 
 class Crowd(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Many accounts, drawn by the seed: each holds one to `positions` positions on some of the scenario's contracts,
     long with the share `longs`, in a mode drawn from `modes`, with a leverage from `leverage` (least and most) and
-    money from `deposit` in the margin asset."""
+    money from `deposit` in the margin asset. `multi` needs the price of that asset (`asset_index`)."""
 
-    count: int
+    count: Count
     name: str = "trader"
     deposit: tuple[Positive, Positive] = (Decimal(200), Decimal(5000))
-    leverage: tuple[int, int] = (5, 50)
+    leverage: tuple[Leverage, Leverage] = (5, 50)
     longs: Share = Decimal("0.6")
-    positions: int = 2
-    within: str = "1m"
-    modes: tuple[Literal["cross", "isolated", "hedge", "multi"], ...] = ("cross", "isolated", "hedge", "multi")
+    positions: Count = 2
+    within: SpanMs = SpanMs(MINUTE_MS)
+    modes: Annotated[tuple[Mode, ...], Meta(min_length=1)] = ("cross", "isolated", "hedge")
+
+    def __post_init__(self) -> None:
+        """Ranges go from least to most."""
+        _name(self.name)
+        if self.deposit[0] > self.deposit[1]:
+            raise ValueError("deposit: expected the least and then the most")
+        if self.leverage[0] > self.leverage[1]:
+            raise ValueError("leverage: expected the least and then the most")
+        if not self.within:
+            raise ValueError("within: expected more than 0")
+
+    def draws(self, name: str) -> bool:
+        """Whether one of its accounts is called so."""
+        stem, _, number = name.rpartition("-")
+        return stem.casefold() == self.name.casefold() and number.isdecimal() and 1 <= int(number) <= self.count
 
 
 class IndexPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +159,7 @@ class IndexPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     asset: str
     price: Positive = Decimal(1)
-    haircut: Share = Decimal(0)
+    haircut: Haircut = Decimal(0)
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,35 +169,80 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rules: RuleSetName = "binance_usdm"
     seed: int = 0
     start: TimeMs = TimeMs(1789905600000)
-    step: str = "1s"
-    end: str = ""
+    step: SpanMs = SpanMs(SECOND_MS)
+    end: SpanMs | None = None
     fund: dict[str, NotNegative] = {}
-    contract: tuple[ContractPart, ...]
+    contract: Annotated[tuple[ContractPart, ...], Meta(min_length=1)]
     account: tuple[AccountPart, ...] = ()
     crowd: tuple[Crowd, ...] = ()
     asset_index: tuple[IndexPart, ...] = ()
 
     def __post_init__(self) -> None:
-        """Names stand for one thing."""
-        if not self.contract:
-            raise ValueError("contract: a scenario needs at least one")
-        for field, names in (
-            ("contract", [each.symbol for each in self.contract]),
-            ("account", [each.name for each in self.account]),
-        ):
-            if len(set(names)) != len(names):
-                raise ValueError(f"{field}: a name stands twice")
-        known = {each.symbol for each in self.contract}
+        """Names stand for one thing, times lie within the scenario and on its steps."""
+        _once("contract", "symbol", [each.symbol for each in self.contract])
+        _once("account", "name", [each.name for each in self.account])
+        _once("crowd", "name", [each.name for each in self.crowd])
+        _once("asset_index", "asset", [each.asset for each in self.asset_index])
+        if not self.step or self.step % SECOND_MS:
+            raise ValueError("step: expected whole seconds: a mark is published with the second that it is of")
+        for complaint in (*self._names(), *self._times()):
+            raise ValueError(complaint)
+
+    def _names(self) -> Iterator[str]:
+        """Accounts that trade what is no contract here, or are called as one of a crowd."""
+        known = [each.symbol for each in self.contract]
         for number, account in enumerate(self.account):
-            unknown = [each.symbol for each in account.position if each.symbol not in known]
-            if unknown:
-                raise ValueError(f"account: number {number + 1} trades {unknown[0]}, which is no contract of this file")
-        duration(self.step)
+            for place, each in enumerate(account.position):
+                if each.symbol not in known:
+                    at = f"account[{number}].position[{place}].symbol"
+                    yield f"{at}: expected a contract of this file: {', '.join(known)}, found {each.symbol!r}"
+            if any(crowd.draws(account.name) for crowd in self.crowd):
+                yield f"account[{number}].name: expected another name: a crowd has an account of this one"
+
+    def _times(self) -> Iterator[str]:
+        """Prices between two steps, and what begins when all is over."""
+        for number, part in enumerate(self.contract):
+            for place, (at, _) in enumerate(part.path):
+                if at % self.step:
+                    yield f"contract[{number}].path[{place}]: expected a whole number of steps of {self.step} ms"
+        if self.end is not None and (not self.end or self.end % self.step):
+            yield f"end: expected a whole number of steps of {self.step} ms, and at least one"
+        for number, account in enumerate(self.account):
+            for place, each in enumerate(account.position):
+                if each.at > self.length_ms:
+                    yield f"account[{number}].position[{place}].at: expected a time before the scenario ends"
+        for number, crowd in enumerate(self.crowd):
+            if crowd.within > self.length_ms:
+                yield f"crowd[{number}].within: expected a time before the scenario ends"
+
+    @property
+    def length_ms(self) -> int:
+        """How long it goes on: to `end`, else as long as the longest path, at most a day of candles."""
+        if self.end is not None:
+            return self.end
+        return max(DAY_MS if part.candles else part.path[-1][0] for part in self.contract)
 
     @property
     def day(self) -> str:
         """The ISO day on which it begins: whose brackets and fees are in force."""
         return datetime.fromtimestamp(self.start / 1000, UTC).date().isoformat()
+
+
+def _name(name: str) -> None:
+    """A name that is no folder's, or the venue's own, is refused."""
+    if not NAME.fullmatch(name):
+        raise ValueError("name: expected at most 40 letters (A to Z), digits, - and _, beginning with no sign")
+    if name.casefold() in RESERVED:
+        raise ValueError(f"name: expected another name: {', '.join(sorted(RESERVED))} are taken")
+
+
+def _once(field: str, key: str, names: Iterable[str]) -> None:
+    """Each name once, whatever its case: folders do not tell cases apart everywhere."""
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name.casefold() in seen:
+            raise ValueError(f"{field}[{number}].{key}: expected another one: {name!r} stands twice")
+        seen.add(name.casefold())
 
 
 def read_scenario(source: Path | str, name: str = "") -> Scenario:

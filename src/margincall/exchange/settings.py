@@ -145,6 +145,14 @@ def move_margin(state: Exchange, trader: Trader, market: Market, command: MoveMa
     book(state, trader, moved, events)
 
 
+def with_leverage(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
+    """Say the symbol's first leverage, where the account has set none."""
+    symbol = market.contract.symbol
+    if symbol not in trader.account.leverage:
+        first = market.listing.default_leverage
+        say(state, trader, Setting(time_ms=state.time_ms, account=trader.name, symbol=symbol, leverage=first), events)
+
+
 def say(state: Exchange, trader: Trader, setting: Setting, events: Events) -> None:
     """Fold a setting, and say it."""
     book(state, trader, setting, events)

@@ -57,6 +57,8 @@ class OpenOrder(Struct, kw_only=True, gc=False):
     rested: int = 0
     """When it came to rest, as a number that grows: at one price its place in the queue."""
     good_till_ms: int | None = None
+    reserved: Decimal = ZERO
+    """What it adds to the exposure of its position while it rests."""
 
     @property
     def left(self) -> Lots:
@@ -96,6 +98,10 @@ class Trader(Struct, kw_only=True):
     orders: dict[OrderId, OpenOrder] = {}
     client_ids: dict[str, OrderId] = {}
     exposures: dict[PositionKey, Exposure] = {}
+    reducing: int = 0
+    """How many of its resting orders only reduce."""
+    quotes: dict[str, list[OrderId]] = {}
+    """The orders of the account's quote, by symbol; those that are gone may still be named."""
     warned: list[str] = []
     topped_up: bool = False
 
@@ -183,6 +189,8 @@ class Exchange(Struct, kw_only=True):
     deleveragings: int = 0
     deposits: dict[str, Decimal] = {}
     """Money that came in from outside, less what went out, by asset: what the books must add up to."""
+    fees_due: dict[str, Decimal] = {}
+    """Fees of the step that goes on, not yet booked; empty between steps."""
     countdowns: dict[str, int] = {}
     """When all orders of `account symbol` are taken back."""
     timers: list[tuple[int, str, str]] = []

@@ -4,12 +4,12 @@ The same commands give the same events and the same state, in any process. A com
 `Rejected` and changes nothing. After each command the liquidation desk looks at the accounts that it concerned.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
 from margincall.core.account import AssetIndex
-from margincall.core.events import Fill, Flow, IndexPrice, MarginMove, Setting
+from margincall.core.events import Flow, IndexPrice, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
@@ -17,7 +17,8 @@ from margincall.exchange import commands, conditional, desk, disputes, pricing, 
 from margincall.exchange.clock import advance
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
 from margincall.exchange.faults import inject
-from margincall.exchange.ledger import book, flow, note_fund
+from margincall.exchange.ledger import book, collect_fees, flow, note_fund
+from margincall.exchange.quoting import quote
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, Trader
 
@@ -28,7 +29,10 @@ def step(state: Exchange, command: commands.AnyCommand) -> Events:
     """Carry out one command; returns what happened, in order."""
     with localcontext(CONTEXT):
         try:
-            return _HANDLERS[type(command)](state, command)
+            events = _HANDLERS[type(command)](state, command)
+            if state.fees_due:
+                collect_fees(state)
+            return events
         except Refusal as refusal:
             return [rejected(state, refusal)]
 
@@ -51,18 +55,21 @@ def rejected(state: Exchange, refusal: Refusal, place: int | None = None) -> Rej
 def settle(state: Exchange, concerned: Iterable[str], events: Events, since: int = 0) -> Events:
     """The end of a step: the desk looks at whom it concerned (`events` from `since` on). What the desk trades may
     trigger orders, and what they trade concerns the desk."""
-    names = set(concerned) | touched(events[since:])
+    names = {*concerned, *changed(events[since:] if since else events), *state.watch.loose}
     done: set[tuple[str, str]] = set()
     while names:
         mark = len(events)
         desk.run(state, names, events, done)
-        names = conditional.traded(state, events, mark)
+        conditional.traded(state, events, mark)
+        names = set(state.watch.loose)
     return events
 
 
-def touched(events: Iterable[AnyExchangeEvent]) -> set[str]:
-    """The accounts whose money, positions or settings these events changed."""
-    return {event.account for event in events if isinstance(event, Fill | Flow | MarginMove | Setting)}
+def changed(events: Iterable[AnyExchangeEvent]) -> Iterator[str]:
+    """The accounts whose money or settings these events changed; of trades the watch tells whom they concern."""
+    for event in events:
+        if isinstance(event, Flow | MarginMove | Setting):
+            yield event.account
 
 
 def _advance(state: Exchange, command: commands.Advance) -> Events:
@@ -224,6 +231,7 @@ _HANDLERS: dict[type, Callable[[Exchange, Any], Events]] = {
     commands.CancelOrder: _of_symbol(trading.cancel),
     commands.CancelAll: _of_symbol(trading.cancel_all),
     commands.Countdown: _of_symbol(trading.countdown),
+    commands.Quote: _of_symbol(quote),
     commands.Batch: _batch,
     commands.SetMark: _set_mark,
     commands.SetMarks: _set_marks,

@@ -3,7 +3,6 @@
 The order of the checks is that of `docs/spec/exchange.md`; the first that fails is the answer.
 """
 
-from margincall.core.events import Setting
 from margincall.exchange import conditional, exposure, gate, orders, settings, timers
 from margincall.exchange.book import Lots, OrderId
 from margincall.exchange.commands import AmendOrder, CancelAll, CancelOrder, Countdown, PlaceOrder
@@ -51,7 +50,7 @@ def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, 
         orders.cancel(state, order, events)
         return
     before = order.lots, order.ticks
-    exposure.remove(trader, market, order)
+    exposure.remove(trader, order)
     order.lots, order.ticks = lots, ticks
     try:
         gate.check_percent(market, order)
@@ -148,14 +147,8 @@ def _accept(state: Exchange, trader: Trader, market: Market, order: OpenOrder, e
     """From here on the order is the exchange's: it has its ids, and its account a leverage for the symbol."""
     state.next_order += 1
     if not order.client_order_id:
-        order.client_order_id = f"x-{order.id}"
-        while order.client_order_id in trader.client_ids:
-            order.client_order_id += "x"
-    if order.symbol not in trader.account.leverage:
-        setting = Setting(
-            time_ms=state.time_ms, account=trader.name, symbol=order.symbol, leverage=market.listing.default_leverage
-        )
-        settings.say(state, trader, setting, events)
+        order.client_order_id = orders.own_client_id(trader, order.id)
+    settings.with_leverage(state, trader, market, events)
 
 
 def _keep_date(state: Exchange, order: OpenOrder) -> None:

@@ -11,29 +11,48 @@ Nothing here belongs to the state: it follows from it, and a digest does not see
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
 
+from msgspec import Struct
+
+from margincall.core.account import Position
+from margincall.core.brackets import BracketTable, maintenance
+from margincall.core.contract import Contract, notional
 from margincall.core.margin import UNIT, PoolTerms, PositionTerms, Terms
-from margincall.core.units import ONE, ZERO
+from margincall.core.units import ONE, ZERO, Price, Quantity
 
 Entry = tuple[Decimal, str, int]
 """A bound (for lower ones its negative), the account, and the account's version that it belongs to."""
 ALWAYS = Decimal("-Infinity")
 """A bound that every mark has left."""
+HALF, QUARTER = Decimal("0.5"), Decimal("0.25")
+CRUMBS = Decimal("1e-6")
+"""More than rounding can take from a wallet by one trade."""
 NEARLY = ONE - Decimal("1e-12")
 """A budget is shared out but for this, so that no rounding of a quotient takes a bound beyond where it belongs."""
 SLACK = 64
 """Stale entries that a heap may hold beyond twice its living ones before it is made anew."""
 
 
+class Kept(Struct, frozen=True, gc=False):
+    """What the watch has to know of a market at a trade."""
+
+    contract: Contract
+    table: BracketTable
+    mark: Price
+
+
 class Watch:
     """Bands of all accounts, by symbol."""
 
-    __slots__ = ("_lower", "_upper", "_versions", "looked_at", "moved")
+    __slots__ = ("_lower", "_spare", "_upper", "_versions", "looked_at", "loose", "moved")
 
     def __init__(self) -> None:
         """Nobody is watched."""
         self._lower: dict[str, list[Entry]] = {}
         self._upper: dict[str, list[Entry]] = {}
         self._versions: dict[str, int] = {}
+        self._spare: dict[str, dict[str, Decimal]] = {}
+        self.loose: set[str] = set()
+        """Accounts whose trades went beyond what was kept for them: they have to be looked at."""
         self.looked_at = 0
         """Accounts looked at so far, index upkeep included."""
         self.moved = 0
@@ -58,13 +77,19 @@ class Watch:
         where they are below the warning ratio again; others down to the warning."""
         version = self._versions[name] = self._versions.get(name, 0) + 1
         self.looked_at += 1
+        spare = self._spare[name] = {}
+        self.loose.discard(name)
         for pool in terms.pools:
+            told = pool.name in warned
+            # A bound that is a little too near costs a look, one too far away a liquidation.
+            budget = max(pool.surplus if told else warning * pool.balance - pool.maintenance, ZERO) * NEARLY
+            if pool.kind == "cross" and not told and not pool.liquidated:
+                budget *= HALF
+                spare[pool.asset] = budget
             if not pool.positions:
                 continue
             shares = Decimal(len(pool.positions))
-            told = pool.name in warned
-            # A bound that is a little too near costs a look, one too far away a liquidation.
-            down = max(pool.surplus if told else warning * pool.balance - pool.maintenance, ZERO) * NEARLY / shares
+            down = budget / shares
             up = max(pool.maintenance - warning * pool.balance, ZERO) * NEARLY / shares if told else None
             if pool.liquidated:
                 # Nothing more could be done with it in this command: any mark concerns it.
@@ -78,6 +103,49 @@ class Watch:
                     self._push(self._lower, position.symbol, (-low, name, version))
                 if high is not None:
                     self._push(self._upper, position.symbol, (high, name, version))
+        if any(pool.liquidated for pool in terms.pools):
+            spare.clear()  # so does any trade, of whichever pool
+
+    def trade(self, name: str, position: Position, filled: Decimal, cost: Decimal, kept: Kept) -> None:
+        """A fill of `filled` (signed) on a position of which `position` is what it was before; `cost` is what the
+        account's worth at the mark fell by it.
+
+        Half of what a cross pool can lose is kept for its trades: as long as that pays the cost and the maintenance of
+        what is new, and for a band of the position as it is now, nobody has to look. Else the account is loose.
+        """
+        spare = self._spare.get(name)
+        left = spare.get(kept.contract.margin_asset) if spare is not None else None
+        if left is None or position.margin == "isolated":
+            self.loose.add(name)
+            return
+        before, after = position.quantity, position.quantity + filled
+        left -= max(cost, ZERO) + CRUMBS
+        opened = abs(after) if before * after <= 0 else abs(after) - abs(before)
+        if after and opened > 0:
+            left -= _maintenance(kept, after) - _maintenance(kept, before)
+            share = left * QUARTER
+            left -= share
+            if left > 0:
+                self._allot(name, kept, after, share)
+        if left <= 0:
+            self.loose.add(name)
+            return
+        assert spare is not None
+        spare[kept.contract.margin_asset] = left
+
+    def _allot(self, name: str, kept: Kept, quantity: Decimal, share: Decimal) -> None:
+        """A band for all of a position as it is now."""
+        per_unit = abs(quantity) * kept.contract.contract_size * (ONE + kept.table.rows[-1].rate)
+        loss = share / per_unit
+        version = self._versions[name]
+        if kept.contract.is_inverse:
+            bound = _reciprocal(ONE / kept.mark + loss if quantity > 0 else ONE / kept.mark - loss)
+        else:
+            bound = _positive(kept.mark - loss) if quantity > 0 else kept.mark + loss
+        if bound is not None and quantity > 0:
+            self._push(self._lower, kept.contract.symbol, (-bound, name, version))
+        elif bound is not None:
+            self._push(self._upper, kept.contract.symbol, (bound, name, version))
 
     def _push(self, side: dict[str, list[Entry]], symbol: str, entry: Entry) -> None:
         heap = side.setdefault(symbol, [])
@@ -85,6 +153,10 @@ class Watch:
         if len(heap) > 4 * len(self._versions) + SLACK:
             heap[:] = [each for each in heap if self._versions[each[1]] == each[2]]
             heapify(heap)
+
+
+def _maintenance(kept: Kept, quantity: Decimal) -> Decimal:
+    return maintenance(kept.table, notional(kept.contract, Quantity(quantity), kept.mark))
 
 
 def _band(

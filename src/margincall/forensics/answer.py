@@ -71,7 +71,7 @@ def _uncollected() -> Iterator[None]:
 
 
 def example(book: BracketBook) -> Answer:
-    """The embedded example: a liquidation constructed from published figures, and what it assumes."""
+    """The embedded example: a liquidation that our own exchange simulated (`tools/make_example.py`), with its notes."""
     folder = files("margincall.forensics") / "data"
     said = tuple((folder / "example.txt").read_text(encoding="utf-8").splitlines())
     with as_file(folder / "example.jsonl") as path:

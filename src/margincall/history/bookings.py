@@ -12,6 +12,8 @@ one, each file for itself, because each tells of all fills again.
 Rows of the income history, which name the trade, are held in the same way against fills of exports that name none.
 """
 
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
@@ -27,6 +29,9 @@ from margincall.wire.row import place_of
 BOOKED: tuple[Category, ...] = ("realized_pnl", "commission")
 NEAR = (0, -1, 1)
 """Seconds by which the booking of a trade may be stamped earlier or later, nearest first."""
+TOGETHER = 4096
+"""So many rows at a time, in order of time, are held against the fills of their seconds. An index of all fills would be
+large, and slower with every row: it fits into no cache."""
 MANY = 3
 """So many rows without their fills in the time of known fills, and more than have them, speak for a wrong time zone."""
 
@@ -42,7 +47,7 @@ def with_bookings(
     """Fills with the fees and profits that exports know of them, and the flows that are left. `exported` are the files
     of exports, `contracts` those that files describe."""
     parts: dict[tuple[str, bool, bool], list[Placed]] = {}
-    matched = Matched([], [], [])
+    matched = Matched([], Counter(), [])
     has_nameless = any(not fill_of(placed).trade_id for placed in fills)
     for placed in flows:
         flow = flow_of(placed)
@@ -58,8 +63,8 @@ def with_bookings(
 
 
 class _Match:
-    """The rows of one file against all fills, or (`nameless`) those that name no trade. `told` are fills whose value a
-    row of the file has told."""
+    """The rows of one file against all fills, or (`nameless`) those that name no trade. `told`: for each fill, whether
+    a row of the file has told its value; `by_second`: the numbers of the fills in order of time."""
 
     def __init__(
         self, fills: list[Placed], contracts: Mapping[str, Contract], *, is_named: bool, nameless: bool
@@ -68,26 +73,32 @@ class _Match:
         self.contracts = contracts
         self.is_named = is_named
         self.nameless = nameless
-        self.told: set[tuple[int, Category]] = set()
+        self.told = {category: bytearray(len(fills)) for category in BOOKED}
+        self.by_second = sorted(range(len(fills)), key=self._second)
 
     def run(self, rows: Sequence[Placed], matched: Matched) -> None:
         """Take out what has its fill, complete or contradict what stands beside one, keep the rest."""
-        index = self._index()
-        left = list(rows)
+        left = sorted(rows, key=_second_of)
         for shift in NEAR:
-            left = self._without_fills(left, shift, index)
+            parts = [left[first : first + TOGETHER] for first in range(0, len(left), TOGETHER)]
+            left = [row for part in parts for row in self._without_fills(part, shift)]
+        left.sort(key=lambda row: row.place)
         missing = self._beside_fills(left, matched.problems)
-        kept = {row.place for row in missing}
         matched.kept.extend(missing)
-        matched.repeated.extend(row for row in rows if row.place not in kept)
+        matched.repeated[rows[0].event.source.file] += len(rows) - len(missing)
         matched.problems.extend(self._zone_problem(missing, len(rows)))
 
-    def _index(self) -> Index:
-        """The fills that booked a value, by what, when and how much; the first one last, to be taken first."""
+    def _index(self, rows: Sequence[Placed], shift: int) -> Index:
+        """The fills that booked a value in the seconds of these rows, or `shift` beside them, by what, when and how
+        much; those that are not told yet, the first one last, to be taken first."""
         index: Index = {}
-        fills = self.fills
-        for number, (category, asset, symbol), value in self._values():
-            if value:
+        fills, told = self.fills, self.told
+        seconds = {row.event.time_ms // 1000 + shift for row in rows}
+        first = bisect_left(self.by_second, min(seconds), key=self._second)
+        end = bisect_right(self.by_second, max(seconds), key=self._second)
+        numbers = [each for each in self.by_second[first:end] if fills[each].event.time_ms // 1000 in seconds]
+        for number, (category, asset, symbol), value in self._values(numbers):
+            if value and not told[category][number]:
                 key = (category, asset, symbol, fills[number].event.time_ms // 1000, value)
                 found = index.get(key)
                 if found is None:
@@ -98,27 +109,27 @@ class _Match:
             found.reverse()
         return index
 
-    def _without_fills(self, rows: Sequence[Placed], shift: int, index: Index) -> list[Placed]:
+    def _without_fills(self, rows: Sequence[Placed], shift: int) -> list[Placed]:
         """The rows that no fill booked exactly, in their second or `shift` beside it; the fills of the others are told.
         A fill stands in the index once for each of its values, so that taking it out is enough. (A million rows pass
         here: nothing is called for each.)"""
         left: list[Placed] = []
-        told = self.told
+        told, index = self.told, self._index(rows, shift)
         for row in rows:
             flow = row.event
             assert isinstance(flow, Flow)
             ((asset, amount),) = flow.applied.items()
             numbers = index.get((flow.category, asset, flow.symbol, flow.time_ms // 1000 + shift, amount))
             if numbers:
-                told.add((numbers.pop(), flow.category))
+                told[flow.category][numbers.pop()] = True
             else:
                 left.append(row)
         return left
 
-    def _values(self) -> Iterator[tuple[int, Kind, Decimal | None]]:
-        """What each fill books, in the wallet's sign; none where it does not print it."""
-        for number, placed in enumerate(self.fills):
-            fill = fill_of(placed)
+    def _values(self, numbers: Iterable[int]) -> Iterator[tuple[int, Kind, Decimal | None]]:
+        """What each of these fills books, in the wallet's sign; none where it does not print it."""
+        for number in numbers:
+            fill = fill_of(self.fills[number])
             if self.nameless and fill.trade_id:
                 continue
             symbol = fill.symbol if self.is_named else ""
@@ -129,7 +140,7 @@ class _Match:
             yield number, ("commission", fill.fee_asset or margin_asset, symbol), fee
 
     def _second(self, number: int) -> int:
-        return self.fills[number].event.time_ms // 1000
+        return _second_of(self.fills[number])
 
     def _kind(self, row: Placed) -> Kind:
         flow = flow_of(row)
@@ -139,12 +150,12 @@ class _Match:
         """The rows that no fill can have booked; the others complete the fills of their second, or contradict them."""
         seconds = {(self._kind(row), row.event.time_ms // 1000) for row in rows}
         beside: dict[tuple[Kind, int], list[tuple[int, Decimal | None]]] = {}
-        for number, kind, value in self._values() if rows else ():
+        for number, kind, value in self._values(range(len(self.fills))) if rows else ():
             if (kind, self._second(number)) in seconds and (value is None or value):
                 beside.setdefault((kind, self._second(number)), []).append((number, value))
         # A fill without a printed value first: it cannot be contradicted.
         free = {
-            place: iter(sorted((each for each in here if (each[0], place[0][0]) not in self.told), key=_is_printed))
+            place: iter(sorted((each for each in here if not self.told[place[0][0]][each[0]]), key=_is_printed))
             for place, here in beside.items()
         }
         left: list[Placed] = []
@@ -157,7 +168,7 @@ class _Match:
                     problems.append(_unknown(row))
                 continue
             number, value = found
-            self.told.add((number, flow_of(row).category))
+            self.told[flow_of(row).category][number] = True
             if value is None:
                 self._complete(number, row)
             else:
@@ -183,6 +194,10 @@ class _Match:
                 "known: is the time zone right? They are applied as they are"
             )
             yield Problem(source.file, place_of(source), message, kind="contradiction")
+
+
+def _second_of(placed: Placed) -> int:
+    return placed.event.time_ms // 1000
 
 
 def _is_printed(each: tuple[int, Decimal | None]) -> bool:

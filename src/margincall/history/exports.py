@@ -199,7 +199,7 @@ def _reading(text: Text, columns: Columns, decoded: Decoded) -> FileReading:
         problems += unsound
     unit = _resolution_ms(columns, rows.clock, events)
     message = Message(0, tuple(events), False, rows=True, resolution_ms=unit, silent=_silent_fields(columns))
-    counts = Counter(str(type(event).__struct_config__.tag) for event in events)
+    counts = {str(kind.__struct_config__.tag): count for kind, count in Counter(type(each) for each in events).items()}
     return FileReading(
         source=SourceFile(
             text.file,

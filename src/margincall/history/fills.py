@@ -266,16 +266,13 @@ def with_orders(fills: Kept, orders: Kept) -> list[Placed]:
             before = known.setdefault((order.symbol, order.order_id), number)
             if order.client_order_id and not order_of(orders.placed[before]).client_order_id:
                 known[order.symbol, order.order_id] = number
-    if not known:
-        return fills.placed
-    found = []
-    for number, placed in enumerate(fills.placed):
+    found = fills.placed
+    for number, placed in enumerate(found) if known else ():
         fill = placed.event
         assert isinstance(fill, Fill)
         order_number = known.get((fill.symbol, fill.order_id))
         if order_number is not None:
-            placed = _of_its_order(fills, number, orders, order_number)
-        found.append(placed)
+            found[number] = _of_its_order(fills, number, orders, order_number)
     return found
 
 

@@ -5,6 +5,7 @@ and is not applied a second time. (Profit and fee rows that name no trade: `hist
 """
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from margincall.core.events import Fill, Flow, MarginMove, Statement
 from margincall.core.units import ZERO
-from margincall.history.messages import Place, Placed, changed, contradiction, flow_of, time_of
+from margincall.history.messages import Place, Placed, changed, contradiction, flow_of, time_of, told_by
 from margincall.wire.problems import Problem
 
 WINDOW_MS = 60_000
@@ -28,10 +29,10 @@ Spans = Mapping[str, tuple[int, int]]
 
 
 class Matched(Struct, frozen=True):
-    """Events after a match: those kept, those found to repeat them, and contradictions."""
+    """Events after a match: those kept, how many of each file were found to repeat them, and contradictions."""
 
     kept: list[Placed]
-    repeated: list[Placed]
+    repeated: Counter[str]
     problems: list[Problem]
 
 
@@ -42,12 +43,12 @@ def with_income(fills: Sequence[Placed], flows: Sequence[Placed]) -> tuple[list[
     """
     found = list(fills)
     if not any(flow_of(placed).trade_id and not placed.stream for placed in flows):
-        return found, Matched(list(flows), [], [])
+        return found, Matched(list(flows), Counter(), [])
     known: dict[tuple[str, str], list[int]] = {}
     for index, placed in enumerate(found):
         if isinstance(placed.event, Fill) and placed.event.trade_id:
             known.setdefault((placed.event.symbol, placed.event.trade_id), []).append(index)
-    matched = Matched([], [], [])
+    matched = Matched([], Counter(), [])
     told: set[tuple[int, str]] = set()
     for placed in flows:
         flow = flow_of(placed)
@@ -55,7 +56,7 @@ def with_income(fills: Sequence[Placed], flows: Sequence[Placed]) -> tuple[list[
         if placed.stream or not indices:
             matched.kept.append(placed)
             continue
-        matched.repeated.append(placed)
+        matched.repeated[flow.source.file] += 1
         free = [index for index in indices if (index, flow.category) not in told]
         index = min(free or indices, key=lambda each: _misfit(found[each].event, flow))
         told.add((index, flow.category))
@@ -110,10 +111,10 @@ def without_doubles(
     bare = _most_in_one([placed for placed, bare in zip(answers, is_bare, strict=True) if bare])
     if bare.kept:
         whole = _once(found.kept, bare.kept, spans, told_apart=True)
-        found = Matched(whole.kept, [*found.repeated, *whole.repeated], whole.problems)
+        found = Matched(whole.kept, found.repeated + whole.repeated, whole.problems)
     return Matched(
         found.kept,
-        [*rows.repeated, *bare.repeated, *found.repeated],
+        rows.repeated + bare.repeated + found.repeated,
         [*rows.problems, *found.problems],
     )
 
@@ -121,7 +122,7 @@ def without_doubles(
 def _once(known: Sequence[Placed], rows: Sequence[Placed], spans: Spans, *, told_apart: bool = False) -> Matched:
     """Known flows and those of `rows` that do not repeat one of them. `told_apart`: rows that then stand beside a known
     flow of their kind and second, of another amount, contradict it."""
-    found = Matched([], [], [])
+    found = Matched([], Counter(), [])
     if not known or not rows:
         found.kept.extend([*known, *rows])
         return found
@@ -129,14 +130,14 @@ def _once(known: Sequence[Placed], rows: Sequence[Placed], spans: Spans, *, told
     for window_ms in (CLOSE_MS, None):
         pairs, left_known, left_rows = _paired(left_known, left_rows, window_ms, spans)
         found.kept.extend(_with_row(one, other) for one, other in pairs)
-        found.repeated.extend(other for _, other in pairs)
+        found.repeated.update(told_by(other for _, other in pairs))
     summed = _summed([placed for placed in left_known if placed.stream], left_rows)
-    found.repeated.extend(summed)
+    found.repeated.update(told_by(summed))
     numbers = {placed.place for placed in summed}
     left_rows = [placed for placed in left_rows if placed.place not in numbers]
     if told_apart:
         contradicting = _contradicting(left_known, left_rows, found.problems)
-        found.repeated.extend(contradicting)
+        found.repeated.update(told_by(contradicting))
         numbers = {placed.place for placed in contradicting}
         left_rows = [placed for placed in left_rows if placed.place not in numbers]
     found.kept.extend([*left_known, *left_rows])
@@ -167,12 +168,12 @@ def _most_in_one(rows: Sequence[Placed]) -> Matched:
     files: dict[str, list[Placed]] = {}
     for placed in rows:
         files.setdefault(placed.event.source.file, []).append(placed)
-    found = Matched([], [], [])
+    found = Matched([], Counter(), [])
     for own in files.values():
         left_known, left = _ordered(found.kept), _ordered(own)
         for window_ms in (0, CLOSE_MS) if left_known else ():
             pairs, left_known, left = _paired(left_known, left, window_ms, {})
-            found.repeated.extend(other for _, other in pairs)
+            found.repeated.update(told_by(other for _, other in pairs))
         found.kept.extend(left)
     return found
 
@@ -184,7 +185,7 @@ def _distinct_rows(rows: Sequence[Placed]) -> Matched:
     one.
     """
     seen: dict[object, list[Placed]] = {}
-    found = Matched([], [], [])
+    found = Matched([], Counter(), [])
     for placed in rows:
         flow = flow_of(placed)
         key = (flow.reason, flow.tran_id, flow.symbol, tuple(sorted(flow.applied))) if flow.tran_id else placed.place
@@ -194,7 +195,7 @@ def _distinct_rows(rows: Sequence[Placed]) -> Matched:
             known.append(placed)
             found.kept.append(placed)
             continue
-        found.repeated.append(placed)
+        found.repeated[flow.source.file] += 1
         if not any(flow_of(each).applied == flow.applied for each in same):
             what = f"income {flow.reason} {flow.tran_id}"
             found.problems.append(contradiction(what, (same[0].event, _words(same[0])), (flow, _words(placed))))

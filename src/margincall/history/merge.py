@@ -39,9 +39,9 @@ from margincall.core.events import (
 )
 from margincall.history.accounts import of_one_account
 from margincall.history.bookings import with_bookings
-from margincall.history.fills import merged_fills, with_orders
-from margincall.history.flows import moved_with, with_income, without_doubles
-from margincall.history.messages import Message, Placed, changed, contradiction
+from margincall.history.fills import Silent, merged_fills, with_orders
+from margincall.history.flows import Spans, moved_with, with_income, without_doubles
+from margincall.history.messages import Message, Place, Placed, changed, contradiction, told_by
 from margincall.history.orders import merged_orders
 from margincall.history.repeats import content, without_repeats
 from margincall.wire.durations import SECOND_MS
@@ -76,43 +76,82 @@ class Merged(Struct, frozen=True):
 def merge(messages: Iterable[Message], account: str = "", contracts: Mapping[str, Contract] = NO_CONTRACTS) -> Merged:
     """The history that these messages tell together, whatever their order, of the `account` that is chosen, else of
     that of which most is told. `contracts` are those that the files describe. Raises `UsageError` for an account that
-    no message names."""
-    own, foreign = of_one_account(list(messages), account)
-    ranked, ranks = _ranked(own)
-    kept, problems = without_repeats(ranked)
-    problems = [*foreign, *problems]
-    exported = frozenset(each.source.file for each in kept if each.rows)
-    silent = {each.source.file: each.silent for each in kept if each.silent}
-    placed = _placed(kept, ranks)
-    orders = merged_orders(placed[Order], silent)
-    known_fills = merged_fills(placed[Fill], silent)
-    fills, income = with_income(with_orders(known_fills, orders), placed[Flow])
-    fills, booked = with_bookings(fills, income.kept, exported, contracts)
-    flows = without_doubles(booked.kept, exported, _spans(kept))
+    no message names.
+
+    Of a million rows most tell again what is told already. Nothing here holds such a row longer than it is needed:
+    lists are taken out (`pop`) and names are bound anew, and `messages` had best be an iterator, which holds none.
+    """
+    told = _told(messages, account)
+    placed, problems = told.placed, told.problems
     prices = [each for kind in PRICES for each in _distinct_prices(placed[kind], problems)]
+    orders = merged_orders(placed.pop(Order), told.silent)
+    known_fills = merged_fills(placed.pop(Fill), told.silent)
+    problems += [*known_fills.problems, *orders.problems]
+    repeated = told_by([*known_fills.repeated, *orders.repeated])
+    fills, flows = with_income(with_orders(known_fills, orders), placed.pop(Flow))
+    problems += flows.problems
+    repeated += flows.repeated
+    fills, flows = with_bookings(fills, flows.kept, told.exported, contracts)
+    problems += flows.problems
+    repeated += flows.repeated
+    flows = without_doubles(flows.kept, told.exported, told.spans)
+    problems += [*flows.problems, *_told_twice(repeated + flows.repeated)]
     moves = moved_with(placed[MarginMove], placed[Statement])
     closed = _distinct_positions(placed[PositionClosed])
     whole = [*fills, *orders.placed, *flows.kept, *prices, *moves, *placed[Setting], *placed[Statement], *closed]
     whole = _undated_last(whole)
-    coarse = frozenset(each.source.file for each in kept if each.resolution_ms >= SECOND_MS)
-    whole.sort(key=lambda each: _order_key(each, coarse))
-    for found in (known_fills, orders, income, booked, flows):
-        problems.extend(found.problems)
-    repeated = [known_fills.repeated, orders.repeated, income.repeated, booked.repeated, flows.repeated]
-    problems.extend(_told_twice([each for found in repeated for each in found]))
+    whole.sort(key=lambda each: _order_key(each, told.coarse))
     return Merged(
         tuple(structs.replace(each.event, seq=seq) for seq, each in enumerate(whole)),
         tuple(problems),
     )
 
 
-def _placed(messages: Iterable[Message], ranks: dict[str, int]) -> dict[type[AnyEvent], list[Placed]]:
+class _Told(Struct, frozen=True):
+    """What the messages of one account tell: events by their type, in the order in which they are believed, and what is
+    to be known of their files. `exported` are exports, `coarse` those whose times are whole seconds."""
+
+    placed: dict[type[AnyEvent], list[Placed]]
+    problems: list[Problem]
+    exported: frozenset[str]
+    coarse: frozenset[str]
+    silent: Silent
+    spans: Spans
+
+
+def _told(messages: Iterable[Message], account: str) -> _Told:
+    own, foreign = of_one_account(list(messages), account)
+    ranked, ranks = _ranked(own)
+    kept, repeats = without_repeats(ranked)
+    return _Told(
+        placed=_placed(kept, ranks),
+        problems=[*foreign, *repeats],
+        exported=frozenset(each.source.file for each in kept if each.rows),
+        coarse=frozenset(each.source.file for each in kept if each.resolution_ms >= SECOND_MS),
+        silent={each.source.file: each.silent for each in kept if each.silent},
+        spans=_spans(kept),
+    )
+
+
+def _placed(messages: Sequence[Message], ranks: Mapping[str, int]) -> dict[type[AnyEvent], list[Placed]]:
     """All events by their type, in the order in which they are believed, with their places."""
     found: dict[type[AnyEvent], list[Placed]] = {kind: [] for kind in (*PHASES, *PRICES)}
-    for message in messages:
-        rank, number, stream = ranks[message.source.file], message.number, message.stream
-        for place, event in enumerate(message.events):
-            found[type(event)].append(Placed(event, stream, (rank, number, place)))
+    for message, first in zip(messages, _first_places(messages, ranks), strict=True):
+        stream = message.stream
+        for place, event in enumerate(message.events, first):
+            found[type(event)].append(Placed(event, stream, place))
+    return found
+
+
+def _first_places(messages: Sequence[Message], ranks: Mapping[str, int]) -> list[Place]:
+    """The place of the first event of each message."""
+    found = [0] * len(messages)
+    place = 0
+    for index in sorted(
+        range(len(messages)), key=lambda each: (ranks[messages[each].source.file], messages[each].number)
+    ):
+        found[index] = place
+        place += len(messages[index].events)
     return found
 
 
@@ -146,6 +185,8 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
     """What a fill books follows it within its second, where the stamps of a file (`coarse`) are whole seconds, and so
     does what is printed of that second."""
     event = placed.event
+    if isinstance(event, Fill) and not placed.stream:
+        return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
     if isinstance(event, Statement) and event.source.file in coarse:
         return event.time_ms + SECOND_MS - 1, PHASES[Statement], 0, "", placed.place
     if isinstance(event, Flow) and event.category in BOOKED and event.source.file in coarse:
@@ -157,8 +198,6 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
         return event.time_ms, 0, 0, "", placed.place
     if placed.stream:
         return event.time_ms, STREAM_PHASE, 0, "", placed.place
-    if isinstance(event, Fill):
-        return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
     # A profit without a trade is that of a takeover: it follows the order that could not be filled.
     is_clearance = isinstance(event, Flow) and event.category in ("insurance_clear", "realized_pnl")
     return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
@@ -216,9 +255,8 @@ def _price(event: AnyEvent) -> object:
     return event.price if isinstance(event, MarkPrice) else None
 
 
-def _told_twice(repeated: Sequence[Placed]) -> list[Problem]:
+def _told_twice(times: Counter[str]) -> list[Problem]:
     """A note for each file: how many of its events agree with others and were not counted again."""
-    times = Counter(each.event.source.file for each in repeated)
     return [
         Problem(file, "", f"{times[file]} of its events are told by another source too: counted once", kind="note")
         for file in sorted(times)

@@ -1,5 +1,6 @@
 """What one file says, message by message in the order of the file, and what a merge does with single events."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
@@ -12,8 +13,8 @@ from margincall.wire.kinds import Unmodelled
 from margincall.wire.problems import Problem, excerpt
 from margincall.wire.row import place_of
 
-Place = tuple[int, int, int]
-"""Rank of the file, number of the message in the file, number of the event in the message."""
+Place = int
+"""The number of an event, counted through the files by their rank, through the messages of a file, and through each."""
 
 
 class Message(Struct, frozen=True):
@@ -92,6 +93,11 @@ def order_of(placed: Placed) -> Order:
 def time_of(placed: Placed) -> int:
     """When the event was, to sort by."""
     return placed.event.time_ms
+
+
+def told_by(placed: Iterable[Placed]) -> Counter[str]:
+    """How many of these events each file tells."""
+    return Counter(each.event.source.file for each in placed)
 
 
 class Agreed(Struct, frozen=True):

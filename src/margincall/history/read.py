@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from margincall.core.events import AnyEvent, Source
 from margincall.history.archives import members_of
-from margincall.history.described import owned
+from margincall.history.described import Owned, owned
 from margincall.history.exports import DAMAGED, read_export
 from margincall.history.files import Content, Element, content_of, decoded, elements, files_of
 from margincall.history.merge import merge
@@ -73,10 +73,16 @@ def read_within(paths: Sequence[Path], scope: Scope, progress: Callable[[int], N
     """As `read`, with what the user says beside the files in one value. Raises `UsageError` if he chose an account that
     no file names."""
     files, notes = files_of(paths)
-    found = owned([each for file in files for each in readings_of(file, scope, progress)])
-    readings = found.readings
+    return _history(owned([each for file in files for each in readings_of(file, scope, progress)]), scope, notes)
+
+
+def _history(found: Owned, scope: Scope, notes: Sequence[Problem]) -> History:
+    """The readings merged. The merge alone holds their messages, so that it can let them go."""
+    messages = iter([message for each in found.readings for message in each.messages])
+    readings = [structs.replace(each, messages=()) for each in found.readings]
+    found = structs.replace(found, readings=())
     contracts = found.elsewhere.contracts if found.elsewhere is not None else {}
-    merged = merge([message for each in readings for message in each.messages], scope.account, contracts)
+    merged = merge(messages, scope.account, contracts)
     return History(
         events=merged.events,
         problems=(

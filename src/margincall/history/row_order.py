@@ -18,7 +18,8 @@ def oldest_first(events: list[AnyEvent]) -> list[AnyEvent]:
     """The events of a file, turned around if it begins with the newest. Rows of one time come in the order in which
     they happened (a stable sort by time would reverse them), events of one row in their own. A row counts with the time
     of its last event: a row of an order tells its placing too, so that times inside of a row always rise."""
-    times = list({event.source.line: event.time_ms for event in events}.values())
+    times = [event.time_ms for event, after in pairwise(events) if event.source.line != after.source.line]
+    times += [event.time_ms for event in events[-1:]]
     falls, rises = sum(map(gt, times, times[1:])), sum(map(lt, times, times[1:]))
     if falls <= rises:
         return events

