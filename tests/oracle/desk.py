@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from . import book, deleverage, losses, waterfall
 from .oracle import ZERO, exact_text
-from .venue import Venue, amounts
+from .venue import Deal, Venue, amounts
 
 
 def liquidate(state):
@@ -82,7 +82,7 @@ class Liquidation:
             isolated_wallet = self.isolated_wallet()
             self.take_over()
             if not self.is_open() and self.rules["after_fund"] in ("socialise", "claw-back"):
-                self.share_loss(isolated_wallet)
+                SharedLoss(self, isolated_wallet).share()
         return {name for name, trader in venue.traders.items() if trader.report() != before[name]}
 
     def isolated_wallet(self):
@@ -213,8 +213,8 @@ class Liquidation:
 
     def to_fund(self, position, amount, price, step):
         quantity = position.sign * amount
-        sides = position.side, "BOTH"
-        profit = self.venue.free_trade(self.trader, self.venue.fund, position.symbol, sides, -quantity, price)
+        deal = Deal(position.symbol, (position.side, "BOTH"), -quantity, price)
+        profit = self.venue.trade(self.trader, self.venue.fund, deal)
         self.profits += profit
         self.last_symbol, self.asset = position.symbol, position.asset
         self.note(step, symbol=position.symbol, side=position.side, quantity=quantity, price=price, profit=profit)
@@ -257,7 +257,7 @@ class Liquidation:
         venue, symbol, other = self.venue, position.symbol, candidate.position.side
         gone = venue.cancel(lambda order, of: of == symbol and order["owner"] == candidate.name)
         trader = venue.traders[candidate.name]
-        venue.free_trade(self.trader, trader, symbol, (position.side, other), -quantity, price)
+        venue.trade(self.trader, trader, Deal(symbol, (position.side, other), -quantity, price))
         self.note(
             "deleverage",
             symbol=symbol,
@@ -268,46 +268,6 @@ class Liquidation:
             counterparty_side=other,
             cancelled=gone,
         )
-
-    # f
-
-    def share_loss(self, isolated_wallet):
-        """What the closed pool lacks: the fund pays first, then holders or winners; the rest stays a debt."""
-        venue, asset = self.venue, self.asset
-        if self.trader.asset_mode == "multi":
-            return
-        if self.pool_name.startswith("isolated:"):
-            loss = -(isolated_wallet + self.profits)
-        else:
-            loss = -self.trader.cross_wallets().get(asset, ZERO)
-        if loss <= 0:
-            return
-        of_fund = min(loss, max(venue.fund.wallets.get(asset, ZERO), ZERO))
-        charges, covered = self.charges(loss - of_fund)
-        venue.pay(venue.fund.wallets, asset, -of_fund)
-        for name, amount in charges.items():
-            venue.pay(venue.traders[name].wallets, asset, -amount)
-        venue.pay(self.trader.wallets, asset, of_fund + covered)
-        venue.pay(venue.remainder, asset, sum(charges.values(), ZERO) - covered)
-        debt = loss - of_fund - covered
-        charged = amounts(charges)
-        self.note("loss", asset=asset, loss=loss, fund=of_fund, charged=charged, covered=covered, debt=debt)
-
-    def charges(self, loss):
-        """By account what it pays, and how much of the loss that covers."""
-        others = {name: trader for name, trader in self.venue.traders.items() if name != self.name}
-        if not loss:
-            return {}, ZERO
-        if self.rules["after_fund"] == "claw-back":
-            return losses.clawed_back({name: self.profit_of(name) for name in others}, loss)
-        sizes = {name: trader.size(self.last_symbol) for name, trader in others.items()}
-        charges = losses.socialised(sizes, loss)
-        return charges, loss if charges else ZERO
-
-    def profit_of(self, name):
-        """Unrealised PnL of the positions with the margin asset."""
-        pools = self.venue.pools(name).values()
-        return sum((each.pnl for pool in pools for each in pool.positions if each.asset == self.asset), ZERO)
 
 
 class Reduction:
@@ -336,7 +296,7 @@ class Reduction:
         price = maker["ticks"] * self.position.tick
         other = venue.traders[maker["owner"]]
         sides = self.position.side, maker.get("position_side", "BOTH")
-        profit, fee = venue.market_trade(trader, other, symbol, sides, quantity, price)
+        profit, fee = venue.market_trade(trader, other, Deal(symbol, sides, quantity, price))
         value = trader.worth(symbol, quantity, price)
         self.filled += quantity
         self.received -= value
@@ -344,6 +304,59 @@ class Reduction:
         self.profits += profit
         self.fees += fee
         self.fills.append({"id": maker["id"], "owner": maker["owner"], "quantity": quantity, "price": price})
+
+
+# f
+
+
+class SharedLoss:
+    """What the closed pool of a liquidation lacks: the fund pays first, then holders or winners; the rest stays a
+    debt. `isolated_wallet` is what an isolated pool had before it was taken over."""
+
+    def __init__(self, liquidation, isolated_wallet):
+        self.liquidation, self.isolated_wallet = liquidation, isolated_wallet
+        self.venue, self.asset = liquidation.venue, liquidation.asset
+
+    def lacking(self):
+        """0 or less if nothing is lacking."""
+        liquidation = self.liquidation
+        if liquidation.pool_name.startswith("isolated:"):
+            return -(self.isolated_wallet + liquidation.profits)
+        return -liquidation.trader.cross_wallets().get(self.asset, ZERO)
+
+    def share(self):
+        venue, asset, trader = self.venue, self.asset, self.liquidation.trader
+        if trader.asset_mode == "multi":
+            return
+        loss = self.lacking()
+        if loss <= 0:
+            return
+        of_fund = min(loss, max(venue.fund.wallets.get(asset, ZERO), ZERO))
+        charges, covered = self.charges(loss - of_fund)
+        venue.pay(venue.fund.wallets, asset, -of_fund)
+        for name, amount in charges.items():
+            venue.pay(venue.traders[name].wallets, asset, -amount)
+        venue.pay(trader.wallets, asset, of_fund + covered)
+        venue.pay(venue.remainder, asset, sum(charges.values(), ZERO) - covered)
+        debt = loss - of_fund - covered
+        charged = amounts(charges)
+        self.liquidation.note("loss", asset=asset, loss=loss, fund=of_fund, charged=charged, covered=covered, debt=debt)
+
+    def charges(self, loss):
+        """By account what it pays, and how much of the loss that covers."""
+        others = {name: trader for name, trader in self.venue.traders.items() if name != self.liquidation.name}
+        if not loss:
+            return {}, ZERO
+        if self.venue.rules["after_fund"] == "claw-back":
+            return losses.clawed_back({name: self.profit_of(name) for name in others}, loss)
+        sizes = {name: trader.size(self.liquidation.last_symbol) for name, trader in others.items()}
+        charges = losses.socialised(sizes, loss)
+        return charges, loss if charges else ZERO
+
+    def profit_of(self, name):
+        """Unrealised PnL of the positions with the margin asset."""
+        pools = self.venue.pools(name).values()
+        return sum((each.pnl for pool in pools for each in pool.positions if each.asset == self.asset), ZERO)
 
 
 # g

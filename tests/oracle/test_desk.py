@@ -100,12 +100,16 @@ def steps(result):
     return [step["step"] for step in result["log"]]
 
 
-def pool_of(quantity, cost, wallet, mark, rates=(("0.1", "0"),), lot="0.000001"):
-    """A cross pool with one position, for the formulas alone."""
+def position_of(quantity, cost, mark, rates=(("0.1", "0"),), lot="0.000001"):
+    """A cross position, for the formulas alone."""
     given = {"symbol": "BTCUSDT", "side": "BOTH", "quantity": quantity, "cost": cost}
     rows = [(Fraction(rate), Fraction(cum)) for rate, cum in rates]
-    position = Position(given, CONTRACT | {"lot": lot}, rows, Fraction(mark))
-    return Pool("cross:USDT", {"USDT": Fraction(wallet)}, [position], {"USDT": ONES}, ASSUMED), position
+    return Position(given, CONTRACT | {"lot": lot}, rows, Fraction(mark))
+
+
+def pool_of(position, wallet):
+    """The cross pool in which that position is the only one."""
+    return Pool("cross:USDT", {"USDT": Fraction(wallet)}, [position], {"USDT": ONES}, ASSUMED)
 
 
 # --- docs/spec/liquidation_desk.md ----------------------------------------------------------------------------------
@@ -289,7 +293,8 @@ def test_all_is_sold():
 
 
 def test_dydx_fillable_price():
-    pool, position = pool_of("0.1", "4501", "0", "50000")
+    position = position_of("0.1", "4501", "50000")
+    pool = pool_of(position, "0")
     rules = {"fillable_adjustment": "1", "fillable_spread": "0.1"}
     assert waterfall.fillable_price(pool, position, rules) == 49999
     assert waterfall.bankruptcy_price(pool, position, "maintenance") == 45010
@@ -316,7 +321,8 @@ def test_fund_pays_for_a_worse_fill():
 @pytest.mark.parametrize(("rate", "closes"), [("0", "1"), ("0.01", "1.111112"), ("0.02", "1.25")])
 def test_drift_closes(rate, closes):
     """Shortage 10, margin 10 %, price 100."""
-    pool, position = pool_of("10", "1000", "90", "100")
+    position = position_of("10", "1000", "100")
+    pool = pool_of(position, "90")
     assert waterfall.restoring_part(pool, position, {}, Fraction(rate), Fraction(1)) == Fraction(closes)
 
 
@@ -327,7 +333,8 @@ def test_drift_socialises():
 
 def test_okx_closes_two_brackets():
     table = [["0", "2000", "0.1", "0"], ["2000", "10000", "0.2", "200"], ["10000", "20000", "0.3", "1200"]]
-    pool, position = pool_of("15000", "15000", "0", "1", [row[2:] for row in table], "1")
+    position = position_of("15000", "15000", "1", [row[2:] for row in table], "1")
+    pool = pool_of(position, "0")
     rules = {"partial": "tier", "tiers": 2}
     given = {"table": [[Fraction(number) for number in row] for row in table]}
     assert waterfall.part_to_close(pool, position, rules, given) == 13000
@@ -357,7 +364,7 @@ def test_sum_of_a_clawback_is_truncated():
 )
 def test_fund_takes(price, limit, taken):
     """Equity 100; at 49,900 each unit loses 300 to the mark."""
-    _, position = pool_of("1", "50000", "0", "49600", lot="0.001")
+    position = position_of("1", "50000", "49600", lot="0.001")
     assert waterfall.taken_by_fund(position, Fraction(price), Fraction(100), [], limit) == Fraction(taken)
 
 
@@ -391,8 +398,8 @@ def test_queue_and_proportion():
 
 
 def test_score():
-    pool, position = pool_of("-1", "-60000", "10000", "50000", (("0.01", "0"),))
-    candidate = deleverage.Candidate("a", pool, position)
+    position = position_of("-1", "-60000", "50000", (("0.01", "0"),))
+    candidate = deleverage.Candidate("a", pool_of(position, "10000"), position)
     assert deleverage.leverage_pnl(candidate, "position", "maintenance") == Fraction("0.025")
 
 
@@ -402,7 +409,8 @@ def test_score():
 )
 def test_skip_overlap_without_a_bankruptcy_price(quantity, cost, wallet, takes):
     """A long that no price ruins can take, a short that no price saves cannot."""
-    pool, position = pool_of(quantity, cost, wallet, "50000")
+    position = position_of(quantity, cost, "50000")
+    pool = pool_of(position, wallet)
     assert waterfall.bankruptcy_price(pool, position, "maintenance") is None
     candidate = deleverage.Candidate("a", pool, position)
     assert deleverage.can_take(candidate, Fraction(50000), "maintenance") is takes

@@ -6,11 +6,21 @@ fund is an account in one-way mode. `fees` and `remainder` are sums of money by 
 
 import copy
 from fractions import Fraction
+from typing import NamedTuple
 
 from .fold import Account
 from .oracle import DEFAULTS, ZERO, Position, exact_text, pools_of, truncate
 
 DEFAULT_LEVERAGE = "20"
+
+
+class Deal(NamedTuple):
+    """A trade between two accounts: the position side of each, the quantity as the first of them gets it."""
+
+    symbol: str
+    sides: tuple[str, str]
+    quantity: Fraction
+    price: Fraction
 
 
 class Trader(Account):
@@ -162,28 +172,24 @@ class Venue:
         """Write a step down; numbers become strings."""
         self.log.append({"step": step, **{key: plain(value) for key, value in details.items()}})
 
-    def fee_of(self, trader, symbol, quantity, price, role):
-        return truncate(trader.worth(symbol, abs(quantity), price) * self.rates[role])
+    def fee_of(self, trader, deal, role):
+        return truncate(trader.worth(deal.symbol, abs(deal.quantity), deal.price) * self.rates[role])
 
     def pay_fees(self, asset, amount):
         self.fees[asset] = self.fees.get(asset, ZERO) + amount
 
-    def market_trade(self, taker, maker, symbol, sides, quantity, price):
+    def market_trade(self, taker, maker, deal):
         """A trade in the book: both pay their rate. Returns the taker's booked profit and fee."""
-        asset = self.asset(symbol)
-        fees = [
-            self.fee_of(taker, symbol, quantity, price, "taker"),
-            self.fee_of(maker, symbol, quantity, price, "maker"),
-        ]
-        profit = taker.trade(symbol, sides[0], quantity, price, fees[0])
-        maker.trade(symbol, sides[1], -quantity, price, fees[1])
-        self.pay_fees(asset, sum(fees))
+        fees = self.fee_of(taker, deal, "taker"), self.fee_of(maker, deal, "maker")
+        profit = self.trade(taker, maker, deal, fees)
+        self.pay_fees(self.asset(deal.symbol), sum(fees))
         return profit, fees[0]
 
-    def free_trade(self, one, other, symbol, sides, quantity, price):
-        """A trade without fees; returns the booked profit of the first."""
-        profit = one.trade(symbol, sides[0], quantity, price)
-        other.trade(symbol, sides[1], -quantity, price)
+    def trade(self, one, other, deal, fees=(ZERO, ZERO)):
+        """A trade, by itself without fees; returns the booked profit of the first."""
+        symbol, sides, quantity, price = deal
+        profit = one.trade(symbol, sides[0], quantity, price, fees[0])
+        other.trade(symbol, sides[1], -quantity, price, fees[1])
         return profit
 
     def pay(self, wallets, asset, amount):

@@ -32,8 +32,8 @@ from margincall.exchange import orders
 from margincall.exchange.book import Ticks
 from margincall.exchange.events import LiquidationEnded, LiquidationStarted, Warned
 from margincall.exchange.ledger import book_moves
-from margincall.exchange.liquidation import Case, own_order, pool_holding, pool_named, step_event, terms_of
-from margincall.exchange.state import Events, Exchange, Liquidation, Market, OpenOrder, Trader
+from margincall.exchange.liquidation import Case, own_order, pool_holding, pool_named, tell, terms_of
+from margincall.exchange.state import Events, Exchange, Liquidation, OpenOrder, Trader
 from margincall.exchange.takeover import share_loss, take_position_over
 
 
@@ -84,43 +84,50 @@ def _look_at(state: Exchange, trader: Trader, terms: Terms, done: set[tuple[str,
         pool = pool_named(terms_of(state, trader), name)
         if pool is not None and pool.liquidated and not _is_late(state, pool):
             done.add((trader.name, name))
-            case = _liquidate(state, trader, pool, events)
+            case = _open_case(state, trader, pool, events)
+            _liquidate(case, pool)
             if case.moved:
                 following |= case.touched | {trader.name}
     return following
 
 
-def _liquidate(state: Exchange, trader: Trader, pool: PoolTerms, events: Events) -> Case:
+def _open_case(state: Exchange, trader: Trader, pool: PoolTerms, events: Events) -> Case:
+    """The next liquidation of the exchange, announced."""
     number = state.next_liquidation
     state.next_liquidation += 1
-    case = Case(number=number, trader=trader, pool=pool.name, wallets=dict(trader.account.wallets))
     events.append(
         LiquidationStarted(
             time_ms=state.time_ms, number=number, account=trader.name, pool=pool.name, balance=pool.balance,
             maintenance=pool.maintenance, marks={each.symbol: each.mark for each in pool.positions},
         )
     )  # fmt: skip
+    wallets = dict(trader.account.wallets)
+    return Case(state=state, events=events, number=number, trader=trader, pool=pool.name, wallets=wallets)
+
+
+def _liquidate(case: Case, pool: PoolTerms) -> None:
+    """Carry the waterfall out over the pool of a case."""
+    state = case.state
     rules, assumptions = state.rules.waterfall, state.rules.venue.assumptions
     first = plan(pool, "triggered", assumptions, rules)
     if any(isinstance(step, Cancel) for step in first) and "orders_not_cancelled" not in state.faults:
-        _cancel(state, case, pool, events)
-    fresh = pool_named(terms_of(state, trader), pool.name)
+        _cancel(case)
+    fresh = case.fresh_pool()
     if fresh is not None:
         for step in plan(fresh, "cancelled", assumptions, rules):
             if isinstance(step, Reduce):
-                _reduce(state, case, fresh, step, events)
-    _take_all_over(state, case, events)
-    _end(state, case, events)
-    return case
+                _reduce(case, fresh, step)
+    _take_all_over(case)
+    _end(case)
 
 
-def _cancel(state: Exchange, case: Case, pool: PoolTerms, events: Events) -> None:
+def _cancel(case: Case) -> None:
     """Expire the open orders in scope."""
-    trader = case.trader
+    state, events, trader = case.state, case.events, case.trader
     for order in sorted(trader.orders.values(), key=lambda each: each.id):
-        if cancels(pool_of_order(state, trader, order), pool.name, state.rules.waterfall):
+        if cancels(pool_of_order(state, trader, order), case.pool, state.rules.waterfall):
             orders.cancel(state, order, events, status="EXPIRED", reason=orders.LIQUIDATED)
-    events.append(step_event(state, case, "cancel", "open orders are cancelled first", assumptions=("cancel-scope",)))
+    tell(case, "cancel", "open orders are cancelled first", assumptions=("cancel-scope",))
 
 
 def pool_of_order(state: Exchange, trader: Trader, order: OpenOrder) -> str:
@@ -128,44 +135,41 @@ def pool_of_order(state: Exchange, trader: Trader, order: OpenOrder) -> str:
     return pool_holding(trader.account, order.key, state.markets[order.symbol].contract)
 
 
-def _reduce(state: Exchange, case: Case, pool: PoolTerms, step: Reduce, events: Events) -> None:
+def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
     """One immediate-or-cancel order, and the fee on what it filled."""
-    market, trader, key = state.markets[step.symbol], case.trader, (step.symbol, step.side)
-    contract = market.contract
-    wallet_before = trader.account.position(key).isolated_wallet
-    order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.limit, step.quantity > 0)
-    order.ticks = Ticks(int(step.limit / contract.tick))
+    state, events, key = case.state, case.events, (step.symbol, step.side)
+    wallet_before = case.trader.account.position(key).isolated_wallet
+    order = own_order(case, key, step.quantity, step.limit)
+    order.ticks = Ticks(int(step.limit / state.markets[step.symbol].contract.tick))
     mark = len(events)
     orders.submit(state, order, events, close="liquidation")
     fills = [event for event in events[mark:] if isinstance(event, Fill) and event.order_id == str(order.id)]
     case.touched |= {event.account for event in events[mark:] if isinstance(event, Fill)}
     case.moved = case.moved or bool(fills)
-    events.append(
-        step_event(
-            state, case, "reduce", f"one order, size: {state.rules.waterfall.partial}", symbol=step.symbol,
-            side=step.side, asked=step.quantity, price=step.limit, assumptions=step.assumptions,
-            applied={"quantity": sum((fill.quantity for fill in fills), ZERO)},
-        )
+    tell(
+        case, "reduce", f"one order, size: {state.rules.waterfall.partial}", symbol=step.symbol, side=step.side,
+        asked=step.quantity, price=step.limit, assumptions=step.assumptions,
+        applied={"quantity": sum((fill.quantity for fill in fills), ZERO)},
     )  # fmt: skip
     if not fills:
         return
     case.closed.setdefault(key, []).extend(fills)
     fee = (
-        _clearance(state, case, pool, key, fills, wallet_before)
+        _clearance(case, pool.kind, key, fills, wallet_before)
         if state.rules.waterfall.fee == "clearance"
         else _improvement(state, pool, key, fills)
     )
-    _charge(state, case, market, key, fee, events)
+    _charge(case, key, fee)
 
 
 def _clearance(
-    state: Exchange, case: Case, pool: PoolTerms, key: PositionKey, fills: list[Fill], wallet_before: Collateral
+    case: Case, kind: PoolKind, key: PositionKey, fills: list[Fill], wallet_before: Collateral
 ) -> Collateral:
     """The clearance fee on what was filled, capped by the collateral that is left."""
+    state = case.state
     contract = state.markets[key[0]].contract
     base = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO)
-    fresh = pool_named(terms_of(state, case.trader), pool.name)
-    left = left_for_fee(fresh, pool.kind, contract.margin_asset, fills, wallet_before)
+    left = left_for_fee(case.fresh_pool(), kind, contract.margin_asset, fills, wallet_before)
     return clearance_fee(base, _fee_rate(state, contract), left, state.rules.waterfall.fee_cap)
 
 
@@ -197,13 +201,15 @@ def _improvement(state: Exchange, pool: PoolTerms, key: PositionKey, fills: list
     return Collateral(max(amount, -fund))
 
 
-def _charge(state: Exchange, case: Case, market: Market, key: PositionKey, fee: Collateral, events: Events) -> None:
-    rules, asset, name = state.rules.waterfall, market.contract.margin_asset, case.trader.name
+def _charge(case: Case, key: PositionKey, fee: Collateral) -> None:
+    """Book a fee on what was closed of a position, and say it."""
+    state, name = case.state, case.trader.name
+    rules, asset = state.rules.waterfall, state.markets[key[0]].contract.margin_asset
     if rules.fee == "clearance":
         moves = clearance_moves(name, asset, fee, rules)
     else:
         moves = improvement_moves(name, asset, fee, rules)
-    book_moves(state, moves, events, symbol=key[0], side=key[1])
+    book_moves(state, moves, case.events, symbol=key[0], side=key[1])
     case.moved = case.moved or bool(moves)
     case.lost[key] = case.lost.get(key, ZERO) + sum(
         (move.amount * (1 if move.giver == name else -1) for move in moves), ZERO
@@ -213,19 +219,17 @@ def _charge(state: Exchange, case: Case, market: Market, key: PositionKey, fee: 
         if rules.fee == "clearance"
         else ("min(penalty · fill, what the fill is better than bankruptcy)")
     )
-    events.append(
-        step_event(
-            state, case, "fee", rule, symbol=key[0], side=key[1], asked=fee, applied={asset: fee},
-            assumptions=("clearance-fee-cap", "clearance-fee-share"),
-        )
+    tell(
+        case, "fee", rule, symbol=key[0], side=key[1], asked=fee, applied={asset: fee},
+        assumptions=("clearance-fee-cap", "clearance-fee-share"),
     )  # fmt: skip
 
 
-def _take_all_over(state: Exchange, case: Case, events: Events) -> None:
+def _take_all_over(case: Case) -> None:
     """Stage "reduced": takeovers until the plan is empty or nobody takes anything more."""
-    rules, assumptions = state.rules.waterfall, state.rules.venue.assumptions
+    rules, assumptions = case.state.rules.waterfall, case.state.rules.venue.assumptions
     while True:
-        pool = pool_named(terms_of(state, case.trader), case.pool)
+        pool = case.fresh_pool()
         if pool is None:
             return
         steps = [step for step in plan(pool, "reduced", assumptions, rules) if isinstance(step, TakeOver)]
@@ -234,24 +238,25 @@ def _take_all_over(state: Exchange, case: Case, events: Events) -> None:
         isolated = sum((each.position.isolated_wallet for each in pool.positions), ZERO)
         before = {key: len(fills) for key, fills in case.closed.items()}
         for step in steps:
-            if take_position_over(state, case, step, events):
+            if take_position_over(case, step):
                 return  # nobody takes the rest
-        if rules.after_fund != "deleverage" and not _is_open(state, case):
+        if rules.after_fund != "deleverage" and not _is_open(case):
             profits = sum(
                 (fill.realized or ZERO for key, fills in case.closed.items() for fill in fills[before.get(key, 0) :]),
                 ZERO,
             )
-            share_loss(state, case, pool, steps[-1].symbol, isolated + profits, events)
+            share_loss(case, pool, steps[-1].symbol, isolated + profits)
 
 
-def _is_open(state: Exchange, case: Case) -> bool:
+def _is_open(case: Case) -> bool:
     """Whether the pool still holds a position."""
-    pool = pool_named(terms_of(state, case.trader), case.pool)
+    pool = case.fresh_pool()
     return pool is not None and bool(pool.positions)
 
 
-def _end(state: Exchange, case: Case, events: Events) -> None:
+def _end(case: Case) -> None:
     """The liquidation's line in the public history for each position, and what the account lost."""
+    state = case.state
     for key, fills in case.closed.items():
         market = state.markets[key[0]]
         quantity = sum((abs(fill.quantity) for fill in fills), ZERO)
@@ -264,7 +269,7 @@ def _end(state: Exchange, case: Case, events: Events) -> None:
             )
         )  # fmt: skip
     after = case.trader.account.wallets
-    events.append(
+    case.events.append(
         LiquidationEnded(
             time_ms=state.time_ms, number=case.number, account=case.trader.name, pool=case.pool,
             lost={asset: wallet - after[asset] for asset, wallet in case.wallets.items() if wallet != after[asset]},

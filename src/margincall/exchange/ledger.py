@@ -44,7 +44,14 @@ class Party(Struct, frozen=True, gc=False):
     close: CloseKind = ""
 
 
-def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, price: Decimal, trade_id: str) -> Fill:
+class Deal(Struct, frozen=True, gc=False):
+    """What both sides of a trade share."""
+
+    price: Decimal
+    trade_id: str
+
+
+def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, deal: Deal) -> Fill:
     """Fold one side of a trade; `quantity` is signed. Profit and fee are as the rules give them; the fee goes to
     `fees`."""
     trader, contract, venue = party.trader, market.contract, state.rules.venue
@@ -55,8 +62,8 @@ def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, 
         symbol=contract.symbol,
         side=party.side,
         quantity=quantity,
-        price=price,
-        trade_id=trade_id,
+        price=deal.price,
+        trade_id=deal.trade_id,
         order_id=party.order_id,
         client_order_id=party.client_order_id,
         fee_asset=contract.margin_asset,
@@ -74,7 +81,7 @@ def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, 
         state.fees_due[asset] = state.fees_due.get(asset, ZERO) + fee
     if market.mark is not None:
         worth = value(contract, Quantity(quantity), market.mark)
-        cost = fee - gain(contract, value(contract, Quantity(quantity), Price(price)), worth)
+        cost = fee - gain(contract, value(contract, Quantity(quantity), Price(deal.price)), worth)
         kept = Kept(contract, venue.brackets(contract.symbol), market.mark)
         state.watch.trade(trader.name, position, quantity, cost, kept)
     return fill

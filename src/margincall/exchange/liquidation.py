@@ -12,7 +12,7 @@ from margincall.core.margin import MULTI_ASSET, PoolTerms, PositionTerms, Terms,
 from margincall.core.units import ZERO, Collateral
 from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import LiquidationStep
-from margincall.exchange.state import Exchange, OpenOrder, Trader
+from margincall.exchange.state import Events, Exchange, OpenOrder, Trader
 
 AUTOCLOSE = "autoclose-"
 DELEVERAGED = "adl_autoclose"
@@ -20,8 +20,11 @@ DELEVERAGED = "adl_autoclose"
 
 
 class Case(Struct, kw_only=True):
-    """One liquidation while it goes on. `closed` and `lost` are by position, `touched` who else is concerned."""
+    """One liquidation while it goes on: in which exchange, among which events it is told, and what came of it so far.
+    `closed` and `lost` are by position, `touched` who else is concerned."""
 
+    state: Exchange
+    events: Events
     number: int
     trader: Trader
     pool: str
@@ -31,6 +34,10 @@ class Case(Struct, kw_only=True):
     touched: set[str] = set()
     uncovered: dict[str, Decimal] = {}
     moved: bool = False
+
+    def fresh_pool(self) -> PoolTerms | None:
+        """The liquidated pool as it stands now, if the account still has it."""
+        return pool_named(terms_of(self.state, self.trader), self.pool)
 
 
 def terms_of(state: Exchange, trader: Trader) -> Terms:
@@ -59,10 +66,10 @@ def holdings(state: Exchange, trader: Trader, asset: str = "", symbol: str = "")
     ]
 
 
-def own_order(
-    state: Exchange, case: Case, symbol: str, side: PositionSide, quantity: Decimal, limit: Decimal, is_buy: bool
-) -> OpenOrder:
-    """An order of the venue's own for a liquidated position. Its limit is printed on the tick."""
+def own_order(case: Case, key: PositionKey, quantity: Decimal, limit: Decimal) -> OpenOrder:
+    """An order of the venue's own for a liquidated position; `quantity` is signed as its fills are. Its limit is
+    printed on the tick."""
+    state, (symbol, side) = case.state, key
     contract = state.markets[symbol].contract
     number = next_id(state)
     return OpenOrder(
@@ -70,9 +77,9 @@ def own_order(
         account=case.trader.name,
         symbol=symbol,
         position_side=side,
-        side="BUY" if is_buy else "SELL",
+        side="BUY" if quantity > 0 else "SELL",
         kind="LIMIT",
-        lots=Lots(int(quantity / contract.lot)),
+        lots=Lots(int(abs(quantity) / contract.lot)),
         ticks=Ticks(max(int((limit / contract.tick).to_integral_value()), 1)),
         time_in_force="IOC",
         reduce_only=True,
@@ -89,13 +96,15 @@ def next_id(state: Exchange) -> OrderId:
     return number
 
 
-def step_event(
-    state: Exchange, case: Case, step: str, rule: str, *, symbol: str = "", side: PositionSide = "BOTH",
+def tell(
+    case: Case, step: str, rule: str, *, symbol: str = "", side: PositionSide = "BOTH",
     asked: Decimal = ZERO, price: Decimal | None = None, applied: Mapping[str, Decimal] | None = None,
     assumptions: tuple[str, ...] = (),
-) -> LiquidationStep:  # fmt: skip
-    """A step as an event, with the rule and what was applied."""
-    return LiquidationStep(
-        time_ms=state.time_ms, number=case.number, account=case.trader.name, step=step, rule=rule, symbol=symbol,
-        side=side, asked=asked, price=price, applied=applied or {}, assumptions=assumptions,
+) -> None:  # fmt: skip
+    """Say a step, with the rule and what was applied."""
+    case.events.append(
+        LiquidationStep(
+            time_ms=case.state.time_ms, number=case.number, account=case.trader.name, step=step, rule=rule,
+            symbol=symbol, side=side, asked=asked, price=price, applied=applied or {}, assumptions=assumptions,
+        )
     )  # fmt: skip

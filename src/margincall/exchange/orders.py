@@ -15,7 +15,7 @@ from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
 from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import Trade
-from margincall.exchange.ledger import Party, book_fill
+from margincall.exchange.ledger import Deal, Party, book_fill
 from margincall.exchange.matching import Fill as MatchedFill
 from margincall.exchange.matching import Order, Outcome, apply, match
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
@@ -182,13 +182,14 @@ def _trade(state: Exchange, taker: OpenOrder, fill: MatchedFill, events: Events,
     price, size = price_of(market, fill.ticks), quantity_of(market, fill.lots)
     worth = abs(value(market.contract, Quantity(size), price))
     exposure.remove(owner, maker)
+    deal = Deal(price, str(number))
     for order, trader, is_maker in ((taker, state.traders[taker.account], False), (maker, owner, True)):
         order.filled = Lots(order.filled + fill.lots)
         order.traded_value += worth
         party = Party(
             trader, order.position_side, is_maker, str(order.id), order.client_order_id, "" if is_maker else close
         )
-        booked = book_fill(state, market, party, signed(order, size), price, str(number))
+        booked = book_fill(state, market, party, signed(order, size), deal)
         status = "FILLED" if not order.left else "PARTIALLY_FILLED"
         said(state, order, "TRADE", status, events, close="" if is_maker else close)
         events.append(booked)

@@ -8,57 +8,55 @@ from decimal import Decimal
 from margincall.core.account import PositionKey
 from margincall.core.contract import value
 from margincall.core.margin import PoolTerms, cross_wallet
-from margincall.core.protocol.deleverage import deleverage, deleveraging_price
+from margincall.core.protocol.deleverage import Closing, deleverage, deleveraging_price
 from margincall.core.protocol.losses import claw_back, fund_pays, socialise
 from margincall.core.protocol.waterfall import Fund, TakeOver, take_over
 from margincall.core.units import ZERO, Collateral, Notional, Price, Quantity
 from margincall.exchange import orders
 from margincall.exchange.book import Lots
 from margincall.exchange.events import Deleveraged, LossShared
-from margincall.exchange.ledger import TAKEN_OVER, Party, book_fill, book_moves, note_fund
-from margincall.exchange.liquidation import DELEVERAGED, Case, holdings, next_id, own_order, step_event
+from margincall.exchange.ledger import TAKEN_OVER, Deal, Party, book_fill, book_moves, note_fund
+from margincall.exchange.liquidation import DELEVERAGED, Case, holdings, next_id, own_order, tell
 from margincall.exchange.queue import ranked
-from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
+from margincall.exchange.state import Exchange, Market, OpenOrder, Trader
 
 
-def take_position_over(state: Exchange, case: Case, step: TakeOver, events: Events) -> Decimal:
+def take_position_over(case: Case, step: TakeOver) -> Decimal:
     """Hand a position to the fund at `step.price`, the rest to whom the rules say. Returns what nobody took."""
-    market, trader = state.markets[step.symbol], case.trader
-    contract, rules, key = market.contract, state.rules.waterfall, (step.symbol, step.side)
+    state, events, key = case.state, case.events, (step.symbol, step.side)
+    market, rules = state.markets[step.symbol], state.rules.waterfall
     assert market.mark is not None
     held = Quantity(-step.quantity)
-    took = take_over(contract, held, step.price, market.mark, fund=_fund(state, market), rules=rules)
-    order = own_order(state, case, step.symbol, step.side, abs(step.quantity), step.price, step.quantity > 0)
+    took = take_over(market.contract, held, step.price, market.mark, fund=_fund(state, market), rules=rules)
+    order = own_order(case, key, step.quantity, step.price)
     orders.said(state, order, "NEW", "NEW", events, close="liquidation")
     orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
     if took.taken:
-        _to_fund(state, case, market, key, took.taken, step.price, events)
-    events.append(
-        step_event(
-            state, case, "takeover", "the insurance fund takes over at the bankruptcy price", symbol=step.symbol,
-            side=step.side, asked=step.quantity, price=step.price, applied={"quantity": Decimal(-took.taken)},
-            assumptions=step.assumptions,
-        )
+        _to_fund(case, key, took.taken, step.price)
+    tell(
+        case, "takeover", "the insurance fund takes over at the bankruptcy price", symbol=step.symbol, side=step.side,
+        asked=step.quantity, price=step.price, applied={"quantity": Decimal(-took.taken)},
+        assumptions=step.assumptions,
     )  # fmt: skip
     if not took.left:
         return ZERO
     if rules.after_fund != "deleverage":
-        _to_fund(state, case, market, key, took.left, market.mark, events)
+        _to_fund(case, key, took.left, market.mark)
         return ZERO
-    uncovered = _deleverage(state, case, market, key, took.left, step.price, events)
+    uncovered = _deleverage(case, key, took.left, step.price)
     if uncovered:
         case.uncovered[step.symbol] = case.uncovered.get(step.symbol, ZERO) + uncovered
-    assert trader.account.position(key).quantity == (uncovered if held > 0 else -uncovered)
+    assert case.trader.account.position(key).quantity == (uncovered if held > 0 else -uncovered)
     return uncovered
 
 
-def _to_fund(
-    state: Exchange, case: Case, market: Market, key: PositionKey, taken: Decimal, price: Price, events: Events
-) -> None:
-    """A trade between the liquidated account and the fund; nobody pays a fee (assumed: `takeover-fee`)."""
+def _to_fund(case: Case, key: PositionKey, taken: Decimal, price: Price) -> None:
+    """A trade between the liquidated account and the fund; nobody pays a fee (assumed: `takeover-fee`). `taken` is
+    signed as the position that the fund gets."""
+    state, events, market = case.state, case.events, case.state.markets[key[0]]
     own = Party(case.trader, key[1], None, close="liquidation")
-    fill = book_fill(state, market, own, -taken, price, TAKEN_OVER)
-    other = book_fill(state, market, Party(state.fund, "BOTH", None), taken, price, TAKEN_OVER)
+    fill = book_fill(state, market, own, -taken, Deal(price, TAKEN_OVER))
+    other = book_fill(state, market, Party(state.fund, "BOTH", None), taken, Deal(price, TAKEN_OVER))
     events += [fill, other]
     if other.realized:
         note_fund(state, "takeover", market.contract.margin_asset, other.realized)
@@ -67,10 +65,9 @@ def _to_fund(
     orders.trim(state, case.trader, market, events)
 
 
-def _deleverage(
-    state: Exchange, case: Case, market: Market, key: PositionKey, held: Quantity, price: Price, events: Events
-) -> Decimal:
+def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> Decimal:
     """Close opposite positions for what the fund did not take. Returns what nobody could take, unsigned."""
+    state, events, market = case.state, case.events, case.state.markets[key[0]]
     rules, contract = state.rules.deleveraging, market.contract
     assert market.mark is not None
     at = deleveraging_price(price, market.mark, market.previous_mark or market.mark, rules)
@@ -78,7 +75,7 @@ def _deleverage(
     found = deleverage(queue, held, at, lot=contract.lot, rules=rules, seed=state.deleveragings)
     state.deleveragings += 1
     places = {(each.candidate.account, each.candidate.side): each for each in queue}
-    order = own_order(state, case, key[0], key[1], abs(held), at, held < 0)
+    order = own_order(case, key, -held, at)
     if found.closings:
         orders.said(state, order, "NEW", "NEW", events, close="liquidation")
     for closing in found.closings:
@@ -90,14 +87,14 @@ def _deleverage(
         number = str(state.next_trade)
         state.next_trade += 1
         own = Party(case.trader, key[1], None, str(order.id), order.client_order_id, "liquidation")
-        fill = book_fill(state, market, own, -closing.quantity, at, number)
+        fill = book_fill(state, market, own, -closing.quantity, Deal(at, number))
         order.filled = Lots(order.filled + int(abs(closing.quantity) / contract.lot))
         order.traded_value += abs(value(contract, Quantity(closing.quantity), at))
         orders.said(
             state, order, "TRADE", "FILLED" if not order.left else "PARTIALLY_FILLED", events, close="liquidation"
         )
         events.append(fill)
-        _close_other(state, market, other, closing.candidate.side, closing.quantity, at, number, events)
+        _close_other(case, market, closing, at, number)
         events.append(
             Deleveraged(
                 time_ms=state.time_ms, number=case.number, account=other.name, symbol=key[0],
@@ -109,46 +106,37 @@ def _deleverage(
         case.touched.add(other.name)
         case.moved = True
     orders.trim(state, case.trader, market, events)
-    events.append(
-        step_event(
-            state, case, "deleverage", f"{rules.choice} by {rules.ranking}, at the {rules.price} price", symbol=key[0],
-            side=key[1], asked=-held, price=at, assumptions=("deleveraging-pnl", "deleveraging-ties"),
-            applied={"quantity": -(held - (found.uncovered if held > 0 else -found.uncovered))},
-        )
+    tell(
+        case, "deleverage", f"{rules.choice} by {rules.ranking}, at the {rules.price} price", symbol=key[0],
+        side=key[1], asked=-held, price=at, assumptions=("deleveraging-pnl", "deleveraging-ties"),
+        applied={"quantity": -(held - (found.uncovered if held > 0 else -found.uncovered))},
     )  # fmt: skip
     return found.uncovered
 
 
-def _close_other(
-    state: Exchange,
-    market: Market,
-    other: Trader,
-    side: str,
-    quantity: Decimal,
-    price: Price,
-    number: str,
-    events: Events,
-) -> None:
-    """The deleveraged account's side: an order of the venue's and its fill, without a fee."""
+def _close_other(case: Case, market: Market, closing: Closing, price: Price, number: str) -> None:
+    """The deleveraged account's side of the trade `number`: an order of the venue's and its fill, without a fee."""
+    state, events, quantity = case.state, case.events, closing.quantity
+    other, side = state.traders[closing.candidate.account], closing.candidate.side
     lots = Lots(int(abs(quantity) / market.contract.lot))
     order = OpenOrder(
-        id=next_id(state), account=other.name, symbol=market.contract.symbol, position_side=side,  # type: ignore[arg-type]
+        id=next_id(state), account=other.name, symbol=market.contract.symbol, position_side=side,
         side="BUY" if quantity > 0 else "SELL", kind="LIMIT", lots=lots, ticks=None, time_in_force="IOC",
         reduce_only=True, client_order_id=DELEVERAGED, placed_ms=state.time_ms,
     )  # fmt: skip
     party = Party(other, order.position_side, None, str(order.id), DELEVERAGED, "adl")
-    fill = book_fill(state, market, party, quantity, price, number)
+    fill = book_fill(state, market, party, quantity, Deal(price, number))
     order.filled = lots
     order.traded_value = abs(value(market.contract, Quantity(quantity), price))
     orders.said(state, order, "TRADE", "FILLED", events, close="adl")
     events.append(fill)
 
 
-def share_loss(
-    state: Exchange, case: Case, pool: PoolTerms, symbol: str, isolated_left: Decimal, events: Events
-) -> None:
-    """Socialised loss or clawback: what the closed pool lacks is paid by the fund, then by others."""
-    trader, asset = case.trader, state.markets[symbol].contract.margin_asset
+def share_loss(case: Case, pool: PoolTerms, symbol: str, isolated_left: Decimal) -> None:
+    """Socialised loss or clawback: what the closed pool lacks is paid by the fund, then by others. `isolated_left` is
+    what an isolated pool's wallet came to."""
+    state, events, trader = case.state, case.events, case.trader
+    asset = state.markets[symbol].contract.margin_asset
     if pool.kind == "multi":
         return
     lacks = -isolated_left if pool.kind == "isolated" else -cross_wallet(trader.account, asset, state.rules.venue)
