@@ -1,7 +1,10 @@
 """Writes the stored journal of a format version, which later versions must read: `python -m tools.stored_journal 1`.
 
+    python -m tools.stored_journal 1 --digest     the state itself has changed: the digest of its end anew
+
 One day in small: orders of every sort, funding, a fault of the operator, a liquidation of which the fund takes a part
-over and the rest is deleveraged, a dispute and its decision. What was once written is a promise and not written again.
+over and the rest is deleveraged, a dispute and its decision. What was once written is a promise and not written again:
+the events of its commands stay as they are, whatever else a state comes to hold.
 """
 
 import json
@@ -11,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from margincall.exchange import commands
-from margincall.exchange.engine import Engine, is_refused
+from margincall.exchange.digest import digest
+from margincall.exchange.engine import Engine, is_refused, restored
 from margincall.exchange.journal import VERSION
 from margincall.exchange.judgement import answer, judge
 from tests.exchange.world import BTC, COIN, ETH, HOUR, NOON, RULED, rule_set
@@ -85,6 +89,8 @@ def trading(story: Story) -> None:
     trailing = {"type": "TRAILING_STOP_MARKET", "callback_rate": "0.5", "working_type": "MARK_PRICE"}
     story.order("bob", "SELL", "25.5", symbol=RULED, reduce_only=True, **trailing)
     story.of("maker", "countdown", symbol=ETH, countdown_ms=60_000)
+    levels = [{"price": price, "quantity": "0.2"} for price in ("1999.5", "1998", "2002", "2010.25")]
+    story.of("maker", "quote", symbol=ETH, bids=levels[:2], asks=levels[2:])
     orders = [
         {"command": "place_order", "account": "maker", "symbol": BTC, "side": "BUY", "type": "LIMIT",
          "quantity": quantity, "price": price, "time_in_force": "GTD", "good_till_ms": START + 700_000}
@@ -92,6 +98,7 @@ def trading(story: Story) -> None:
     ]  # fmt: skip
     story.say("batch", commands=[*orders, {**orders[0], "quantity": "0.07", "price": "49650", "good_till_ms": 1}])
     story.later(20_000)
+    story.of("maker", "quote", symbol=ETH, bids=levels[:1], asks=levels[3:])
     story.of("carol", "amend_order", symbol=BTC, order_id=6, quantity="0.15", price="50050")
     story.of("carol", "cancel_order", symbol=BTC, client_order_id="mine")
 
@@ -146,9 +153,12 @@ def write(path: Path) -> str:
 
 
 def main() -> None:
-    """Write journal and digest, unless they are there."""
-    version = int(sys.argv[1])
+    """Write journal and digest, unless they are there; or the digest alone, if all events are what they were."""
+    version, only_digest = int(sys.argv[1]), sys.argv[2:] == ["--digest"]
     path = FOLDER / f"journal_v{version}.bin"
+    if only_digest:
+        path.with_suffix(".digest").write_text(digest(restored(path)[0]) + "\n", encoding="utf-8")
+        return
     if version != VERSION:
         sys.exit(f"this margincall writes version {VERSION}")
     if path.exists():

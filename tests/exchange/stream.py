@@ -3,8 +3,8 @@
     python -m tests.exchange.stream JOURNAL DURABILITY SEED           submits in groups, prints the seq of each sync
     python -m tests.exchange.stream JOURNAL DURABILITY SEED COUNT     so many commands, then prints the digest
 
-Orders come in batches, which count as carried out though their parts be refused. Two makers quote; thin accounts buy
-with all they have and are liquidated as the mark goes up and down.
+Orders come in batches, which count as carried out though their parts be refused. Two makers place orders, one quotes;
+thin accounts trade with all they have and are liquidated as the mark goes up and down.
 """
 
 import json
@@ -25,13 +25,15 @@ from margincall.exchange.step import receive
 from tests.exchange.world import BTC, NOON, rule_set
 
 MAKERS = ("maker-1", "maker-2")
+QUOTER = "quoter"
 THIN = ("thin-1", "thin-2", "thin-3")
 OPENING: list[dict[str, Any]] = [
     {"command": "set_mark", "symbol": BTC, "price": "50000"},
-    *({"command": "open_account", "account": name} for name in (*MAKERS, *THIN)),
-    *({"command": "transfer", "account": name, "asset": "USDT", "amount": "900000000"} for name in MAKERS),
+    *({"command": "open_account", "account": name} for name in (*MAKERS, QUOTER, *THIN)),
+    *({"command": "transfer", "account": name, "asset": "USDT", "amount": "900000000"} for name in (*MAKERS, QUOTER)),
     {"command": "fund", "asset": "USDT", "amount": "2000"},
     *({"command": "set_leverage", "account": name, "symbol": BTC, "leverage": 100} for name in THIN),
+    {"command": "set_leverage", "account": QUOTER, "symbol": BTC, "leverage": 1},
 ]
 RULES = rule_set()
 
@@ -57,7 +59,7 @@ def _later(number: int, random: Random) -> dict[str, Any]:
     if kind == 0:
         return {"command": "set_mark", "symbol": BTC, "price": str(_mark(number))}
     if kind == 1:
-        return {"command": "cancel_all", "account": random.choice(MAKERS), "symbol": BTC}
+        return _quote(number, random) if random.random() < 0.4 else _cancel_all(random)
     if kind == 2:
         return {"command": "advance", "time_ms": NOON + 40_000 * number}
     if kind == 3:
@@ -65,6 +67,22 @@ def _later(number: int, random: Random) -> dict[str, Any]:
         return {"command": "transfer", "account": name, "asset": "USDT", "amount": str(random.randint(1, 60))}
     names = MAKERS if kind < 7 else THIN
     return {"command": "batch", "commands": [_order(number, random, random.choice(names)) for _ in range(2)]}
+
+
+def _cancel_all(random: Random) -> dict[str, Any]:
+    return {"command": "cancel_all", "account": random.choice(MAKERS), "symbol": BTC}
+
+
+def _quote(number: int, random: Random) -> dict[str, Any]:
+    """Three orders on either side of the mark."""
+    bids, asks = (
+        [
+            {"price": str(_mark(number) + sign * away), "quantity": f"0.{random.randint(1, 99):03}"}
+            for away in (5, 9, 40)
+        ]
+        for sign in (-1, 1)
+    )
+    return {"command": "quote", "account": QUOTER, "symbol": BTC, "bids": bids, "asks": asks}
 
 
 def _order(number: int, random: Random, name: str) -> dict[str, Any]:

@@ -116,6 +116,21 @@ DIFFERENT: list[object] = [
 ]  # fmt: skip
 
 
+def test_a_struct_may_get_another_field() -> None:
+    """Its default is as if it were not there; everything else is seen, and what merely equals the default."""
+
+    def order(**more: object) -> object:
+        fields = [("price", Decimal), ("id", int), *((name, type(value), value) for name, value in more.items())]
+        return msgspec.defstruct("Order", fields)(id=1, price=Decimal(2))
+
+    first = digest(Order(1, Decimal(2)))
+    assert digest(order()) == digest(order(fee=Decimal(0), parts=(1,), names=[], note="")) == first
+    later = order(fee=Decimal(0), parts=(1,), on=False)
+    others = {"fee": Decimal(1), "parts": (True,), "on": 0}
+    assert len({first, *(digest(msgspec.structs.replace(later, **{name: others[name]})) for name in others)}) == 4
+    assert digest(msgspec.structs.replace(later, fee=Decimal("-0.00"))) == first
+
+
 def test_other_values_other_bytes() -> None:
     """2,000 pairs that are easily taken for each other."""
     pairs = list(combinations(DIFFERENT, 2))

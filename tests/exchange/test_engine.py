@@ -284,9 +284,7 @@ def test_a_rule_that_is_not_known_is_not_ignored(path: Path) -> None:
 def test_the_rules_of_scenarios(path: Path, name: Any) -> None:
     """What venues really run by comes back from a journal as it was."""
     symbol = "BTCUSD_PERP" if name == "binance_coinm" else "BTCUSDT"
-    scenario = Scenario(
-        name="one", rules=name, contract=(ContractPart(symbol=symbol, path=((0, Decimal(50_000)),)),)
-    )
+    scenario = Scenario(name="one", rules=name, contract=(ContractPart(symbol=symbol, path=((0, Decimal(50_000)),)),))
     rules = rule_set_of(scenario, ROOT, embedded_book())
     assert rules_from(rules_text(rules), "") == rules
     assert rulesets.differences(rules_from(rules_text(rules), ""), rules) == []
