@@ -38,10 +38,12 @@ def oracle_hash(root: Path = ROOT) -> str:
 
 
 def exchange_hash(root: Path = ROOT) -> str:
-    """The exchange with all that it stands on, and the oracle of its desk."""
+    """The engine with all that it stands on, and the oracle of its desk: what the long runs of the exchange depend on.
+    What a scenario says and what is exported is not part of it."""
     source = root / "src/margincall"
     parts = [path for part in ("core", "venues", "exchange") for path in (source / part).rglob("*.py")]
-    return hash_of([*parts, *(root / "tests/oracle").glob("*.py")], root)
+    engine = [path for path in parts if path.parent.name != "exchange" or path.stem not in AROUND]
+    return hash_of([*engine, *(root / "tests/oracle").glob("*.py")], root)
 
 
 def mutation_hash(root: Path = ROOT) -> str:
@@ -53,6 +55,10 @@ def mutation_hash(root: Path = ROOT) -> str:
     return hash_of([*core_files(root), *killers, *own], root)
 
 
+AROUND = frozenset(
+    {"scenario", "scenario_rules", "crowd", "play", "paths", "liquidity", "exports", "diary", "journal", "journal_file"}
+)
+"""Files of the exchange around its engine."""
 DESK = ("desk", "venue", "book", "waterfall", "deleverage", "losses", "generate_desk", "generate_rules", "test_desk")
 """Files of the oracle that are about the exchange's liquidation desk alone."""
 
