@@ -29,7 +29,7 @@ from margincall.forensics.explain import Explained, explain
 from margincall.history.read import History, read
 from margincall.venues.book import book_of, combine
 from margincall.venues.registry import contract_of
-from margincall.wire import encode
+from margincall.wire import encode, encode_orders
 from margincall.wire.encode_csv import encoded, file_name
 from tests.accept.shapes import API, HEADERS, NEEDS, STREAM, SUPPLIES, facts_of, may_be_unknown
 from tests.accept.stories import Story, closed_positions, golden, sessions
@@ -79,7 +79,7 @@ def _api(story: Story, folder: Path) -> None:
     answers: dict[str, object] = {
         "userTrades": [encode.user_trade_row(each) for each in events if isinstance(each, Fill)],
         "income": [row for each in events if isinstance(each, Fill | Flow) for row in encode.income_rows(each)],
-        "allOrders": [{**encode.order_row(last), "time": placed.time_ms} for placed, last in orders_of(events)],
+        "allOrders": [{**encode_orders.order_row(last), "time": placed.time_ms} for placed, last in orders_of(events)],
         "positionMarginHistory": [encode.margin_change_row(each) for each in events if isinstance(each, MarginMove)],
         "symbolConfig": [
             {"symbol": each.symbol, "marginType": "ISOLATED" if each.margin == "isolated" else "CROSSED",

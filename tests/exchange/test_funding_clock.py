@@ -337,7 +337,7 @@ def test_what_falls_due_happens_at_its_time_and_in_its_order() -> None:
     events = world.to(DUE + 1)
     told = [(each.time_ms - DUE, type(each).__name__) for each in events if not isinstance(each, Moved)]
     assert told[0] == (-3 * HOUR, "MarkPrice")
-    assert [name for due, name in told if due == 0 and name != "Flow"] == ["Order", "Order", "FundingSet"]
+    assert [name for due, name in told if due == 0 and name != "Flow"] == ["PrintedOrder", "PrintedOrder", "FundingSet"]
     assert world.state.time_ms == DUE + 1
 
 

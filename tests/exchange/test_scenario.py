@@ -220,7 +220,7 @@ def test_the_price_stays_after_the_last_point_until_the_end(tmp_path: Path) -> N
     assert run('end = "30s"\n' + GOOD, tmp_path).code == 0
     last = (tmp_path / "out" / "market" / "marks.jsonl").read_text().splitlines()[-1]
     assert json.loads(last)["E"] == 1789905600000 + 30_000
-    assert json.loads(last)["p"] == "48000"
+    assert json.loads(last)["p"] == "48000.00000000"
 
 
 def test_those_who_are_deleveraged_get_their_files(tmp_path: Path) -> None:

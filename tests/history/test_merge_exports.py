@@ -13,7 +13,7 @@ from msgspec import json, structs
 from margincall.core.events import AnyEvent, Fill, Flow, Order
 from margincall.history.read import History, read
 from margincall.venues.registry import contract_of
-from margincall.wire import encode
+from margincall.wire import encode, encode_orders
 from margincall.wire.encode_csv import LAYOUTS, encoded
 from tests.cases.text import cases
 from tests.cases.venue import rendered
@@ -153,7 +153,7 @@ def test_an_order_of_exports_and_answers_counts_once(tmp_path: Path) -> None:
     fine = structs.replace(ORDER, time_ms=TIME + 87)
     paths = [
         *files(tmp_path, [ORDER], ["order history/web", "order history/asyn"]),
-        dump(tmp_path, [encode.order_row(fine)]),
+        dump(tmp_path, [encode_orders.order_row(fine)]),
     ]
     history = read(paths)
     assert only(history, Order) == [fine]

@@ -24,7 +24,7 @@ from margincall.core.events import (
     Statement,
     TotalsPrint,
 )
-from margincall.wire import encode
+from margincall.wire import encode, encode_orders
 
 D = Decimal
 HOUR = 3_600_000
@@ -49,8 +49,8 @@ class Account:
         self.income = [row for each in events if isinstance(each, Fill | Flow) for row in encode.income_rows(each)]
         self.margin = [encode.margin_change_row(each) for each in events if isinstance(each, MarginMove)]
         orders = [each for each in events if isinstance(each, Order)]
-        self.orders = [encode.order_row(each) for each in orders]
-        self.forced = [encode.order_row(each) for each in orders if each.close]
+        self.orders = [encode_orders.order_row(each) for each in orders]
+        self.forced = [encode_orders.force_order_row(each) for each in orders if each.close]
         self.symbols = sorted({row["symbol"] for row in self.orders})
 
     def balances(self) -> BalancePrint:

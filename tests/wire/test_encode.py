@@ -23,7 +23,7 @@ from margincall.core.events import (
     Statement,
     TotalsPrint,
 )
-from margincall.wire import encode
+from margincall.wire import encode, encode_orders
 from margincall.wire.values import read_value
 
 TIME = 1_700_000_000_000
@@ -175,7 +175,7 @@ def test_income_of_a_flow_and_of_a_fill() -> None:
 
 def test_orders_and_margin_moves() -> None:
     order = msgspec.structs.replace(FORCED, execution="", order_type="LIMIT", executed_value=D("49.5"))
-    assert read_back([encode.order_row(order)]) == (order,)
+    assert read_back([encode_orders.order_row(order)]) == (order,)
     move = MarginMove(time_ms=TIME, source=PLACE, symbol="BTCUSDT", side="LONG", asset="USDT", amount=D("-5.5"))
     assert read_back([encode.margin_change_row(move)]) == (move,)
 

@@ -12,7 +12,7 @@ import pytest
 
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order, PositionPrint, Setting, Source, Statement
 from margincall.history.files import decoded
-from margincall.wire import encode
+from margincall.wire import encode, encode_orders
 from margincall.wire.reading import Reading
 from margincall.wire.values import read_value
 
@@ -176,7 +176,7 @@ def encoded_income(found: AnyEvent) -> encode.Json:
 
 def encoded_force_order(found: AnyEvent) -> encode.Json:
     assert isinstance(found, Order)
-    return encode.order_row(found)
+    return encode_orders.force_order_row(found)
 
 
 def encoded_move(found: AnyEvent) -> encode.Json:
@@ -196,7 +196,7 @@ def encoded_account(found: AnyEvent) -> encode.Json:
 
 # sample, place in it, encoder, place in what it writes, keys that are not written
 SHAPES: list[tuple[str, tuple[str | int, ...], Callable[[AnyEvent], object], tuple[str | int, ...], str]] = [
-    (f"{STREAMS}/OrderUpdate", ("data", "o"), encoded_order, (), "N n AP cr"),
+    (f"{STREAMS}/OrderUpdate", ("data", "o"), encoded_order, (), "N n"),
     (f"{STREAMS}/AccountUpdate", ("data",), encoded_update, (), ""),
     (f"{STREAMS}/AccountUpdate", ("data", "a"), encoded_update, ("a",), ""),
     (f"{STREAMS}/AccountUpdate", ("data", "a", "B", 0), encoded_update, ("a", "B", 0), ""),

@@ -107,13 +107,15 @@ def _target(folder: Path) -> Path:
 def _write(played: Played, scenario: Scenario, folder: Path) -> None:
     from margincall.exchange.events import Deleveraged, LiquidationStarted
     from margincall.exchange.exports import write_account, write_market
+    from margincall.exchange.queue import lights_of
     from margincall.exchange.scenario import MAKER, MARKET
 
     rules = played.state.genuine.venue
     write_market(folder / MARKET, played.events, rules.tables, scenario.day)
     closed = {each.account for each in played.events if isinstance(each, LiquidationStarted | Deleveraged)}
     for name in sorted(closed - {MAKER}):
-        write_account(folder / name, name, played.events, rules, played.state.time_ms)
+        seen = lights_of(played.state, name)
+        write_account(folder / name, name, played.events, rules, played.state.time_ms, lights=seen)
 
 
 class _Progress:

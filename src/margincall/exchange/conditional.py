@@ -102,6 +102,7 @@ def _fire(state: Exchange, market: Market, order: OpenOrder, events: Events) -> 
     del market.waiting[order.id]
     orders.forget(state, order)
     order.waiting = False
+    order.original_kind = order.kind
     order.kind = "LIMIT" if order.ticks is not None else "MARKET"
     try:
         if order.closes:

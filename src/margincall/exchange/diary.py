@@ -5,11 +5,13 @@ before it (`docs/spec/incidents.md`); what the fund takes over is no trade, and 
 are made here, from the fold of the same events.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import localcontext
 
+from msgspec import structs
+
 from margincall.core.account import Account, AssetIndex, Marks, PositionKey
-from margincall.core.contract import entry_price, profit
+from margincall.core.contract import entry_price
 from margincall.core.events import (
     AnyEvent,
     BalancePrint,
@@ -19,21 +21,22 @@ from margincall.core.events import (
     MarginMove,
     MarkPrice,
     Order,
-    PositionPrint,
     Setting,
     Statement,
-    TotalsPrint,
 )
 from margincall.core.fold import fold
-from margincall.core.margin import cross_wallet, margin
-from margincall.core.rounding import CONTEXT, booked, exact
+from margincall.core.margin import cross_wallet, position_terms
+from margincall.core.prices import break_even
+from margincall.core.rounding import CONTEXT, booked, exact, plain, printed_entry
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price
 from margincall.exchange.events import AnyExchangeEvent, Warned
 from margincall.exchange.ledger import TAKEN_OVER
+from margincall.exchange.standing import Told, reserved, rests, standing
+from margincall.wire.encode_state import AccountState
+from margincall.wire.prints import PrintedOrder, ShownPosition
 
-LEVERAGE = 20
-"""What the venue prints where an account has set none."""
+NO_LIGHTS: Mapping[PositionKey, int] = {}
 
 
 class Diary:
@@ -47,8 +50,10 @@ class Diary:
         self.account = Account()
         self.prices: dict[str, Price] = {}
         self.indices: dict[str, AssetIndex] = {}
-        self.changed_ms = 0
-        """When a balance or position changed last: what an answer is dated with."""
+        self.changed: dict[object, int] = {}
+        """When a balance (by asset) or position (by key) changed last: what answers are dated with."""
+        self.orders: dict[str, Order] = {}
+        """The orders that rest in the book, in their last state."""
         self._order: Order | None = None
 
     def tell(self, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEvent]:
@@ -65,9 +70,9 @@ class Diary:
     def _told(self, event: AnyExchangeEvent) -> Iterator[AnyEvent]:
         match event:
             case Order(execution="TRADE"):
-                self._order = event  # goes with the fill that follows
+                self._order = self._placed(event)  # goes with the fill that follows
             case Order():
-                yield event
+                yield self._placed(event)
             case Fill():
                 yield from self._trade(event)
             case Flow():
@@ -102,23 +107,30 @@ class Diary:
             yield fill
         self._order = None
 
-    def snapshot(self) -> Statement:
-        """The account as an `account` answer prints it now."""
-        with localcontext(CONTEXT):
-            pools = margin(self.account, Marks(self.prices, self.indices), self.rules).pools
-            wallets = sorted(self.account.wallets)
-            return Statement(
-                time_ms=self.changed_ms,
-                origin="account",
-                balances=self._balances(wallets),
-                positions=tuple(self._printed(each.key, with_leverage=True) for each in self.account.open_positions()),
-                totals=TotalsPrint(
-                    wallet=sum((self.account.wallets[asset] for asset in wallets), ZERO),
-                    unrealized=booked(sum((pool.unrealized for pool in pools), ZERO)),
-                    balance=booked(sum((pool.balance for pool in pools), ZERO)),
-                    maintenance=booked(sum((pool.maintenance for pool in pools), ZERO)),
-                ),
+    def snapshot(self, lights: Mapping[PositionKey, int] = NO_LIGHTS) -> AccountState:
+        """The account as the answers print it now; `lights` are its places in the queue of deleveraging, which depend
+        on others."""
+        marks = Marks(self.prices, self.indices)
+        return standing(
+            Told(
+                account=self.account,
+                marks=marks,
+                rules=self.rules,
+                orders=self.orders.values(),
+                changed=self.changed,
+                lights=lights,
             )
+        )
+
+    def _placed(self, order: Order) -> Order:
+        """Keep an order while it rests; its message prints what all that rest would add to the position."""
+        self.orders.pop(order.order_id, None)
+        if rests(order):
+            self.orders[order.order_id] = order
+        if not isinstance(order, PrintedOrder):
+            return order
+        held = reserved(self.orders.values(), (order.symbol, order.side), self.rules.contract(order.symbol))
+        return structs.replace(order, bids=held.buys, asks=held.sells)
 
     def _charged(self, flow: Flow) -> list[PositionKey]:
         """The isolated position that a flow is about, if it pays from its own wallet."""
@@ -131,7 +143,8 @@ class Diary:
         ]
 
     def _update(self, time_ms: int, about: str, keys: Sequence[PositionKey], assets: Sequence[str]) -> Statement:
-        self.changed_ms = time_ms
+        for changed in (*keys, *assets):
+            self.changed[changed] = time_ms
         return Statement(
             time_ms=time_ms,
             origin="update",
@@ -163,19 +176,22 @@ class Diary:
         )
 
     @exact
-    def _printed(self, key: PositionKey, *, with_leverage: bool = False) -> PositionPrint:
+    def _printed(self, key: PositionKey) -> ShownPosition:
         held, contract = self.account.position(key), self.rules.contract(key[0])
         mark = self.prices.get(key[0])
-        return PositionPrint(
+        terms = position_terms(held, Marks(self.prices), self.rules) if held.quantity and mark else None
+        even = break_even(terms) if terms is not None else None
+        return ShownPosition(
             *key,
             quantity=held.quantity,
-            entry=entry_price(contract, held.quantity, held.cost) or ZERO,
+            entry=entry_price(contract, held.quantity, held.cost) or printed_entry(ZERO, contract.entry_places),
             realized=held.realized,
-            unrealized=booked(profit(contract, held.quantity, held.cost, mark)) if held.quantity and mark else ZERO,
+            unrealized=booked(terms.unrealized) if terms is not None else ZERO,
             margin=self.account.margin_types.get(key[0], "cross"),
             isolated_wallet=held.isolated_wallet,
             mark=mark,
-            leverage=self.account.leverage.get(key[0], LEVERAGE) if with_leverage else None,
+            maintenance=booked(terms.maintenance) if terms is not None else ZERO,
+            break_even=None if even is None else plain(booked(even)),
         )
 
 

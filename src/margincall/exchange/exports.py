@@ -8,35 +8,58 @@ from pathlib import Path
 import msgspec
 from msgspec import structs
 
-from margincall.core.account import Account
+from margincall.core.account import Account, PositionKey
 from margincall.core.brackets import BracketTable
-from margincall.core.events import AnyEvent, Fill, Flow, IndexPrice, MarginMove, MarkPrice, Order, Setting, Statement
-from margincall.core.rounding import plain
+from margincall.core.events import AnyEvent, Fill, Flow, IndexPrice, MarginMove, MarkPrice, Order, Setting
+from margincall.core.rounding import booked
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
-from margincall.exchange.diary import Diary
-from margincall.exchange.events import AnyExchangeEvent
+from margincall.exchange.diary import NO_LIGHTS, Diary
+from margincall.exchange.events import AnyExchangeEvent, FundingSet, IndexSet
 from margincall.exchange.ledger import TAKEN_OVER
+from margincall.exchange.standing import is_coin, limit_of
+from margincall.venues.registry import contract_of
 from margincall.wire import encode
-from margincall.wire.durations import SECOND_MS
-from margincall.wire.encode import Json
+from margincall.wire.durations import HOUR_MS, SECOND_MS
+from margincall.wire.encode import NO_FUNDING, Funding
 from margincall.wire.encode_csv import encoded, file_name
+from margincall.wire.encode_orders import force_order_row, order_row
+from margincall.wire.encode_state import (
+    AccountState,
+    account_answer,
+    coin_account_answer,
+    coin_position_risk_rows,
+    leverage_bracket,
+    position_risk_rows,
+    symbol_config_row,
+)
+from margincall.wire.spelling import Json
 
 CSV_LAYOUTS = ("trade history/asyn", "order history/asyn", "transaction history/web", "statement/older")
 """The exports that a user can download for one account."""
 FORCED = ("liquidation", "adl")
 
 
-def write_account(folder: Path, name: str, events: Sequence[AnyExchangeEvent], rules: VenueRules, end_ms: int) -> None:
-    """All files of one account: `stream.jsonl`, `api/*.json`, `csv/*.csv`."""
+def write_account(
+    folder: Path,
+    name: str,
+    events: Sequence[AnyExchangeEvent],
+    rules: VenueRules,
+    end_ms: int,
+    *,
+    lights: Mapping[PositionKey, int] = NO_LIGHTS,
+) -> None:
+    """All files of one account: `stream.jsonl`, `api/*.json`, `csv/*.csv`. `lights` are its places in the queue of
+    deleveraging, which no history of one account tells."""
     diary = Diary(name, rules)
     history = list(diary.tell(events))
     _write_lines(folder / "stream.jsonl", encode.stream(history))
     own = list(of_account(name, events))
-    for answer, content in answers(own, diary.account, diary.snapshot()).items():
+    for answer, content in answers(own, diary.account, diary.snapshot(lights), rules).items():
         _write(folder / "api" / f"{answer}.json", msgspec.json.encode(content))
+    nameless = [_as_downloaded(event) for event in own]
     for layout in CSV_LAYOUTS:
-        _write(folder / "csv" / file_name(layout, end_ms), encoded(layout, own, user=str(number_of(name))))
+        _write(folder / "csv" / file_name(layout, end_ms), encoded(layout, nameless, user=str(number_of(name))))
 
 
 def write_market(
@@ -44,7 +67,7 @@ def write_market(
 ) -> None:
     """What the market showed: marks and asset indices as they were published, and the brackets in force."""
     _write_lines(folder / "marks.jsonl", published(events))
-    brackets = [leverage_bracket(table) for _, table in sorted(tables.items())]
+    brackets = [leverage_bracket(table, contract_of(symbol)) for symbol, table in sorted(tables.items())]
     _write(folder / f"leverageBracket_{day}.json", msgspec.json.encode(brackets))
 
 
@@ -52,7 +75,10 @@ def published(events: Iterable[AnyExchangeEvent]) -> Iterator[Json]:
     """Public messages; they are stamped with the full second that they are of, as the venue's are. What is set twice
     in a second without a change is published once."""
     last: dict[str, MarkPrice | IndexPrice] = {}
+    known: dict[str, Funding] = {}
     for event in events:
+        if isinstance(event, IndexSet | FundingSet):
+            known[event.symbol] = _funding(known.get(event.symbol, NO_FUNDING), event)
         if not isinstance(event, MarkPrice | IndexPrice):
             continue
         told = structs.replace(event, time_ms=event.time_ms - event.time_ms % SECOND_MS)
@@ -60,7 +86,18 @@ def published(events: Iterable[AnyExchangeEvent]) -> Iterator[Json]:
         if last.get(name) == told:
             continue
         last[name] = told
-        yield encode.mark_price_update(told) if isinstance(told, MarkPrice) else encode.asset_index_update(told)
+        if isinstance(told, MarkPrice):
+            yield encode.mark_price_update(told, known.get(name, NO_FUNDING))
+        else:
+            yield encode.asset_index_update(told)
+
+
+def _funding(before: Funding, event: IndexSet | FundingSet) -> Funding:
+    """What is known of a contract's funding after an event; the next time is that of the whole interval after it."""
+    if isinstance(event, IndexSet):
+        return structs.replace(before, index=event.index)
+    next_ms = event.time_ms + event.hours * HOUR_MS
+    return structs.replace(before, rate=event.rate, next_ms=next_ms - next_ms % HOUR_MS)
 
 
 def of_account(name: str, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEvent]:
@@ -73,6 +110,14 @@ def of_account(name: str, events: Iterable[AnyExchangeEvent]) -> Iterator[AnyEve
             yield _profit(event)
         else:
             yield event
+
+
+def _as_downloaded(event: AnyEvent) -> AnyEvent:
+    """An event as a user's own download tells it: under the user's number, values with the decimals that are
+    printed."""
+    if isinstance(event, Order) and event.executed_value is not None:
+        return structs.replace(event, account="", executed_value=booked(event.executed_value))
+    return structs.replace(event, account="")
 
 
 def _profit(fill: Fill) -> Flow:
@@ -90,56 +135,42 @@ def _profit(fill: Fill) -> Flow:
     )
 
 
-def answers(history: Sequence[AnyEvent], settings: Account, snapshot: Statement) -> dict[str, object]:
+def answers(history: Sequence[AnyEvent], account: Account, state: AccountState, rules: VenueRules) -> dict[str, object]:
     """The API's answers about one account, by the name of their endpoint; `history` as `of_account` gives it, the
-    account with the settings it ends with."""
+    account with the settings it ends with, and how it stands. COIN-M has no answer that tells settings alone, and no
+    multi-assets mode (facts of its documentation): they stand in its `account`."""
+    if is_coin(rules):
+        own: dict[str, object] = {
+            "account": coin_account_answer(state), "positionRisk": coin_position_risk_rows(state)
+        }  # fmt: skip
+    else:
+        own = {
+            "symbolConfig": [_symbol_config(account, symbol, rules) for symbol in sorted(account.leverage)],
+            "multiAssetsMargin": {"multiAssetsMargin": account.multi_assets},
+            "account": account_answer(state),
+            "positionRisk": position_risk_rows(state),
+        }
+    return {**_lists(history), **own}
+
+
+def _lists(history: Sequence[AnyEvent]) -> dict[str, object]:
+    """The answers that are lists of what happened."""
     fills = [event for event in history if isinstance(event, Fill)]
     orders = _first_and_last(history)
+    moves = [event for event in history if isinstance(event, MarginMove)]
     return {
         "userTrades": [encode.user_trade_row(fill) for fill in fills],
         "income": [row for event in history if isinstance(event, Fill | Flow) for row in encode.income_rows(event)],
-        "allOrders": [{**encode.order_row(last), "time": first.time_ms} for first, last in orders],
-        "forceOrders": [
-            {**encode.order_row(last), "time": first.time_ms} for first, last in orders if last.close in FORCED
-        ],
-        "positionMarginHistory": [
-            encode.margin_change_row(event) for event in history if isinstance(event, MarginMove)
-        ],
-        "symbolConfig": [_symbol_config(settings, symbol) for symbol in sorted(settings.leverage)],
-        "multiAssetsMargin": {"multiAssetsMargin": settings.multi_assets},
-        "account": encode.account_answer(snapshot),
-        "positionRisk": encode.position_risk_rows(snapshot),
+        "allOrders": [order_row(last, first.time_ms) for first, last in orders],
+        "forceOrders": [force_order_row(last, first.time_ms) for first, last in orders if last.close in FORCED],
+        "positionMarginHistory": [encode.margin_change_row(move) for move in moves],
     }
 
 
-def _symbol_config(account: Account, symbol: str) -> Json:
-    """A row of `symbolConfig`."""
+def _symbol_config(account: Account, symbol: str, rules: VenueRules) -> Json:
     is_isolated = account.margin_types.get(symbol) == "isolated"
-    return {
-        "symbol": symbol,
-        "marginType": "ISOLATED" if is_isolated else "CROSSED",
-        "isAutoAddMargin": False,
-        "leverage": account.leverage[symbol],
-        "maxNotionalValue": "1000000",
-    }
-
-
-def leverage_bracket(table: BracketTable) -> Json:
-    """A symbol's entry of `leverageBracket`."""
-    return {
-        "symbol": table.symbol,
-        "brackets": [
-            {
-                "bracket": row.number,
-                "initialLeverage": row.max_leverage or 1,
-                "notionalCap": f"{plain(row.cap):f}",
-                "notionalFloor": f"{plain(row.floor):f}",
-                "maintMarginRatio": f"{plain(row.rate):f}",
-                "cum": f"{plain(row.cum):f}",
-            }
-            for row in table.rows
-        ],
-    }
+    limit = limit_of(account, rules, symbol)
+    return symbol_config_row(symbol, account.leverage[symbol], limit, is_isolated=is_isolated)
 
 
 def number_of(name: str) -> int:

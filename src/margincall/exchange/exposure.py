@@ -11,7 +11,7 @@ multi-assets mode the same in USD at the indices.
 
 from decimal import Decimal
 
-from margincall.core.account import PositionKey
+from margincall.core.account import PositionKey, PositionSide
 from margincall.core.brackets import BracketTable
 from margincall.core.contract import gain, value
 from margincall.core.margin import MULTI_ASSET, UNIT, cross_wallet, margin, requirement_rate
@@ -64,10 +64,14 @@ def reach(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = Z
     held = trader.exposures.get(key, _NONE)
     quantity = trader.account.position(key).quantity
     at_mark = value(market.contract, quantity, market.mark) if quantity and market.mark is not None else ZERO
-    buys, sells = held.buys + buys, held.sells + sells
-    if key[1] == "BOTH":
+    return reach_of(key[1], at_mark, held.buys + buys, held.sells + sells)
+
+
+def reach_of(side: PositionSide, at_mark: Decimal, buys: Decimal, sells: Decimal) -> Decimal:
+    """The same, from the signed value of the position and the values of its orders."""
+    if side == "BOTH":
         return max(abs(at_mark), abs(at_mark + buys), abs(at_mark - sells))
-    return abs(at_mark) + (buys if key[1] == "LONG" else sells)
+    return abs(at_mark) + (buys if side == "LONG" else sells)
 
 
 def needed(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = ZERO, sells: Decimal = ZERO) -> Decimal:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from margincall.core.account import SIDES, PositionSide
 from margincall.core.contract import value
 from margincall.core.events import CloseKind
-from margincall.core.events import Order as OrderEvent
 from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
@@ -19,6 +18,7 @@ from margincall.exchange.ledger import Deal, Party, book_fill
 from margincall.exchange.matching import Fill as MatchedFill
 from margincall.exchange.matching import Order, Outcome, apply, match
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
+from margincall.wire.prints import PrintedOrder
 
 EXPIRY: dict[str, str] = {
     "SELF_TRADE": "1",
@@ -250,7 +250,7 @@ def said(
     market = state.markets[order.symbol]
     executed = quantity_of(market, order.filled)
     events.append(
-        OrderEvent(
+        PrintedOrder(
             time_ms=state.time_ms,
             seq=state.next_flow,
             account=order.account,
@@ -273,6 +273,13 @@ def said(
             close_position=order.close_position,
             expire_reason=reason,
             close=close,
+            original_type=order.original_kind or "",
+            working_type=order.working_type,
+            price_protect=order.price_protect,
+            self_trade_prevention="NONE" if close else order.self_trade_prevention,
+            good_till_ms=order.good_till_ms,
+            activation_price=order.activation_price,
+            callback_rate=order.callback_rate,
         )
     )
     state.next_flow += 1

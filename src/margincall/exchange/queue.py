@@ -1,5 +1,6 @@
 """The queue of deleveraging as it stands now: who would be closed first, and the lights that each holder sees."""
 
+from margincall.core.account import PositionKey
 from margincall.core.protocol.deleverage import Ranked, candidate, rank
 from margincall.exchange.liquidation import terms_of
 from margincall.exchange.state import Exchange, Market
@@ -10,6 +11,17 @@ def lights(state: Exchange, symbol: str) -> tuple[Ranked, ...]:
     return tuple(
         each for direction in (1, -1) for each in ranked(state, state.markets[symbol], direction, without=frozenset())
     )
+
+
+def lights_of(state: Exchange, name: str) -> dict[PositionKey, int]:
+    """The lights that one account sees at its open positions."""
+    symbols = {position.symbol for position in state.traders[name].account.open_positions()}
+    return {
+        (symbol, each.candidate.side): each.lights
+        for symbol in sorted(symbols)
+        for each in lights(state, symbol)
+        if each.candidate.account == name
+    }
 
 
 def ranked(state: Exchange, market: Market, direction: int, *, without: frozenset[str]) -> tuple[Ranked, ...]:

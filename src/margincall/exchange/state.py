@@ -54,6 +54,8 @@ class OpenOrder(Struct, kw_only=True, gc=False):
     activation_price: Decimal | None = None
     callback_rate: Decimal | None = None
     extreme: Decimal | None = None
+    original_kind: OrderKind | None = None
+    """What kind it was before it was triggered; none where it is that still."""
     rested: int = 0
     """When it came to rest, as a number that grows: at one price its place in the queue."""
     good_till_ms: int | None = None

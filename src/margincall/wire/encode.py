@@ -9,8 +9,9 @@ prints "none".
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from msgspec import structs
+from msgspec import Struct
 
+from margincall.core.contract import notional
 from margincall.core.events import (
     AnyEvent,
     BalancePrint,
@@ -25,27 +26,37 @@ from margincall.core.events import (
     Statement,
     TotalsPrint,
 )
-from margincall.core.rounding import plain
-from margincall.core.units import ZERO
+from margincall.core.rounding import booked, exact, plain, printed_entry
+from margincall.core.units import ZERO, Price, Quantity
 from margincall.venues.registry import contract_of
 from margincall.wire import answer_keys, keys
-from margincall.wire.row import Keys
+from margincall.wire.prints import PrintedOrder, ShownPosition, printed
+from margincall.wire.spelling import (
+    EIGHT_PLACES,
+    Json,
+    amount,
+    amount_or_none,
+    id_of,
+    pair_of,
+    side_word,
+    spelled,
+    text,
+)
 
-Json = dict[str, object]
+ORDER_DEFAULTS: Json = {"si": 0, "ss": 0, "pm": "NONE"}
+"""Fields of an order in the stream that nothing here has: two to be ignored, and price matching."""
+TRAILING = "TRAILING_STOP_MARKET"
 
-ORDER_DEFAULTS: Json = {
-    "b": "0",
-    "a": "0",
-    "wt": "CONTRACT_PRICE",
-    "pP": False,
-    "si": 0,
-    "ss": 0,
-    "V": "NONE",
-    "pm": "NONE",
-    "gtd": 0,
-}
-"""Fields of an order in the stream that no event has."""
 
+class Funding(Struct, frozen=True):
+    """What a markPriceUpdate prints beside the mark, as far as it is known: index, last rate, next time of funding."""
+
+    index: Decimal | None = None
+    rate: Decimal | None = None
+    next_ms: int = 0
+
+
+NO_FUNDING = Funding()
 
 INCOME_OF_UPDATE: Mapping[str, str] = {
     "DEPOSIT": "TRANSFER",
@@ -100,26 +111,46 @@ def order_update(order: Order, fill: Fill | None = None) -> Json:
         traded = {
             "last_quantity": abs(fill.quantity),
             "last_price": fill.price,
-            "trade_id": _id(fill.trade_id or "0"),
+            "trade_id": id_of(fill.trade_id or "0"),
             "fee": fill.fee,
             "fee_asset": None if fill.fee is None else fill.fee_asset,
-            "maker": fill.maker,
+            "maker": fill.maker or False,
             "realized": fill.realized,
         }
-    printed = spelled(
+    words = spelled(
         keys.ORDER,
         order,
         type=order.order_type,
-        buy=_side(order.buy),
-        order_id=_id(order.order_id),
+        buy=side_word(order.buy),
+        order_id=id_of(order.order_id),
         average_price=order.average_price or ZERO,
         stop_price=order.stop_price or ZERO,
         expire_reason=order.expire_reason or "0",
         trade_time=order.time_ms,
         **traded,
     )
-    whole = {**printed, "ot": order.order_type, **ORDER_DEFAULTS}
-    return {**_head("ORDER_TRADE_UPDATE", order), "o": whole}
+    return {**_head("ORDER_TRADE_UPDATE", order), "o": {**words, **_terms(printed(order)), **ORDER_DEFAULTS}}
+
+
+def _terms(order: PrintedOrder) -> Json:
+    """What an order's message prints beside its state; `AP` and `cr` of trailing stops only, `ma` of COIN-M only
+    (documentation of ORDER_TRADE_UPDATE)."""
+    original = order.original_type or order.order_type
+    contract = contract_of(order.symbol)
+    trailing: Json = {}
+    if original == TRAILING:
+        trailing = {"AP": text(order.activation_price or ZERO), "cr": text(order.callback_rate or ZERO)}
+    return {
+        "b": text(plain(booked(order.bids))),
+        "a": text(plain(booked(order.asks))),
+        "wt": order.working_type,
+        "ot": original,
+        **trailing,
+        "pP": order.price_protect,
+        "V": order.self_trade_prevention,
+        "gtd": order.good_till_ms or 0,
+        **({"ma": contract.margin_asset} if contract.is_inverse else {}),
+    }
 
 
 def _order_of(fill: Fill) -> Order:
@@ -149,13 +180,26 @@ def account_update(statement: Statement, flows: Sequence[Flow] = ()) -> Json:
     update: Json = {
         "m": statement.about,
         "B": [_balance(found, changes.get(found.asset, ZERO)) for found in statement.balances],
-        "P": [{**spelled(keys.UPDATE_POSITION, found), "bep": "0"} for found in statement.positions],
+        "P": [_position(found) for found in statement.positions],
     }
     return {**_head("ACCOUNT_UPDATE", statement), "a": update}
 
 
 def _balance(found: BalancePrint, change: Decimal) -> Json:
-    return spelled(keys.UPDATE_BALANCE, found, change=change or found.change or ZERO)
+    return spelled(
+        keys.UPDATE_BALANCE,
+        found,
+        wallet=amount_or_none(found.wallet),
+        cross_wallet=amount_or_none(found.cross_wallet),
+        change=amount(change or found.change or ZERO),
+    )
+
+
+def _position(found: PositionPrint) -> Json:
+    """A position of an account update; the break-even price is 0 where nobody says it."""
+    break_even = found.break_even if isinstance(found, ShownPosition) else None
+    words = spelled(keys.UPDATE_POSITION, found, isolated_wallet=amount_or_none(found.isolated_wallet))
+    return {**words, "bep": text(break_even or ZERO)}
 
 
 def margin_call(statement: Statement) -> Json:
@@ -171,7 +215,7 @@ def margin_call(statement: Statement) -> Json:
         )
         for found in statement.positions
     ]
-    return {**head, **({} if wallet is None else {"cw": _text(wallet)}), "p": positions}
+    return {**head, **({} if wallet is None else {"cw": text(wallet)}), "p": positions}
 
 
 def setting_update(setting: Setting) -> Json:
@@ -182,32 +226,57 @@ def setting_update(setting: Setting) -> Json:
     return {**head, "ac": spelled(keys.SYMBOL_SETTING, setting)}
 
 
-def mark_price_update(mark: MarkPrice) -> Json:
-    """A markPriceUpdate; the index is printed as the mark, funding as not known."""
-    price = _text(mark.price)
-    printed = spelled(keys.MARK_PRICE_UPDATE, mark, type="markPriceUpdate", time=mark.time_ms)
-    return {**printed, "i": price, "P": price, "r": "", "T": 0}
+def mark_price_update(mark: MarkPrice, funding: Funding = NO_FUNDING) -> Json:
+    """A markPriceUpdate; index and estimated settlement price are printed as the mark where no index is known, funding
+    that is not known as that of a contract without it."""
+    price = amount(mark.price)
+    index = price if funding.index is None else amount(funding.index)
+    words = spelled(keys.MARK_PRICE_UPDATE, mark, type="markPriceUpdate", time=mark.time_ms, price=price)
+    rate = "" if funding.rate is None else amount(funding.rate)
+    return {**words, "i": index, "P": index, "r": rate, "T": funding.next_ms}
 
 
+@exact
 def asset_index_update(found: IndexPrice) -> Json:
-    """An assetIndexUpdate with index, bid and ask rate."""
-    symbol = f"{found.asset}USD"
-    return spelled(keys.ASSET_INDEX_UPDATE, found, type="assetIndexUpdate", time=found.time_ms, symbol=symbol)
+    """An assetIndexUpdate with index, bid and ask rate. The buffers are those that the rates come from; those of the
+    automatic exchange are printed as the same, because no event holds others."""
+    low = EIGHT_PLACES + printed_entry((found.index - found.bid) / found.index, 8)
+    high = EIGHT_PLACES + printed_entry((found.ask - found.index) / found.index, 8)
+    words = spelled(
+        keys.ASSET_INDEX_UPDATE,
+        found,
+        type="assetIndexUpdate",
+        time=found.time_ms,
+        symbol=f"{found.asset}USD",
+        index=amount(found.index),
+        bid=amount(found.bid),
+        ask=amount(found.ask),
+    )
+    automatic = {"q": text(low), "g": text(high), "Q": amount(found.bid), "G": amount(found.ask)}
+    return {**words, "b": text(low), "a": text(high), **automatic}
 
 
+@exact
 def user_trade_row(fill: Fill) -> Json:
-    """A row of `userTrades`."""
-    is_buy = fill.quantity > ZERO
-    printed = spelled(
+    """A row of `userTrades`; COIN-M prints the value in coin, rounded half up as in its sample (100 / 8800)."""
+    is_buy, contract = fill.quantity > ZERO, contract_of(fill.symbol)
+    words = spelled(
         answer_keys.USER_TRADE,
         fill,
-        trade_id=_id(fill.trade_id),
-        order_id=_id(fill.order_id),
-        buy=_side(is_buy),
+        trade_id=id_of(fill.trade_id),
+        order_id=id_of(fill.order_id),
+        buy=side_word(is_buy),
         quantity=abs(fill.quantity),
+        maker=fill.maker or False,
+        fee=amount_or_none(fill.fee),
+        realized=amount_or_none(fill.realized),
         time=fill.time_ms,
     )
-    return {**printed, "buyer": is_buy, "quoteQty": _text(plain(abs(fill.quantity) * fill.price))}
+    if not contract.is_inverse:
+        return {**words, "buyer": is_buy, "quoteQty": text(plain(booked(abs(fill.quantity) * fill.price)))}
+    worth = printed_entry(notional(contract, Quantity(fill.quantity), Price(fill.price)), 8)
+    own: Json = {"pair": pair_of(contract), "marginAsset": contract.margin_asset, "baseQty": text(worth)}
+    return {**words, "buyer": is_buy, **own}
 
 
 def income_rows(event: Fill | Flow) -> list[Json]:
@@ -221,35 +290,28 @@ def income_rows(event: Fill | Flow) -> list[Json]:
     return [_income(event, kind, asset, amount) for kind, asset, amount in amounts if amount]
 
 
-def _income(event: Fill | Flow, kind: str, asset: str, amount: Decimal) -> Json:
+def _income(event: Fill | Flow, kind: str, asset: str, change: Decimal) -> Json:
+    """`tranId` is text and `tradeId` a number where there is one, as in the samples; of COIN-M it is text."""
     tran_id = event.tran_id if isinstance(event, Flow) else event.trade_id
-    row = spelled(answer_keys.INCOME, event, type=kind, asset=asset, amount=amount, time=event.time_ms, tran_id=tran_id)
+    is_coin = bool(event.symbol) and contract_of(event.symbol).is_inverse
+    row = spelled(
+        answer_keys.INCOME,
+        event,
+        type=kind,
+        asset=asset,
+        amount=amount(change),
+        time=event.time_ms,
+        tran_id=tran_id,
+        trade_id=event.trade_id if is_coin else id_of(event.trade_id),
+    )
     return {**row, "info": kind}
 
 
-def order_row(order: Order) -> Json:
-    """A row of `allOrders` or `forceOrders`."""
-    printed = spelled(
-        answer_keys.ORDER,
-        order,
-        type=order.order_type,
-        buy=_side(order.buy),
-        order_id=_id(order.order_id),
-        average_price=order.average_price or ZERO,
-        stop_price=order.stop_price or ZERO,
-        time=order.time_ms,
-        update_time=order.time_ms,
-    )
-    worth = order.executed_value if order.executed_value is not None else order.executed * (order.average_price or ZERO)
-    quote = _text(plain(worth))
-    return {**printed, "cumQuote": quote, "workingType": "CONTRACT_PRICE", "origType": order.order_type}
-
-
 def margin_change_row(move: MarginMove) -> Json:
-    """A row of `positionMargin/history`."""
+    """A row of `positionMargin/history`; COIN-M prints no `deltaType`."""
     direction = 1 if move.amount >= ZERO else 2
-    row = spelled(answer_keys.MARGIN_CHANGE, move, type=direction, amount=abs(move.amount), time=move.time_ms)
-    return {**row, "deltaType": "USER_ADJUST"}
+    row = spelled(answer_keys.MARGIN_CHANGE, move, type=direction, amount=amount(abs(move.amount)), time=move.time_ms)
+    return row if contract_of(move.symbol).is_inverse else {**row, "deltaType": "USER_ADJUST"}
 
 
 def position_risk_rows(statement: Statement) -> list[Json]:
@@ -282,40 +344,16 @@ def _account_position(found: PositionPrint, time_ms: int) -> Json:
     return spelled(answer_keys.ACCOUNT_POSITION, found, margin=is_isolated, leverage=leverage, update_time=time_ms)
 
 
+def _words(number: int | None) -> str | None:
+    """A leverage as older answers print it: text."""
+    return None if number is None else str(number)
+
+
 def support_reply(statement: Statement) -> Json:
     """A saved reply of the venue's support."""
     totals = statement.totals or TotalsPrint()
     return spelled(answer_keys.SUPPORT_REPLY, totals, type="supportReply", time=statement.time_ms)
 
 
-def spelled(table: Keys, value: AnyEvent | BalancePrint | PositionPrint | TotalsPrint, **other: object) -> Json:
-    """The object that a table describes, in the venue's first spelling: fields of `value` under our names, `other`
-    where the venue prints something else. What is none is left out."""
-    fields: Mapping[str, object] = {**structs.asdict(value), **other}
-    printed = {name: fields[name] for name in table.names if fields.get(name) is not None}
-    return {
-        table.names[name][0]: _text(field) if isinstance(field, Decimal) else field for name, field in printed.items()
-    }
-
-
 def _head(kind: str, event: AnyEvent) -> Json:
     return {"e": kind, "E": event.time_ms, "T": event.time_ms}
-
-
-def _side(buy: bool) -> str:
-    return "BUY" if buy else "SELL"
-
-
-def _words(number: int | None) -> str | None:
-    """A leverage as older answers print it: text."""
-    return None if number is None else str(number)
-
-
-def _text(number: Decimal) -> str:
-    """A decimal as the venue prints it: its digits as they are, no exponent."""
-    return f"{number:f}"
-
-
-def _id(text: str) -> int | str:
-    """An id as the venue prints it: a JSON integer."""
-    return int(text) if text.isascii() and text.isdigit() else text

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from margincall.core.account import MarginType
 from margincall.core.events import AnyEvent, Category, Fill, Flow, Order, PositionClosed
-from margincall.core.rounding import exact, plain, quotient
+from margincall.core.rounding import booked, exact, plain, quotient
 from margincall.core.units import ZERO
 from margincall.venues import binance_coinm
 from margincall.venues.registry import contract_of, venue_of
@@ -136,7 +136,7 @@ def _trade(event: Fill, page: Page) -> Cells:
         "Position Side": event.side.title(),
         "Price": _text(event.price),
         "Quantity": _text(quantity),
-        "Amount": _text(plain(quantity * event.price)),
+        "Amount": _text(plain(booked(quantity * event.price))),
         "Fee": f"{_text(event.fee or ZERO)} {asset}",
         "Fee Coin": asset,
         "Realized Profit": _text(event.realized or ZERO),

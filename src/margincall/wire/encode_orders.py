@@ -1,0 +1,81 @@
+"""The other direction: orders -> rows of `allOrders` and `forceOrders`, of USDⓈ-M and of COIN-M.
+
+A row is the last state of an order. Sources: Binance documentation 2026-05 and its samples.
+"""
+
+from decimal import Decimal
+
+from margincall.core.contract import Contract, notional
+from margincall.core.events import Order
+from margincall.core.rounding import booked, exact, plain
+from margincall.core.units import ZERO, Price, Quantity
+from margincall.venues.registry import contract_of
+from margincall.wire import answer_keys
+from margincall.wire.prints import printed
+from margincall.wire.reading import close_kind
+from margincall.wire.spelling import Json, id_of, pair_of, side_word, spelled, text
+
+FORCED = "LIQUIDATION"
+TRAILING = "TRAILING_STOP_MARKET"
+FIVE_PLACES = Decimal("0E-5")
+"""A sum with it has at least the five decimals of an average price."""
+
+
+@exact
+def order_row(order: Order, placed_ms: int | None = None) -> Json:
+    """A row of `allOrders`: an order's last state, and when it was placed (if that was earlier). `activatePrice` and
+    `priceRate` stand at trailing stops only (documentation of `allOrders`); COIN-M prints the pair and the executed
+    value in coin, and neither price matching, self-trade prevention nor a date."""
+    terms, contract = printed(order), contract_of(order.symbol)
+    original = _as_listed(order, terms.original_type or order.order_type)
+    row: Json = {**_executed(order, contract), "origType": original, "workingType": terms.working_type}
+    row |= {"priceProtect": terms.price_protect, "time": order.time_ms if placed_ms is None else placed_ms}
+    if original == TRAILING:
+        row["activatePrice"] = text(terms.activation_price or ZERO)
+        row["priceRate"] = text(terms.callback_rate or ZERO)
+    if contract.is_inverse:
+        return {**row, "pair": pair_of(contract)}
+    prevention, date = terms.self_trade_prevention, terms.good_till_ms or 0
+    return {**row, "priceMatch": "NONE", "selfTradePreventionMode": prevention, "goodTillDate": date}
+
+
+def force_order_row(order: Order, placed_ms: int | None = None) -> Json:
+    """A row of `forceOrders`: as `order_row`, without the keys that its sample lacks."""
+    lacking = {"priceMatch", "selfTradePreventionMode", "goodTillDate"}
+    if not contract_of(order.symbol).is_inverse:
+        lacking.add("priceProtect")
+    return {key: field for key, field in order_row(order, placed_ms).items() if key not in lacking}
+
+
+def _executed(order: Order, contract: Contract) -> Json:
+    """The part of an order's row that tells its state. Average prices have the decimals of the samples: five of USDⓈ-M,
+    as few as they have of COIN-M; a value in coin is truncated, as in the sample of `forceOrders`."""
+    average = order.average_price or ZERO
+    worth = order.executed_value
+    if worth is None:
+        worth = notional(contract, Quantity(order.executed), Price(average)) if average else ZERO
+    words = spelled(
+        answer_keys.ORDER,
+        order,
+        type=_as_listed(order, order.order_type),
+        buy=side_word(order.buy),
+        order_id=id_of(order.order_id),
+        average_price=_average(average, contract),
+        stop_price=order.stop_price or ZERO,
+        time=order.time_ms,
+        update_time=order.time_ms,
+        executed_value=None,
+    )
+    return {**words, "cumBase" if contract.is_inverse else "cumQuote": text(plain(booked(worth)))}
+
+
+def _average(price: Decimal, contract: Contract) -> str:
+    if contract.is_inverse:
+        return text(plain(price)) if price else "0.0"
+    return text(price + FIVE_PLACES)
+
+
+def _as_listed(order: Order, order_type: str) -> str:
+    """The type in a list: the venue's own orders are LIMIT there (samples of `forceOrders`), known by their client
+    order ids; the stream alone calls a liquidation LIQUIDATION."""
+    return "LIMIT" if order_type == FORCED and close_kind(order.client_order_id) else order_type
