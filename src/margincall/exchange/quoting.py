@@ -120,3 +120,4 @@ def _put_in(state: Exchange, trader: Trader, market: Market, order: OpenOrder, e
     market.book.add(Resting(id=order.id, owner=trader.name, side=order.side, ticks=order.ticks, lots=order.left))
     orders.remember(state, order)
     exposure.add(trader, market, order)
+    orders.trim(state, trader, market, events)

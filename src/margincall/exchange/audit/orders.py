@@ -150,6 +150,7 @@ class Orders:
         view = self.view
         del view.orders[order.id]
         order.waiting = False
+        order.original_kind = order.kind
         order.kind = "LIMIT" if order.ticks is not None else "MARKET"
         try:
             gate.need(not order.closes or view.reducible(order) > 0, Code.REDUCE_ONLY_REJECT)
