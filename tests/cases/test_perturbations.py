@@ -31,16 +31,21 @@ Spot = tuple[Message, str]
 UP, DOWN = Decimal("1.01"), Decimal("0.99")
 
 
+def updated(message: Message) -> Message:
+    """What an account update prints; `a` of other messages is something else."""
+    return message["a"] if message["e"] == "ACCOUNT_UPDATE" else {}
+
+
 def wallets(told: list[Message]) -> Iterator[Spot]:
     for message in told:
-        for balance in message.get("a", {}).get("B", ()):
+        for balance in updated(message).get("B", ()):
             if Decimal(balance["wb"]):
                 yield balance, "wb"
 
 
 def entries(told: list[Message]) -> Iterator[Spot]:
     for message in told:
-        for position in message.get("a", {}).get("P", ()):
+        for position in updated(message).get("P", ()):
             if Decimal(position.get("ep", 0)):
                 yield position, "ep"
 
