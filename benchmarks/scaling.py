@@ -34,7 +34,7 @@ def measure() -> dict[str, Any]:
 
 def growth(work: dict[int, Callable[[], object]]) -> dict[str, Any]:
     """Best seconds per size and the ratio of each size to the one before, interleaved."""
-    seconds = best(list(work.values()), seconds=0.1, rounds=9)
+    seconds = best(list(work.values()), seconds=0.1, rounds=25)
     ratios = [round(after / before, 3) for before, after in pairwise(seconds)]
     return {"sizes": list(work), "ms": [round(each * 1e3, 3) for each in seconds], "ratios": ratios}
 
