@@ -24,6 +24,7 @@ from margincall.core.protocol.waterfall import (
     collateral_left,
     improvement,
     improvement_moves,
+    may_clear,
     plan,
 )
 from margincall.core.rounding import quotient
@@ -65,7 +66,7 @@ def clear_negative(state: Exchange, events: Events) -> set[str]:
         if not any(wallet < 0 for wallet in account.wallets.values()):
             trader.topped_up = False
             continue
-        if account.multi_assets or trader.topped_up or next(account.open_positions(), None) is not None:
+        if not may_clear(account, transferred_in=trader.topped_up):
             continue
         for asset in sorted(account.wallets):
             loss = -trader.account.wallets[asset]

@@ -11,11 +11,11 @@ from margincall.core.rounding import CONTEXT
 from margincall.exchange import timers
 from margincall.exchange.book import Book
 from margincall.exchange.liquidation import terms_of
-from margincall.exchange.pricing import HOUR_MS
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import Exchange, Market, Trader
 from margincall.exchange.triggers import Triggers
 from margincall.exchange.watch import Watch
+from margincall.wire.durations import HOUR_MS
 
 
 def new_exchange(rules: RuleSet, time_ms: int = 0) -> Exchange:

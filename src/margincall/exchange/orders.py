@@ -65,7 +65,7 @@ def submit(
     Says NEW, every fill of both sides, and how it ended.
     """
     market, trader = state.markets[order.symbol], state.traders[order.account]
-    outcome = match(market.book, _meeting(order, trader, market, bound))
+    outcome = match(market.book, meeting(order, trader, market, bound))
     said(state, order, "NEW", "NEW", events, close=close)
     carry_out(state, order, outcome, events, close=close)
     return outcome
@@ -156,7 +156,7 @@ def _cut(state: Exchange, order: OpenOrder, to: int, events: Events) -> None:
     said(state, order, "AMENDMENT", "PARTIALLY_FILLED" if order.filled else "NEW", events)
 
 
-def _meeting(order: OpenOrder, trader: Trader, market: Market, bound: Ticks | None) -> Order:
+def meeting(order: OpenOrder, trader: Trader, market: Market, bound: Ticks | None) -> Order:
     """The order as it meets the book."""
     is_limit = order.ticks is not None
     return Order(

@@ -25,8 +25,8 @@ from margincall.exchange.events import FundingSet, IndexSet
 from margincall.exchange.ledger import book_moves
 from margincall.exchange.orders import price_of, quantity_of
 from margincall.exchange.state import Events, Exchange, Market
+from margincall.wire.durations import HOUR_MS
 
-HOUR_MS = 3_600_000
 DEPTH = 1000
 """Levels of the book that the impact price looks at."""
 MOST_RATES = 16

@@ -81,9 +81,7 @@ def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> D
     for closing in found.closings:
         place = places[closing.candidate.account, closing.candidate.side]
         other = state.traders[closing.candidate.account]
-        for each in sorted(other.orders.values(), key=lambda found_order: found_order.id):
-            if each.symbol == key[0]:
-                orders.cancel(state, each, events)
+        orders.cancel_all(state, other, key[0], events)
         number = str(state.next_trade)
         state.next_trade += 1
         own = Party(case.trader, key[1], None, str(order.id), order.client_order_id, "liquidation")

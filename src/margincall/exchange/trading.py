@@ -6,13 +6,12 @@ The order of the checks is that of `docs/spec/exchange.md`; the first that fails
 from margincall.exchange import conditional, exposure, gate, orders, settings, timers
 from margincall.exchange.book import Lots, OrderId
 from margincall.exchange.commands import AmendOrder, CancelAll, CancelOrder, Countdown, PlaceOrder
-from margincall.exchange.matching import Order, match
+from margincall.exchange.matching import match
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
+from margincall.wire.durations import SECOND_MS
 
 BATCH_MAX = 5
-SECOND_MS = 1_000
-"""Dates of orders are kept in whole seconds (documentation)."""
 
 
 def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, events: Events) -> None:
@@ -60,18 +59,8 @@ def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, 
         order.lots, order.ticks = before
         exposure.add(trader, market, order)
         raise
-    meeting = Order(
-        id=order.id,
-        owner=order.account,
-        side=order.side,
-        lots=order.left,
-        ticks=order.ticks,
-        time_in_force=order.time_in_force,
-        good_till_ms=order.good_till_ms,
-        max_lots=orders.reducible(trader, order, market) if order.closes else None,
-    )
     order.self_trade_prevention = "NONE"
-    outcome = match(market.book, meeting)
+    outcome = match(market.book, orders.meeting(order, trader, market, None))
     market.book.cancel(order.id)
     orders.forget(state, order)
     orders.said(state, order, "AMENDMENT", "PARTIALLY_FILLED" if order.filled else "NEW", events)
@@ -139,6 +128,7 @@ def _order_of(state: Exchange, market: Market, command: PlaceOrder) -> OpenOrder
         price_protect=command.price_protect,
         activation_price=command.activation_price,
         callback_rate=command.callback_rate,
+        # dates of orders are kept in whole seconds (documentation)
         good_till_ms=None if command.good_till_ms is None else command.good_till_ms // SECOND_MS * SECOND_MS,
     )
 
