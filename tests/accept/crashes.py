@@ -11,14 +11,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from margincall.config import TimeMs
 from margincall.exchange.play import play
-from margincall.exchange.scenario import ContractPart, Crowd, IndexPart, Liquidity, Scenario
+from margincall.exchange.scenario import Scenario, read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
 from tests.accept.round_trip import SHAPES, Difference, differences, export, truths
@@ -26,7 +23,8 @@ from tests.conftest import data_folder
 
 
 class Crash(NamedTuple):
-    """A span of recorded candles. `brackets` is the table in force (package or file of that time)."""
+    """A span of recorded candles. `brackets` is the table in force (package or file of that time), `leverage` the most
+    that it allows for all of the symbols, or less."""
 
     name: str
     symbols: tuple[str, ...]
@@ -36,6 +34,7 @@ class Crash(NamedTuple):
     length: str
     step: str
     brackets: str
+    leverage: int = 50
 
 
 MINUTES = "market/klines-1m-vision"
@@ -47,7 +46,7 @@ CRASHES = (
     ),
     Crash(
         "2023-08-17", ("FILUSDT", "NEARUSDT"), MINUTES, "1m", "2023-08-17T21:20:00+00:00", "50m", "5s",
-        "tiers_2023-08-16_d9fb40ca.json.gz",
+        "tiers_2023-08-16_d9fb40ca.json.gz", 25,
     ),
     Crash(
         "2025-04-04", ("FILUSDT", "NEARUSDT"), MINUTES, "1m", "2025-04-04T00:00:00+00:00", "12h", "15s",
@@ -65,28 +64,37 @@ CRASHES = (
 """For the older ones the oldest table that is there: the exchange may run by any, the explanation reads the same."""
 
 
+CROWD = """
+name = "{crash.name}"
+seed = {seed}
+start = {crash.start}
+step = "{crash.step}"
+end = "{crash.length}"
+fund = {{ USDT = 20000 }}
+asset_index = [{{ asset = "USDT", haircut = 0.0001 }}]
+
+[[crowd]]
+count = {accounts}
+longs = 0.8
+leverage = [8, {crash.leverage}]
+positions = 3
+within = "2m"
+modes = ["cross", "isolated", "hedge", "multi"]
+"""
+CONTRACT = """
+[[contract]]
+symbol = "{symbol}"
+candles = "{crash.folder}"
+interval = "{crash.interval}"
+brackets = "binance_brackets/{crash.brackets}"
+liquidity = {{ depth = 2000, levels = 6, requote_bps = 15 }}
+"""
+
+
 def scenario_of(crash: Crash, accounts: int, seed: int) -> Scenario:
-    """A crowd of longs and shorts in all modes who meet the crash."""
-    return Scenario(
-        name=crash.name,
-        seed=seed,
-        start=TimeMs(int(datetime.fromisoformat(crash.start).astimezone(UTC).timestamp() * 1000)),
-        step=crash.step,
-        end=crash.length,
-        fund={"USDT": Decimal(20_000)},
-        contract=tuple(
-            ContractPart(
-                symbol=symbol,
-                candles=crash.folder,
-                interval=crash.interval,
-                brackets=f"binance_brackets/{crash.brackets}",
-                liquidity=Liquidity(depth=Decimal(2_000), levels=6, requote_bps=Decimal(15)),
-            )
-            for symbol in crash.symbols
-        ),
-        crowd=(Crowd(count=accounts, longs=Decimal("0.8"), leverage=(8, 50), positions=3, within="2m"),),
-        asset_index=(IndexPart(asset="USDT", haircut=Decimal("0.0001")),),
-    )
+    """A crowd of longs and shorts in all modes who meet the crash; read as a scenario's file is."""
+    contracts = "".join(CONTRACT.format(symbol=symbol, crash=crash) for symbol in crash.symbols)
+    return read_scenario(CROWD.format(crash=crash, seed=seed, accounts=accounts) + contracts, crash.name)
 
 
 class Trip(NamedTuple):

@@ -20,6 +20,7 @@ from margincall.core.margin import cross_wallet
 from margincall.core.rounding import AMOUNT_UNIT
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
+from margincall.forensics.digits import last_digit
 from margincall.forensics.opening import Known, Opening, about, key_of, printed_values
 from margincall.forensics.rulebook import RulesAt
 from margincall.venues.elsewhere import is_modelled
@@ -217,7 +218,7 @@ def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening, rules: Ven
     charged = ZERO if fill.close == "adl" else terms.fee  # no trading fee for the deleveraged (FAQ 360033525471)
     pairs: list[tuple[str, Decimal | None, Decimal | None, Decimal]] = []
     if key not in opening.unknown_entries:
-        unit = AMOUNT_UNIT if is_modelled(rules) else max(AMOUNT_UNIT, _unit(fill.realized))
+        unit = AMOUNT_UNIT if is_modelled(rules) else max(AMOUNT_UNIT, last_digit(fill.realized or ZERO))
         pairs.append(("realized", fill.realized, terms.realized, unit + blur))
     if is_modelled(rules):
         pairs.append(("fee", fill.fee, charged, AMOUNT_UNIT))
@@ -238,13 +239,6 @@ def _fill(place: int, fill: Fill, terms: FillTerms, opening: Opening, rules: Ven
                 )
             )
     return found
-
-
-def _unit(printed: Decimal | None) -> Decimal:
-    """One unit of the last printed digit."""
-    exponent = ZERO.as_tuple().exponent if printed is None else printed.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return Decimal(1).scaleb(min(exponent, 0))
 
 
 def _entry_unit(known: Known, rules: VenueRules) -> Decimal:

@@ -14,6 +14,7 @@ from margincall.core.margin import PositionTerms, margin
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
 from margincall.core.units import Price
+from margincall.forensics.digits import last_digit
 from margincall.forensics.doubt import BACK_CAST
 from margincall.forensics.in_candle import CANDLE_RESOLUTION
 from margincall.forensics.incidents import Incident
@@ -199,7 +200,7 @@ def limit_finding(moment: Moment, order: Order) -> Finding:
     assert moment.pool is not None
     assert moment.own is not None
     limit = Price(order.price)
-    tolerance = max(moment.own.contract.tick, _last_digit(limit))
+    tolerance = max(moment.own.contract.tick, last_digit(limit))
     if len(moment.pool.positions) == 1:
         derived = bankruptcy(moment.pool, moment.own, moment.rules.assumptions)
         if derived is None:
@@ -351,12 +352,6 @@ def _pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -
         for symbol, contract in contracts.items()
         if contract.margin_asset == asset and moment.account.margin_types.get(symbol, "cross") == "cross"
     }
-
-
-def _last_digit(price: Decimal) -> Decimal:
-    exponent = price.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return Decimal(1).scaleb(exponent)
 
 
 def _short(share: Decimal | None) -> str:

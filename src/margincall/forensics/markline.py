@@ -7,10 +7,11 @@ from typing import Literal
 from msgspec import Struct, structs
 
 from margincall.core.account import Account, AssetIndex, Marks
-from margincall.core.contract import Contract, price_at_profit
+from margincall.core.contract import Contract, price_at_profit, profit
 from margincall.core.events import AnyEvent, IndexPrice, MarkCandle, MarkPrice, PositionPrint, Source, Statement
 from margincall.core.fold import FillTerms
 from margincall.core.units import Price
+from margincall.forensics.digits import last_digit
 
 How = Literal[
     "published",
@@ -137,15 +138,20 @@ class Marker:
                     if printed.mark:
                         line.snapshots[printed.symbol] = (place, Price(printed.mark))
                     continue
-                shown = _printed(event, printed, after, self.contracts)
+                shown = _printed(event, printed, after, self.contracts, line.latest(printed.symbol, place))
                 if shown is not None:
                     _add(line, printed.symbol, structs.replace(shown, place=place))
 
 
 def _printed(
-    statement: Statement, printed: PositionPrint, account: Account, contracts: Mapping[str, Contract]
+    statement: Statement,
+    printed: PositionPrint,
+    account: Account,
+    contracts: Mapping[str, Contract],
+    latest: MarkPoint | None,
 ) -> MarkPoint | None:
-    """The mark that a printed position shows or implies; its place is filled in by the caller."""
+    """The mark that a printed position shows or implies; its place is filled in by the caller. A profit is printed with
+    few digits: where the `latest` mark gives it, it is that mark."""
     if printed.mark:
         price = Price(printed.mark)
         return MarkPoint(statement.time_ms, -1, price, "printed with the position", statement.source)
@@ -154,6 +160,10 @@ def _printed(
         return None
     contract = contracts[printed.symbol]
     implied = price_at_profit(contract, position.quantity, position.cost, printed.unrealized)
+    if latest is not None:
+        derived = profit(contract, position.quantity, position.cost, latest.price)
+        if abs(derived - printed.unrealized) < last_digit(printed.unrealized):
+            implied = latest.price
     if implied is None:
         return None
     return MarkPoint(statement.time_ms, -1, implied, "implied by unrealised PnL", statement.source)

@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from margincall.core.account import Account
 from margincall.core.contract import value
-from margincall.core.events import Fill, Flow
+from margincall.core.events import Fill, Flow, Order
 from margincall.core.margin import cross_wallet
 from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price, Quantity
-from margincall.forensics.incidents import Incident
+from margincall.forensics.incidents import AFTERMATH_MS, Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import WALLET, Moment, pool_at
 from margincall.forensics.reconstruct import Reconstruction
@@ -77,7 +77,28 @@ def _rest_unknown(history: Reconstruction, incident: Incident, fills: Sequence[F
         return False
     if any(fill.trade_id == TAKEN_OVER for fill in fills):
         return False
-    return ("position", f"{incident.symbol} {incident.side}") not in history.opening.first
+    if ("position", f"{incident.symbol} {incident.side}") in history.opening.first:
+        return False
+    return not _is_left_to_another(history, incident)
+
+
+def _is_left_to_another(history: Reconstruction, incident: Incident) -> bool:
+    """Whether the venue's next liquidation order is for all that the fills leave of the position: then it was all still
+    open, and nothing had been taken over."""
+    for place in range(incident.last + 1, len(history.events)):
+        event = history.events[place]
+        if event.time_ms - incident.time_ms > AFTERMATH_MS:
+            break
+        if isinstance(event, Order) and _goes_on(event, incident):
+            held = history.timeline.before(place).position((incident.symbol, incident.side)).quantity
+            return bool(held) and event.quantity == abs(held)
+    return False
+
+
+def _goes_on(order: Order, incident: Incident) -> bool:
+    """Whether an order liquidates the same position further."""
+    is_other = order.close == "liquidation" and order.order_id != incident.order_id
+    return is_other and (order.symbol, order.side) == (incident.symbol, incident.side)
 
 
 def _booked_profit(history: Reconstruction, place: int) -> Decimal:

@@ -7,6 +7,7 @@ from margincall.core.checks import FAILS, Finding, agrees
 from margincall.core.events import Statement, TotalsPrint
 from margincall.core.margin import is_liquidated
 from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
+from margincall.forensics.digits import last_digit
 from margincall.forensics.sheet import (
     BracketUsed,
     Clearance,
@@ -80,14 +81,8 @@ def _adds_up(totals: TotalsPrint, statement: Statement) -> list[Finding]:
             "margin balance",
             printed=totals.balance,
             derived=totals.wallet + totals.unrealized,
-            tolerance=max(AMOUNT_UNIT, _unit(totals.balance)),
+            tolerance=max(AMOUNT_UNIT, last_digit(totals.balance)),
             rule="margin balance = wallet balance + unrealised PnL (FAQ 360033525271)",
             source=str(statement.source),
         )
     ]
-
-
-def _unit(printed: Decimal) -> Decimal:
-    exponent = printed.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return Decimal(1).scaleb(exponent)

@@ -41,7 +41,7 @@ from margincall.history.accounts import of_one_account
 from margincall.history.bookings import with_bookings
 from margincall.history.fills import Silent, merged_fills, with_orders
 from margincall.history.flows import Spans, moved_with, with_income, without_doubles
-from margincall.history.messages import Message, Place, Placed, changed, contradiction, told_by
+from margincall.history.messages import Message, Place, Placed, changed, contradiction, fill_of, order_of, told_by
 from margincall.history.orders import merged_orders
 from margincall.history.repeats import content, without_repeats
 from margincall.wire.durations import SECOND_MS
@@ -100,7 +100,8 @@ def merge(messages: Iterable[Message], account: str = "", contracts: Mapping[str
     closed = _distinct_positions(placed[PositionClosed])
     whole = [*fills, *orders.placed, *flows.kept, *prices, *moves, *placed[Setting], *placed[Statement], *closed]
     whole = _undated_last(whole)
-    whole.sort(key=lambda each: _order_key(each, told.coarse))
+    behind = _forced_behind(orders.placed, fills)
+    whole.sort(key=lambda each: behind.get(each.place) or _order_key(each, told.coarse))
     return Merged(
         tuple(structs.replace(each.event, seq=seq) for seq, each in enumerate(whole)),
         tuple(problems),
@@ -186,7 +187,7 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
     does what is printed of that second."""
     event = placed.event
     if isinstance(event, Fill) and not placed.stream:
-        return event.time_ms, PHASES[Fill], len(event.trade_id), event.trade_id, placed.place
+        return *_trade_key(event), 1, placed.place
     if isinstance(event, Statement) and event.source.file in coarse:
         return event.time_ms + SECOND_MS - 1, PHASES[Statement], 0, "", placed.place
     if isinstance(event, Flow) and event.category in BOOKED and event.source.file in coarse:
@@ -201,6 +202,38 @@ def _order_key(placed: Placed, coarse: frozenset[str]) -> tuple[object, ...]:
     # A profit without a trade is that of a takeover: it follows the order that could not be filled.
     is_clearance = isinstance(event, Flow) and event.category in ("insurance_clear", "realized_pnl")
     return event.time_ms, CLEARANCE_PHASE if is_clearance else PHASES[type(event)], 0, "", placed.place
+
+
+def _trade_key(fill: Fill) -> tuple[int, int, int, str]:
+    """Fills of one millisecond stand by the numbers of their trades."""
+    return fill.time_ms, PHASES[Fill], len(fill.trade_id), fill.trade_id
+
+
+def _forced_behind(orders: Iterable[Placed], fills: Iterable[Placed]) -> dict[Place, tuple[object, ...]]:
+    """The keys of the venue's own orders, by their places, that answers tell in the millisecond of fills of earlier
+    orders of their symbol (a position that was liquidated as it was opened): they stand behind those fills."""
+    forced = [each for each in orders if not each.stream and order_of(each).close]
+    moments: dict[tuple[str, int], list[Fill]] = {_moment(order_of(each)): [] for each in forced}
+    for each in fills if forced else ():
+        fill = fill_of(each)
+        if not each.stream and (found := moments.get(_moment(fill))) is not None:
+            found.append(fill)
+    keys: dict[Place, tuple[object, ...]] = {}
+    for each in forced:
+        order = order_of(each)
+        earlier = [fill for fill in moments[_moment(order)] if _is_older(fill.order_id, order.order_id)]
+        if earlier:
+            keys[each.place] = (*max(map(_trade_key, earlier)), 2, each.place)
+    return keys
+
+
+def _moment(event: Fill | Order) -> tuple[str, int]:
+    return event.symbol, event.time_ms
+
+
+def _is_older(order_id: str, other: str) -> bool:
+    """Whether an order has the lower of two numbers; they rise."""
+    return order_id.isdecimal() and other.isdecimal() and int(order_id) < int(other)
 
 
 def _undated_last(placed: list[Placed]) -> list[Placed]:
