@@ -18,7 +18,7 @@ from margincall.exchange.play import play
 from margincall.exchange.scenario import Scenario, read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
-from tests.accept.round_trip import SHAPES, Difference, differences, export, truths
+from tests.accept.round_trip import SHAPES, Term, Truth, export, terms, truths
 from tests.conftest import data_folder
 
 
@@ -98,12 +98,13 @@ def scenario_of(crash: Crash, accounts: int, seed: int) -> Scenario:
 
 
 class Trip(NamedTuple):
-    """What came of one crash: liquidation orders by mode of the pool, and what did not come back, by shape."""
+    """What came of one crash: its liquidations by mode, and the numbers by shape: how many, and those not back."""
 
     crash: Crash
-    orders: int
     modes: Counter[str]
-    failed: dict[str, list[Difference]]
+    closed: Counter[str]
+    terms: dict[str, int]
+    failed: dict[str, list[Term]]
 
 
 def trip(crash: Crash, accounts: int, seed: int, data: Path) -> Trip:
@@ -114,8 +115,19 @@ def trip(crash: Crash, accounts: int, seed: int, data: Path) -> Trip:
     found = truths(played.events)
     with tempfile.TemporaryDirectory() as folder:
         export(played, Path(folder), scenario.day)
-        failed = {shape: list(differences(found, Path(folder), shape)) for shape in SHAPES}
-    return Trip(crash, len(found), Counter(truth.pool.partition(":")[0] for truth in found), failed)
+        told = {shape: list(terms(found, Path(folder), shape)) for shape in SHAPES}
+    return Trip(
+        crash,
+        Counter(_mode(truth) for truth in found.orders),
+        Counter(closed.kind for closed in found.closed),
+        {shape: len(each) for shape, each in told.items()},
+        {shape: [term for term in each if not term.is_back] for shape, each in told.items()},
+    )
+
+
+def _mode(truth: Truth) -> str:
+    """The mode of the account, as far as the pool and the side of the position tell."""
+    return "hedge" if truth.side != "BOTH" else truth.pool.partition(":")[0]
 
 
 def trips(accounts: int, seed: int, data: Path) -> Iterator[Trip]:
@@ -131,21 +143,20 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
     chosen = parser.parse_args()
-    orders = wrong = 0
+    orders = numbers = wrong = 0
     for crash in CRASHES:
         if chosen.only not in crash.name:
             continue
         each = trip(crash, chosen.accounts, chosen.seed, data_folder())
         bad = {shape: len(found) for shape, found in each.failed.items() if found}
-        print(
-            f"{crash.name}: {each.orders} liquidation orders, {dict(each.modes)}, not back: {bad or 'none'}", flush=True
-        )
+        print(f"{crash.name}: {dict(each.modes)}, {dict(each.closed)}, not back: {bad or 'none'}", flush=True)
         for shape, found in each.failed.items():
-            for difference in found[:5]:
-                print(f"  {shape}: {difference}")
-        orders += each.orders
+            for term in found[:5]:
+                print(f"  {shape}: {term}")
+        orders += each.modes.total()
+        numbers += sum(each.terms.values())
         wrong += sum(bad.values())
-    print(f"{orders} liquidation orders, {wrong} numbers did not come back")
+    print(f"{orders} liquidation orders, {numbers - wrong} of {numbers} numbers came back")
     return 1 if wrong else 0
 
 

@@ -38,14 +38,19 @@ def round_trip() -> str:
     exchange booked."""
     with Pool(2) as pool:
         trips = pool.map(_trip, crashes.CRASHES, chunksize=1)
-    orders = sum(trip.orders for trip in trips)
     modes = sum((trip.modes for trip in trips), Counter[str]())
+    closed = sum((trip.closed for trip in trips), Counter[str]())
+    numbers = sum(sum(trip.terms.values()) for trip in trips)
     wrong = [each for trip in trips for found in trip.failed.values() for each in found]
     for each in wrong[:10]:
         print(f"    {each}")
-    figure = f"{orders:,} liquidation orders ({dict(modes)}) from stream, API and CSV; {len(wrong)} numbers not back"
+    figure = (
+        f"{modes.total():,} liquidation orders {dict(modes)}, beside them {dict(closed)}, from stream, API and CSV: "
+        f"{numbers - len(wrong):,} of {numbers:,} numbers came back"
+    )
+    is_mixed = all(modes[mode] for mode in ("cross", "isolated", "hedge", "multi"))
     return (
-        need(orders >= LIQUIDATIONS and not wrong, figure)
+        need(modes.total() >= LIQUIDATIONS and is_mixed and not wrong, figure)
         + "; shapes: "
         + passing("tests/exchange/test_export_shapes.py")
     )

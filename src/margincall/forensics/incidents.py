@@ -121,6 +121,8 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: S
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
         if fits and event.symbol in ("", incident.symbol) and (_is_charged(incident) or not _is_fee(event)):
             fitting.append(incident)
+    if _is_fee(event):
+        fitting = [each for each in fitting if _met_the_market(each, events)] or fitting
     followed = [each for each in fitting if _follows(each, place, event, events)]
     if len(followed) == 1:
         return followed
@@ -142,6 +144,12 @@ def _is_charged(incident: Incident) -> bool:
     that ended without a fill pays none."""
     order = incident.order
     return bool(incident.fills) or order is None or bool(order.executed) or order.status == "NEW"
+
+
+def _met_the_market(incident: Incident, events: Sequence[AnyEvent]) -> bool:
+    """Whether a fill of it paid a commission: the venue's own closings, against the fund or who is deleveraged, are
+    free (assumed: `takeover-fee`)."""
+    return any(isinstance(event := events[place], Fill) and bool(event.fee) for place in incident.fills)
 
 
 def _follows(incident: Incident, place: int, event: Fill | Flow, events: Sequence[AnyEvent]) -> bool:

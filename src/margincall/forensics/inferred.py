@@ -29,8 +29,8 @@ NEAR_MS = 2000
 """A stated margin move this close to the update is the one that the update reports."""
 TAKEOVER_MS = 60_000
 """The insurance fund takes over within this time after the order (the venue states no bound: assumed)."""
-Forced = dict[str, dict[PositionSide, Order]]
-"""The last liquidation order of each position, by symbol and side."""
+Forced = dict[str, dict[PositionSide, dict[str, Order]]]
+"""The liquidation orders of each position in their last states, by symbol, side and number."""
 TAKEN_OVER = "taken-over"
 """Trade id of an inferred fill: the venue printed no trade for it."""
 
@@ -190,9 +190,9 @@ def _is_told(flow: Flow, out: Sequence[AnyEvent], places: Sequence[int]) -> bool
 
 
 def _note_forced(order: Order, forced: Forced) -> None:
-    """Keep the last state of the last liquidation order of each position."""
+    """Keep the last state of each liquidation order."""
     if order.close == "liquidation":
-        forced.setdefault(order.symbol, {})[order.side] = order
+        forced.setdefault(order.symbol, {}).setdefault(order.side, {})[order.order_id] = order
 
 
 def _rest(flow: Flow, account: Account, forced: Forced, rules: VenueRules) -> Fill | None:
@@ -200,7 +200,8 @@ def _rest(flow: Flow, account: Account, forced: Forced, rules: VenueRules) -> Fi
     rest at the order's limit, which is the bankruptcy price. An income row does not name the position side."""
     if flow.category != "realized_pnl":
         return None
-    found = [_rest_of(flow, account, order, rules) for order in forced.get(flow.symbol, {}).values()]
+    orders = [order for own in forced.get(flow.symbol, {}).values() for order in reversed(own.values())]
+    found = (_rest_of(flow, account, order, rules) for order in orders)
     return next((fill for fill in found if fill is not None), None)
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from margincall.core.account import Account, Marks, Position, PositionKey
 from margincall.core.assumptions import VERDICT_ALTERNATIVES
 from margincall.core.brackets import BracketTable, in_force
-from margincall.core.contract import entry_price
+from margincall.core.contract import entry_price, profit
 from margincall.core.events import Fill
 from margincall.core.margin import MissingIndex, PoolTerms, PositionTerms
 from margincall.core.prices import PositionPrices, prices
@@ -105,7 +105,7 @@ def moment_of(history: Reconstruction, incident: Incident) -> Moment:
     assumed = tuple(sorted({name for each in used.values() for name in each.assumed}))
     assumed += (CANDLE_RESOLUTION,) if boxes else ()
     moment = Moment(account, rules, marks, mark, boxes=boxes, missing=missing, tables=certainty, assumed=assumed)
-    lacks = _unfounded(history, incident, account, held, members)
+    lacks = _unfounded(history, incident, moment, held, members)
     if lacks or any(symbol != incident.symbol for symbol in missing):
         alone = _alone(moment, held) if not {"fills", "sides"} & set(lacks) else None
         return structs.replace(moment, lacks=lacks, alone=alone)
@@ -235,11 +235,11 @@ def pool_members(account: Account, held: Position, rules: VenueRules) -> list[st
 
 
 def _unfounded(
-    history: Reconstruction, incident: Incident, account: Account, held: Position, members: list[str]
+    history: Reconstruction, incident: Incident, moment: Moment, held: Position, members: list[str]
 ) -> tuple[str, ...]:
     """The evidence that a pool lacks: an entry that was never printed, a wallet whose opening is not known, or that
     nothing leads back to from the snapshot that prints it."""
-    opening = history.opening
+    opening, account = history.opening, moment.account
     lacks = [] if set(members) <= opening.modes or account.multi_assets else ["mode"]
     if held.margin == "isolated":
         printed = ("isolated_wallet", f"{held.symbol} {held.side}") in opening.first
@@ -254,7 +254,7 @@ def _unfounded(
         lacks += ["account"] if counting & set(opening.unknown_wallets) else []
         cast = [asset for asset in counting if is_back_cast(history, incident, asset)]
         is_whole = all(reaches_snapshot(history, incident, asset) for asset in cast)
-        lacks += [] if is_whole and not _below_zero(history, account, counting) else ["income"]
+        lacks += [] if is_whole and not _below_zero(history, moment, members, counting) else ["income"]
     if any(key[0] in members for key in opening.unknown_entries):
         lacks.append("fills")
     if any(place < incident.first for symbol in members for place in history.compared.doubtful.get(symbol, ())):
@@ -262,13 +262,32 @@ def _unfounded(
     return tuple(lacks)
 
 
-def _below_zero(history: Reconstruction, account: Account, assets: set[str]) -> bool:
+def _below_zero(history: Reconstruction, moment: Moment, members: list[str], assets: set[str]) -> bool:
     """Whether a wallet that cannot have been negative follows from the files: one that opens below 0, or holds nothing
-    under an open position. Rows are missing, of another account, or stamped in another zone."""
+    under open positions that have not gained more. Rows are missing, of another account, or stamped in another zone."""
     opened = history.opening.account.wallets
-    return not account.multi_assets and any(
-        opened.get(asset, ZERO) < 0 or account.wallets.get(asset, ZERO) <= 0 for asset in assets
+    return not moment.account.multi_assets and any(
+        opened.get(asset, ZERO) < 0 or _holds_nothing(moment, members, asset) for asset in assets
     )
+
+
+def _holds_nothing(moment: Moment, members: list[str], asset: str) -> bool:
+    """Whether a wallet lacks what unrealised profits at the marks of the moment do not exceed: losses may be booked as
+    long as they do."""
+    wallet = moment.account.wallets.get(asset, ZERO)
+    if wallet > 0:
+        return False
+    contracts = {symbol: moment.rules.contract(symbol) for symbol in members}
+    positions = [
+        each
+        for each in moment.account.open_positions()
+        if each.symbol in contracts and contracts[each.symbol].margin_asset == asset
+    ]
+    marks = moment.marks.prices
+    if any(each.symbol not in marks for each in positions):
+        return True
+    gains = [profit(contracts[each.symbol], each.quantity, each.cost, marks[each.symbol]) for each in positions]
+    return wallet + sum(gains, ZERO) <= 0
 
 
 def _opened_ms(history: Reconstruction, incident: Incident, held: Position) -> int:

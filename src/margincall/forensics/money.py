@@ -85,7 +85,7 @@ def _rest_unknown(history: Reconstruction, incident: Incident, fills: Sequence[F
 def _is_left_to_another(history: Reconstruction, incident: Incident) -> bool:
     """Whether the venue's next liquidation order is for all that the fills leave of the position: then it was all still
     open, and nothing had been taken over."""
-    for place in range(incident.last + 1, len(history.events)):
+    for place in range(max(incident.fills, default=incident.first) + 1, len(history.events)):
         event = history.events[place]
         if event.time_ms - incident.time_ms > AFTERMATH_MS:
             break
