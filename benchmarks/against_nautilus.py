@@ -3,11 +3,12 @@
 `python -m benchmarks.against_nautilus` makes an environment for the peer in `.bench/` (LGPL-3, for the measurement
 only; it is no part of this project) and prints a table. Each side is a process of its own with the interpreter of that
 environment; the two take turns, and of all rounds the best of each counts. Seconds are of the processor, without
-building the inputs. Ratios hold better than absolute figures: other programs on the machine slow both sides.
+building the inputs, and for the peer without its quotes. Ratios hold better than absolute figures: other programs on
+the machine slow both sides.
 
-The newest version of the peer for Python 3.11 is the default. For a newer one, say which, and with which Python:
-`--peer-version 1.231.0 --python python3.13`. Growth is what an order of the longest flow costs against one of the
-shortest.
+The newest version of the peer that pip installs for this Python is the default. For another one, say which, and with
+which Python: `--peer-version 1.231.0 --python python3.13`. Growth is what an order of the longest flow costs against
+one of the shortest.
 """
 
 import argparse
@@ -27,20 +28,24 @@ from benchmarks.engine_flow import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".bench"
-PEER_VERSION = "1.221.0"
+NEWEST = "newest"
+MSGSPEC = "msgspec>=0.20,<0.23"
 SIZES = (500, 2_000, 8_000)
 ROUNDS, REPEATS, SEED = 5, 3, 1
 SIDES = {"peer": "benchmarks.nautilus_side", "ours": "benchmarks.engine_side"}
 
 
 def environment(cache: Path, python: str, wanted: str) -> Path:
-    """The interpreter of an environment that has the peer; made if there is none."""
+    """The interpreter of an environment that has the peer; made if there is none. The newest is asked for each time."""
     place = cache / f"nautilus-{wanted}"
-    if not (place / ".ready").exists():
+    ready = place / ".ready"
+    if not ready.exists():
         subprocess.run([python, "-m", "venv", "--clear", place], check=True)
-        packages = [f"nautilus_trader=={wanted}", "msgspec"]
-        subprocess.run([place / "bin" / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
-        (place / ".ready").touch()
+    if wanted == NEWEST or not ready.exists():
+        packages = ["nautilus_trader" if wanted == NEWEST else f"nautilus_trader=={wanted}", MSGSPEC]
+        install = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--upgrade", *packages]
+        subprocess.run(install, check=True)
+        ready.touch()
     return place / "bin" / "python"
 
 
@@ -126,7 +131,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=REPEATS, help="runs in a turn")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for the environment of the peer")
     parser.add_argument("--python", default=sys.executable, help="interpreter to make that environment with")
-    parser.add_argument("--peer-version", default=PEER_VERSION, help="version of nautilus_trader")
+    parser.add_argument("--peer-version", default=NEWEST, help="version of nautilus_trader")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     python = environment(options.cache.resolve(), options.python, options.peer_version)

@@ -2,43 +2,59 @@
 
     python -m benchmarks.many_fills [--fills 300000] [--json]
 
-Market orders of changing sizes against a quote that moves; every order is one fill. Events are dropped as they come, as
-a server that has sent them does. Each tenth is timed with the processor's clock.
+Fifty accounts take turns with market orders of changing sizes against a quote that moves; every order is one fill.
+Events are dropped as they come, as a server that has sent them does; the garbage collector runs as it does in one.
+Each tenth is cut into thirty parts; its rate is the median of theirs, by the processor's clock, so that a moment in
+which the machine does something else does not count.
 """
 
 import argparse
-import gc
 import json
+import statistics
 import sys
 import time
+from itertools import cycle
 
-from benchmarks.engine_flow import flow
-from benchmarks.engine_side import prepare, venue
+from msgspec import structs
+
+from benchmarks import engine_flow
+from benchmarks.engine_flow import SYMBOL, flow
+from benchmarks.engine_side import accepted, prepare, venue
+from margincall.exchange import commands
 from margincall.exchange.step import step
 
-PARTS = 10
+TENTHS, PARTS = 10, 30
+ACCOUNTS = 50
 
 
 def measure(fills: int, seed: int) -> list[float]:
     """Fills a second in each tenth."""
     state = venue()
-    operations = flow("market-sizes", seed, fills)
-    size = fills // PARTS
+    names = [f"trader-{number}" for number in range(ACCOUNTS)]
+    for name in names:
+        for command in (
+            commands.OpenAccount(account=name),
+            commands.Transfer(account=name, asset="USDT", amount=engine_flow.WALLET),
+            commands.SetLeverage(account=name, symbol=SYMBOL, leverage=engine_flow.LEVERAGE),
+        ):
+            accepted(step(state, command))
+    size = fills // (TENTHS * PARTS)
     rates = []
-    for part in range(PARTS):
-        prepared = list(prepare(operations[part * size : (part + 1) * size]))
-        gc.collect()
-        gc.disable()
+    turns = cycle(names)
+    operations = flow("market-sizes", seed, size * TENTHS * PARTS)
+    for start in range(0, len(operations), size):
+        part = prepare(operations[start : start + size])
+        prepared = [(each.mark, each.quote, structs.replace(each.order, account=next(turns))) for each in part]
         first, begun = state.next_trade, time.process_time()
         for mark, quote, order in prepared:
             if mark is not None and quote is not None:
                 step(state, mark)
                 step(state, quote)
             step(state, order)
-        seconds = time.process_time() - begun
-        gc.enable()
-        rates.append((state.next_trade - first) / seconds)
-    return rates
+        rates.append((state.next_trade - first) / (time.process_time() - begun))
+    if state.next_trade <= len(operations):
+        sys.exit("not every order was filled")
+    return [statistics.median(rates[start : start + PARTS]) for start in range(0, len(rates), PARTS)]
 
 
 def main() -> int:

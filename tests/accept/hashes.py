@@ -4,6 +4,7 @@ these.
 A hash covers the sorted paths (from the root, with forward slashes) and the bytes of the files.
 """
 
+import ast
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,12 +39,12 @@ def oracle_hash(root: Path = ROOT) -> str:
 
 
 def exchange_hash(root: Path = ROOT) -> str:
-    """The engine with all that it stands on, and the oracle of its desk: what the long runs of the exchange depend on.
-    What a scenario says and what is exported is not part of it."""
-    source = root / "src/margincall"
-    parts = [path for part in ("core", "venues", "exchange") for path in (source / part).rglob("*.py")]
-    engine = [path for path in parts if path.parent.name != "exchange" or path.stem not in AROUND]
-    return hash_of([*engine, *(root / "tests/oracle").glob("*.py")], root)
+    """What the long runs of the exchange depend on: all that the soak imports, the data of the venues, the oracle of
+    the desk, and the runs themselves. What a scenario says and what is exported is not part of it."""
+    source = root / "src"
+    runs = [root / f"tests/accept/{name}.py" for name in ("soak_run", "waterfall_run")]
+    data = (source / "margincall/venues").rglob("*.json")
+    return hash_of([*imported(source, "margincall.exchange.soak"), *data, *(root / "tests/oracle").glob("*.py"), *runs])
 
 
 def mutation_hash(root: Path = ROOT) -> str:
@@ -55,10 +56,21 @@ def mutation_hash(root: Path = ROOT) -> str:
     return hash_of([*core_files(root), *killers, *own], root)
 
 
-AROUND = frozenset(
-    {"scenario", "scenario_rules", "crowd", "play", "paths", "liquidity", "exports", "diary", "journal", "journal_file"}
-)
-"""Files of the exchange around its engine."""
+def imported(source: Path, module: str) -> list[Path]:
+    """The files of all modules below `source` that a module imports, directly or not, and its own."""
+    found: dict[Path, None] = {}
+    waiting = [module]
+    while waiting:
+        place = source / waiting.pop().replace(".", "/")
+        for path in (place.with_suffix(".py"), place / "__init__.py"):
+            if path.is_file() and path not in found:
+                found[path] = None
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                    if isinstance(node, ast.ImportFrom) and node.module:
+                        waiting += [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+    return sorted(found)
+
+
 DESK = ("desk", "venue", "book", "waterfall", "deleverage", "losses", "generate_desk", "generate_rules", "test_desk")
 """Files of the oracle that are about the exchange's liquidation desk alone."""
 

@@ -48,6 +48,7 @@ def main() -> int:
         "failed": sorted(report.seed for report in failed),
         **sums,
         "rules": dict(sorted(rules.items())),
+        "jobs": chosen.jobs,
         "seconds": round(time.monotonic() - began),
         "hash": code,
     }

@@ -121,6 +121,8 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: S
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
         if fits and event.symbol in ("", incident.symbol) and (_is_charged(incident) or not _is_fee(event)):
             fitting.append(incident)
+    if isinstance(event, Fill) and event.order_id:
+        return [each for each in fitting if each.order_id == event.order_id][:1]
     if _is_fee(event):
         fitting = [each for each in fitting if _met_the_market(each, events)] or fitting
     followed = [each for each in fitting if _follows(each, place, event, events)]

@@ -12,7 +12,7 @@ way is listed in the report: the print it comes from proves nothing.
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core.account import Account, Position, PositionKey, PositionSide
 from margincall.core.contract import price_at_profit
@@ -22,6 +22,7 @@ from margincall.core.margin import cross_wallet
 from margincall.core.rounding import exact, price_nearest
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
+from margincall.forensics.digits import last_digit
 from margincall.forensics.ordering import belongs
 from margincall.forensics.rulebook import RulesAt
 
@@ -213,10 +214,14 @@ def _rest_of(flow: Flow, account: Account, order: Order, rules: VenueRules) -> F
     amount = flow.applied.get(contract.margin_asset)
     if amount is None or not position.quantity:
         return None
-    price = price_at_profit(contract, position.quantity, position.cost, amount)
-    if price is None or abs(price - order.price) > contract.tick:
+    unit = last_digit(amount)
+    prices = [price_at_profit(contract, position.quantity, position.cost, amount + by) for by in (-unit, ZERO, unit)]
+    low, price, high = prices
+    if low is None or price is None or high is None:
         return None
-    return _takeover(flow, position, price, fee=ZERO, realized=amount)
+    if not min(low, high) - contract.tick <= order.price <= max(low, high) + contract.tick:
+        return None
+    return structs.replace(_takeover(flow, position, price, fee=ZERO, realized=amount), order_id=order.order_id)
 
 
 def _takeover(
