@@ -126,7 +126,7 @@ class _Player:
         self.run = run
         self.rng = Random(f"{scenario.seed}:ladders")
         self.parts: Mapping[str, ContractPart] = {part.symbol: part for part in scenario.contract}
-        self.quoted: dict[str, Decimal] = {}
+        self.quoted: dict[str, tuple[Decimal, Decimal]] = {}
         self.accounts = [*scenario.account, *drawn(scenario, self._contracts())]
         self.pending = sorted(
             (
@@ -165,13 +165,14 @@ class _Player:
             yield commands.SetLeverage(account=MAKER, symbol=symbol, leverage=1)
 
     def moment(self, time_ms: int, prices: list[Price]) -> None:
-        """One moment: the clock, the marks, the ladders, then what accounts open."""
+        """One moment: the clock, the ladders, the marks, then what accounts open. A maker is faster than a mark: whom
+        the mark liquidates meets the orders of this moment, not of the one before."""
         self.do(commands.Advance(time_ms=time_ms))
         for command in self._indices():
             self.do(command)
-        self.do(commands.SetMarks(prices={each.symbol: each.price for each in prices}))
         for each in prices:
             self._quote(each.symbol, each.price)
+        self.do(commands.SetMarks(prices={each.symbol: each.price for each in prices}))
         while self.pending and self.pending[0][0] <= time_ms:
             _, name, number = self.pending.pop(0)
             account = self.by_name[name]
@@ -184,13 +185,14 @@ class _Player:
             yield commands.SetAssetIndex(asset=part.asset, index=part.price, bid=bid, ask=ask)
 
     def _quote(self, symbol: str, price: Decimal) -> None:
-        """Lay the ladder anew, if the price has moved far enough."""
+        """Lay the ladder anew, if the price has moved far enough or the depth is another one."""
         liquidity = self.parts[symbol].liquidity
-        before = self.quoted.get(symbol)
-        if not liquidity.depth or (before is not None and abs(price - before) * BPS < liquidity.requote_bps * before):
-            return
-        self.quoted[symbol] = price
         depth = liquidity.depth_at(self.run.state.time_ms - self.scenario.start)
+        before, laid = self.quoted.get(symbol, (None, None))
+        is_near = before is not None and abs(price - before) * BPS < liquidity.requote_bps * before
+        if not liquidity.depth or (is_near and depth == laid):
+            return
+        self.quoted[symbol] = price, depth
         contract = self._contracts()[symbol]
         quotes = ladder(
             RECORDED, price, tick=contract.tick, lot=contract.lot, scale=depth, levels=liquidity.levels,
