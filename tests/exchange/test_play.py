@@ -3,10 +3,15 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
+from margincall.config import Misplaced
 from margincall.core.events import Fill, MarkPrice
+from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.play import Played, play
-from margincall.exchange.scenario import read_scenario
-from margincall.exchange.scenario_rules import rule_set_of
+from margincall.exchange.rulesets import differences
+from margincall.exchange.scenario import RuleSetName, read_scenario
+from margincall.exchange.scenario_rules import FEE, OF_ITS_CONTRACTS, SETS, rule_set_of, stale
 from margincall.exchange.state import Exchange
 from margincall.venues.embedded import embedded_book
 
@@ -50,3 +55,43 @@ def test_a_book_thins_when_it_is_said_though_the_price_stands_still() -> None:
     assert resting(played(JUMP.replace(FALL, '["60s", 50000]')).state) == 0
     closed = [each for each in played(JUMP).events if isinstance(each, Fill) and each.account == "alice"][1:]
     assert {(fill.close, round(fill.price, 2)) for fill in closed} == {("liquidation", Decimal("48783.50"))}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_scenario_runs_by_the_catalogues_rules(name: RuleSetName) -> None:
+    """But for contracts and tables, which are the file's, and filters and funding, which a scenario has not."""
+    coin = name == "binance_coinm"
+    text = f'rules = "{name}"\n' + JUMP.replace("BTCUSDT", "BTCUSD_PERP" if coin else "BTCUSDT")
+    scenario = read_scenario(text.replace("USDT = 1000", "BTC = 1") if coin else text)
+    ours, theirs = rule_set_of(scenario, Path(), embedded_book()), CATALOGUE[SETS[name]](day=scenario.day)
+    assert [
+        each
+        for each in differences(ours, theirs)
+        if not each.startswith(("name ", "listings.", "venue.contracts.", "venue.tables.", "assumed "))
+    ] == []
+    assert set(theirs.assumed) - set(ours.assumed) <= OF_ITS_CONTRACTS
+    (contract,) = ours.venue.contracts.values()
+    expected = next(iter(theirs.venue.contracts.values())).liquidation_fee
+    assert contract.liquidation_fee == (expected or FEE)
+    assert ("liquidation-fee-rate" in ours.assumed) == (expected is None)
+
+
+def test_dydx_is_dydx() -> None:
+    """Balance below maintenance, a penalty of 1.5 %, no trading fee, no takeover."""
+    rules = rule_set_of(read_scenario('rules = "dydx"\n' + JUMP), Path(), embedded_book())
+    assert (rules.venue.assumptions.trigger, rules.venue.fees.taker, rules.waterfall.takeover) == ("below", 0, "none")
+    assert rules.venue.contract("BTCUSDT").liquidation_fee == Decimal("0.015")
+
+
+def test_a_day_before_the_first_table_is_refused() -> None:
+    scenario = read_scenario(JUMP.replace("2026-", "2015-"))
+    with pytest.raises(Misplaced, match="from 2020-05-10 on"):
+        rule_set_of(scenario, Path(), embedded_book())
+
+
+@pytest.mark.parametrize(("start", "is_assumed"), [("2026-09-20", False), ("2024-02-03", False), ("2035-01-01", True)])
+def test_a_day_long_after_the_last_table_is_assumed_to_be_like_it(start: str, is_assumed: bool) -> None:
+    scenario = read_scenario(JUMP.replace("2026-09-20", start))
+    rules = rule_set_of(scenario, Path(), embedded_book())
+    assert ("bracket-unchanged" in rules.assumed) is is_assumed
+    assert stale(rules, scenario.day) == ({"BTCUSDT": "2026-09-01"} if is_assumed else {})

@@ -1,8 +1,12 @@
-"""The rule-set that a scenario runs by: the venue's on its day, with what the file says otherwise."""
+"""The rule-set that a scenario runs by: that of the catalogue on its day, with the contracts and tables of the file.
+
+No order filters and no funding: a scenario's maker has no index to follow, and quotes as far away as it likes.
+"""
 
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,14 +15,13 @@ from msgspec import structs
 from margincall.config import Misplaced
 from margincall.core.brackets import BracketTable
 from margincall.core.contract import Contract
-from margincall.core.protocol.deleverage import DeleverageRules
-from margincall.core.protocol.waterfall import WaterfallRules
 from margincall.core.rounding import AMOUNT_UNIT, booked, plain, to_step_down
-from margincall.core.rules import MissingContract, VenueRules
+from margincall.core.rules import MissingContract
+from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.rulesets import Listing, RuleSet
 from margincall.exchange.scenario import ContractPart, RuleSetName, Scenario
 from margincall.exchange.settings import MOST_LEVERAGE
-from margincall.venues import binance_protocol, dydx
+from margincall.venues import dydx
 from margincall.venues.book import BracketBook
 from margincall.venues.registry import contract_of, rules_of, venue_of
 from margincall.wire.brackets import read_brackets
@@ -31,16 +34,20 @@ VENUES: Mapping[RuleSetName, str] = {
     "clawback": "binance_usdm",
 }
 """Whose contracts and brackets a rule-set trades; dYdX has none of its own here."""
-PROTOCOLS: Mapping[RuleSetName, tuple[WaterfallRules, DeleverageRules]] = {
-    "binance_usdm": (binance_protocol.WATERFALL, binance_protocol.DELEVERAGING),
-    "binance_coinm": (binance_protocol.WATERFALL, binance_protocol.DELEVERAGING),
-    "dydx": (dydx.WATERFALL, dydx.DELEVERAGING),
-    "socialised_loss": (WaterfallRules(after_fund="socialise"), binance_protocol.DELEVERAGING),
-    "clawback": (WaterfallRules(after_fund="claw-back"), binance_protocol.DELEVERAGING),
+SETS: Mapping[RuleSetName, str] = {
+    "binance_usdm": "usdm",
+    "binance_coinm": "coinm",
+    "dydx": "dydx",
+    "socialised_loss": "socialised",
+    "clawback": "clawback",
 }
-"""What a liquidation does, and who is deleveraged how."""
-
-
+"""What the catalogue calls them."""
+PENALTIES: Mapping[RuleSetName, Decimal] = {"dydx": dydx.PENALTY}
+"""Rates that belong to the rule-set, not to the contract."""
+OF_ITS_CONTRACTS = frozenset({"contract-filters", "bracket-date", "bracket-rows", "package-version-date"})
+"""What the catalogue assumes of filters and tables that a scenario does not use."""
+STALE_DAYS = 31
+"""So old a table may be without an assumption that it still was in force (`bracket-unchanged`)."""
 EXAMPLES = {"binance_usdm": "BTCUSDT", "binance_coinm": "BTCUSD_PERP"}
 Mistake = tuple[tuple[str | int, ...], str]
 """The key at which it stands, and what was expected."""
@@ -75,15 +82,40 @@ def rule_set_of(scenario: Scenario, folder: Path, book: BracketBook) -> RuleSet:
         raise Misplaced(mistakes)
     if mistakes := [*_leverages(scenario, tables), *_assets(scenario, contracts)]:
         raise Misplaced(mistakes)
-    venue = rules_of(VENUES[scenario.rules], contracts, tables, day=scenario.day)
-    waterfall, deleveraging = PROTOCOLS[scenario.rules]
-    return RuleSet(
+    known = CATALOGUE[SETS[scenario.rules]](day=scenario.day)
+    fees, unknown = _fees(contracts, scenario)
+    priced = {symbol: structs.replace(each, liquidation_fee=fees[symbol]) for symbol, each in contracts.items()}
+    assumed = [each for each in known.assumed if each not in OF_ITS_CONTRACTS]
+    assumed += [each for part in scenario.contract for each in _assumed(part, tables[part.symbol], scenario, book)]
+    assumed += ["liquidation-fee-rate"] if unknown else []
+    return structs.replace(
+        known,
         name=scenario.rules,
-        venue=structs.replace(venue, contracts={each: _with_fee(venue, contracts[each]) for each in contracts}),
+        venue=structs.replace(known.venue, contracts=priced, tables=tables),
         listings={symbol: Listing() for symbol in contracts},
-        waterfall=waterfall,
-        deleveraging=deleveraging,
+        assumed=tuple(dict.fromkeys(assumed)),
     )
+
+
+def stale(rules: RuleSet, day: str) -> dict[str, str]:
+    """The symbols whose table is assumed to have been unchanged since, with the day that it is of."""
+    if "bracket-unchanged" not in rules.assumed:
+        return {}
+    return {symbol: table.as_of for symbol, table in rules.venue.tables.items() if _is_stale(table, day)}
+
+
+def _is_stale(table: BracketTable, day: str) -> bool:
+    return (date.fromisoformat(day) - date.fromisoformat(table.as_of)).days > STALE_DAYS
+
+
+def _assumed(part: ContractPart, table: BracketTable, scenario: Scenario, book: BracketBook) -> Iterator[str]:
+    """What is assumed about a contract's bracket table; nothing about one that the file names."""
+    if part.brackets:
+        return
+    chosen = book.select(part.symbol, scenario.day)
+    yield from chosen.assumed
+    if chosen.later is None and _is_stale(table, scenario.day):
+        yield "bracket-unchanged"
 
 
 def _contract(part: ContractPart, scenario: Scenario) -> Contract:
@@ -103,27 +135,37 @@ def _contract(part: ContractPart, scenario: Scenario) -> Contract:
     return structs.replace(listed, **own)
 
 
-def _with_fee(venue: VenueRules, contract: Contract) -> Contract:
-    """The venue's clearance fee of that day, where the file gives none (assumed: `liquidation-fee-rate`)."""
-    if contract.liquidation_fee is not None:
-        return contract
-    known = venue.contract(contract.symbol).liquidation_fee
-    return structs.replace(contract, liquidation_fee=FEE if known is None else known)
+def _fees(contracts: Mapping[str, Contract], scenario: Scenario) -> tuple[dict[str, Decimal], list[str]]:
+    """The clearance fee rates: the file's own, else the rule-set's, else the venue's of that day; and the symbols of
+    which none is known (assumed: `liquidation-fee-rate`)."""
+    dated = rules_of(VENUES[scenario.rules], contracts, {}, day=scenario.day)
+    fees, unknown = {}, []
+    for symbol, contract in contracts.items():
+        listed = PENALTIES.get(scenario.rules, dated.contract(symbol).liquidation_fee)
+        own = listed if contract.liquidation_fee is None else contract.liquidation_fee
+        fees[symbol] = FEE if own is None else own
+        unknown += [symbol] if own is None else []
+    return fees, unknown
 
 
 def _table(part: ContractPart, scenario: Scenario, folder: Path, book: BracketBook) -> BracketTable:
-    """The bracket table in force: of the scenario's own file, else the one known for its day, else the next later."""
+    """The bracket table in force: of the scenario's own file, else the one known for its day."""
     if part.brackets:
         return _own_table(part, scenario, folder / part.brackets)
     chosen = book.select(part.symbol, scenario.day)
-    table = chosen.table or chosen.later
-    if table is None:
+    if chosen.table is None and chosen.later is not None:
+        raise Misfit(
+            f"expected a `start` from {chosen.later.as_of} on, the first day of which brackets of {part.symbol} are "
+            f'known, found {scenario.day}: start later, or name a file: brackets = "FILE"',
+            "symbol",
+        )
+    if chosen.table is None:
         raise Misfit(
             f"expected a contract whose brackets are known, found {part.symbol!r}: import them (margincall brackets "
             'import FILE) or name a file: brackets = "FILE"',
             "symbol",
         )
-    return structs.replace(table, as_of=min(table.as_of, scenario.day))
+    return chosen.table
 
 
 def _own_table(part: ContractPart, scenario: Scenario, path: Path) -> BracketTable:
