@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.measure import Measurement
 
     from margincall.forensics.present import Section
 
@@ -33,8 +35,39 @@ def console(*, stderr: bool = False) -> Console:
     return found if found.is_terminal else Piped(stderr=stderr, highlight=False, width=140, no_color=True)
 
 
-def show(target: Console, part: Section) -> None:
-    """Print one section as a table."""
+class Name:
+    """A cell that breaks after a space, a - or a /, where it has to; never within a word that fits."""
+
+    def __init__(self, text: str) -> None:
+        """The text of the cell; no markup."""
+        self.text = text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """As wide as its longest part, or as all of it."""
+        from rich.measure import Measurement
+
+        return Measurement(max(map(len, _parts(self.text)), default=0), len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Line by line."""
+        from rich.text import Text
+
+        line = ""
+        for part in _parts(self.text):
+            if line and len((line + part).rstrip()) > options.max_width:
+                yield Text(line.rstrip())
+                line = ""
+            line += part
+        yield Text(line.rstrip())
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Where a text may break."""
+    yield from re.findall(r"[^-/ ]*(?:[-/ ]+|$)", text)[:-1] or [text]
+
+
+def show(target: Console, part: Section, *, rigid: bool = False) -> None:
+    """Print one section as a table. `rigid`: numbers never break, and names only after a space, a - or a /."""
     from rich import box
     from rich.table import Table
 
@@ -42,10 +75,13 @@ def show(target: Console, part: Section) -> None:
     table = Table(title=part.title, title_justify="left", title_style="bold", box=edge, caption=part.note or None)
     table.caption_justify = "left"
     for place, column in enumerate(part.columns):
-        table.add_column(column, justify="right" if place in part.right else "left", overflow="fold")
+        is_number = place in part.right
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=rigid and is_number)
     for row in part.rows:
         style = STYLES.get(row[0][:1])
-        table.add_row(*(cell.replace("[", "\\[") for cell in row), style=style)
+        cells = [cell.replace("[", "\\[") for cell in row]
+        names = [cell if place in part.right or not rigid else Name(row[place]) for place, cell in enumerate(cells)]
+        table.add_row(*names, style=style)
     target.print(table)
 
 

@@ -66,6 +66,8 @@ def time_ms(value: object) -> TimeMs:
     Raises `ValueError`, with what was expected, for a time without a zone (it could be anyone's), for a date or a time
     of day alone, for what is no time, and for digits below a millisecond, which would have to be dropped.
     """
+    if isinstance(value, str):
+        raise ValueError(f"{TIME_EXPECTED}, without quotes")
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError(TIME_EXPECTED)
     whole, rest = divmod(value - EPOCH, MILLISECOND)

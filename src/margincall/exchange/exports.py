@@ -3,6 +3,7 @@ the market showed. `wire` spells them; which files there are and what stands in 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,19 @@ from margincall.core.rounding import booked
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO
 from margincall.exchange.diary import NO_LIGHTS, Diary
-from margincall.exchange.events import AnyExchangeEvent, FundingSet, IndexSet
+from margincall.exchange.events import (
+    AnyExchangeEvent,
+    Deleveraged,
+    FundingSet,
+    IndexSet,
+    LiquidationStarted,
+    LossShared,
+)
 from margincall.exchange.ledger import TAKEN_OVER
+from margincall.exchange.play import Played
+from margincall.exchange.queue import lights_of
+from margincall.exchange.run_folder import begin
+from margincall.exchange.scenario import MAKER, MARKET
 from margincall.exchange.standing import is_coin, limit_of
 from margincall.venues.registry import contract_of
 from margincall.wire import encode
@@ -38,6 +50,32 @@ from margincall.wire.spelling import Json
 CSV_LAYOUTS = ("trade history/asyn", "order history/asyn", "transaction history/web", "statement/older")
 """The exports that a user can download for one account."""
 FORCED = ("liquidation", "adl")
+FIRST_USER = 10_000_000
+"""Users' ids of the exports have at least eight digits."""
+
+
+def write_all(played: Played, folder: Path, day: str) -> list[str]:
+    """Everything a run hands out: the market's folder, and one for each of `concerned`, whose names are returned. What
+    an earlier run wrote there is replaced. `day` is the day whose brackets are in force. Raises `OSError`."""
+    names, rules = concerned(played.events), played.state.genuine.venue
+    begin(folder, [MARKET, *names])
+    write_market(folder / MARKET, played.events, rules.tables, day)
+    for name in names:
+        seen = lights_of(played.state, name)
+        write_account(folder / name, name, played.events, rules, played.state.time_ms, lights=seen)
+    return names
+
+
+def concerned(events: Iterable[AnyExchangeEvent]) -> list[str]:
+    """Who was liquidated, deleveraged or charged for another's loss, by name. The maker is left out: its quotes are no
+    orders that a user's history lists."""
+    found: set[str] = set()
+    for event in events:
+        if isinstance(event, LiquidationStarted | Deleveraged):
+            found.add(event.account)
+        elif isinstance(event, LossShared):
+            found |= set(event.charges)
+    return sorted(found - {MAKER})
 
 
 def write_account(
@@ -174,8 +212,8 @@ def _symbol_config(account: Account, symbol: str, rules: VenueRules) -> Json:
 
 
 def number_of(name: str) -> int:
-    """The user's id that the exports print: a number that belongs to the name."""
-    return 10_000_000 + int.from_bytes(name.encode()[:8], "big") % 90_000_000
+    """The user's id that the exports print: a number of 8 to 15 digits that belongs to the name (of its SHA-256)."""
+    return FIRST_USER + int.from_bytes(sha256(name.encode()).digest()[:6], "big")
 
 
 def _first_and_last(history: Iterable[AnyEvent]) -> list[tuple[Order, Order]]:

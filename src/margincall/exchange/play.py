@@ -136,6 +136,12 @@ class _Player:
             ),
         )
         self.by_name = {account.name: account for account in self.accounts}
+        self.faults = sorted(
+            (scenario.start + at, is_on, number)
+            for number, fault in enumerate(scenario.fault)
+            for at, is_on in ((fault.at, True), (fault.until, False))
+            if at is not None
+        )
 
     def do(self, command: commands.AnyCommand) -> list[AnyExchangeEvent]:
         """Carry out a command, and keep it with what it gave."""
@@ -165,9 +171,10 @@ class _Player:
             yield commands.SetLeverage(account=MAKER, symbol=symbol, leverage=1)
 
     def moment(self, time_ms: int, prices: list[Price]) -> None:
-        """One moment: the clock, the ladders, the marks, then what accounts open. A maker is faster than a mark: whom
-        the mark liquidates meets the orders of this moment, not of the one before."""
+        """One moment: clock, faults, ladders, marks, then what accounts open. A maker is faster than a mark: whom the
+        mark liquidates meets the orders of this moment, not of the one before."""
         self.do(commands.Advance(time_ms=time_ms))
+        self._err(time_ms)
         for command in self._indices():
             self.do(command)
         for each in prices:
@@ -177,6 +184,15 @@ class _Player:
             _, name, number = self.pending.pop(0)
             account = self.by_name[name]
             self._open(account, account.position[number])
+
+    def _err(self, time_ms: int) -> None:
+        """Switch faults on and off that are due."""
+        while self.faults and self.faults[0][0] <= time_ms:
+            _, is_on, number = self.faults.pop(0)
+            fault = self.scenario.fault[number]
+            value = fault.value if is_on else None
+            command = commands.InjectFault(kind=fault.kind, on=is_on, symbol=fault.symbol, value=value)
+            self.ask(command, "operator", f"fault {fault.kind}")
 
     def _indices(self) -> Iterator[commands.AnyCommand]:
         """The venue publishes asset indices as often as marks."""

@@ -19,6 +19,8 @@ from margincall.config import Bounds, NotNegative, Positive, Share, SpanMs, Time
 from margincall.core.account import MarginType
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
 from margincall.core.units import ONE, ZERO
+from margincall.exchange.commands import FaultKind
+from margincall.exchange.faults import WITH_SYMBOL, WITH_VALUE
 from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 MAKER = "maker"
@@ -162,6 +164,25 @@ class IndexPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     haircut: Haircut = Decimal(0)
 
 
+class FaultPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the venue does wrong from `at` on, to `until` or to the end: a fault of `docs/spec/disputes.md`, on a
+    `symbol` where it is of one; `value` is the wrong price, the factor of the maintenance rates, or the wrong rate."""
+
+    kind: FaultKind
+    at: SpanMs
+    until: SpanMs | None = None
+    symbol: str = ""
+    value: Positive | None = None
+
+    def __post_init__(self) -> None:
+        """Each kind needs what it is about."""
+        for field, kinds in (("symbol", WITH_SYMBOL), ("value", WITH_VALUE)):
+            if (self.kind in kinds) != bool(getattr(self, field)):
+                raise ValueError(f"{field}: expected {'one' if self.kind in kinds else 'none'} for {self.kind}")
+        if self.until is not None and self.until <= self.at:
+            raise ValueError("until: expected a later time than `at`")
+
+
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole scenario. `step` is the time between two prices, `end` when it ends (without: with the paths)."""
 
@@ -176,6 +197,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     account: tuple[AccountPart, ...] = ()
     crowd: tuple[Crowd, ...] = ()
     asset_index: tuple[IndexPart, ...] = ()
+    fault: tuple[FaultPart, ...] = ()
 
     def __post_init__(self) -> None:
         """Names stand for one thing, times lie within the scenario and on its steps."""
@@ -198,6 +220,10 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     yield f"{at}: expected a contract of this file: {', '.join(known)}, found {each.symbol!r}"
             if any(crowd.draws(account.name) for crowd in self.crowd):
                 yield f"account[{number}].name: expected another name: a crowd has an account of this one"
+        for number, fault in enumerate(self.fault):
+            if fault.symbol not in ("", *known):
+                at = f"fault[{number}].symbol"
+                yield f"{at}: expected a contract of this file: {', '.join(known)}, found {fault.symbol!r}"
 
     def _times(self) -> Iterator[str]:
         """Prices between two steps, and what begins when all is over."""
@@ -214,6 +240,9 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for number, crowd in enumerate(self.crowd):
             if crowd.within > self.length_ms:
                 yield f"crowd[{number}].within: expected a time before the scenario ends"
+        for number, fault in enumerate(self.fault):
+            if fault.at > self.length_ms:
+                yield f"fault[{number}].at: expected a time before the scenario ends"
 
     @property
     def length_ms(self) -> int:

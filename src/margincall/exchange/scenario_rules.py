@@ -17,6 +17,7 @@ from margincall.core.brackets import BracketTable
 from margincall.core.contract import Contract
 from margincall.core.rounding import AMOUNT_UNIT, booked, plain, to_step_down
 from margincall.core.rules import MissingContract
+from margincall.core.units import ONE
 from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.rulesets import Listing, RuleSet
 from margincall.exchange.scenario import ContractPart, RuleSetName, Scenario
@@ -80,7 +81,7 @@ def rule_set_of(scenario: Scenario, folder: Path, book: BracketBook) -> RuleSet:
             mistakes.append((("contract", number, *error.key), str(error)))
     if mistakes:
         raise Misplaced(mistakes)
-    if mistakes := [*_leverages(scenario, tables), *_assets(scenario, contracts)]:
+    if mistakes := [*_leverages(scenario, tables), *_assets(scenario, contracts), *_faults(scenario, tables)]:
         raise Misplaced(mistakes)
     known = CATALOGUE[SETS[scenario.rules]](day=scenario.day)
     fees, unknown = _fees(contracts, scenario)
@@ -204,6 +205,16 @@ def _leverages(scenario: Scenario, tables: Mapping[str, BracketTable]) -> Iterat
     for number, crowd in enumerate(scenario.crowd):
         if crowd.leverage[1] > least:
             yield ("crowd", number, "leverage"), f"expected at most {least}, found {crowd.leverage[1]}"
+
+
+def _faults(scenario: Scenario, tables: Mapping[str, BracketTable]) -> Iterator[Mistake]:
+    """Wrong brackets whose maintenance would be more than the position."""
+    for number, fault in enumerate(scenario.fault):
+        if fault.kind == "wrong_brackets" and fault.value is not None:
+            steepest = tables[fault.symbol].rows[-1].rate
+            if steepest * fault.value > ONE:
+                most = plain(to_step_down(ONE / steepest, Decimal("0.01")))
+                yield ("fault", number, "value"), f"expected at most {most}: no rate of {fault.symbol} is above 1"
 
 
 def _assets(scenario: Scenario, contracts: Mapping[str, Contract]) -> Iterator[Mistake]:
