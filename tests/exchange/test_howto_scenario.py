@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from margincall.errors import FINE, USAGE
+from margincall.errors import DIFFERENCES, FINE, USAGE
 from margincall.exchange.scenario import MAKER, MARKET, RESERVED, Scenario, read_scenario
 from tests.cli.calling import Called, call
 from tests.sources import ROOT
@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs" / "how-to" / "scenario.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(toml|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"# (\S+\.toml)\n")
 WRONG = "wrong.toml"
+WRONG_LIQUIDATION = "wrong_liquidation"
 COMMANDS_MIN = 10
 
 
@@ -96,8 +97,15 @@ def test_its_commands_run_and_say_what_it_quotes(tmp_path: Path, monkeypatch: py
         program, *arguments = quoted.command.split()
         assert program == "margincall"
         called = call(*arguments)
-        assert called.code == (USAGE if WRONG in arguments else FINE), quoted.command
+        assert called.code == expected(arguments), quoted.command
         assert missing(called, quoted) == [], quoted.command
+
+
+def expected(arguments: list[str]) -> int:
+    """The exit code: a file with mistakes, a liquidation that was wrong, else fine."""
+    if WRONG in arguments:
+        return USAGE
+    return DIFFERENCES if arguments[0] == "explain" and WRONG_LIQUIDATION in arguments[1] else FINE
 
 
 def missing(called: Called, quoted: Quoted) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from margincall.cli.exchange_run import embedded
-from margincall.errors import NOTHING_USABLE, USAGE
+from margincall.errors import DIFFERENCES, NOTHING_USABLE, USAGE
 from tests.cli.calling import Called, call
 from tests.sources import ROOT
 
@@ -53,6 +54,7 @@ class Mistake(NamedTuple):
     said: str
 
 
+FAULT = '[[fault]]\nkind = "wrong_brackets"\nat = "5s"\n'
 PATH = 'path = [["0s", 50000], ["20s", 48000]]'
 MISTAKES = {
     "wrong key": Mistake("leverage = 50", "leverege = 50", 15, "account[0].position[0].leverege", "mean leverage?"),
@@ -124,6 +126,18 @@ MISTAKES = {
                              "quantity = 1\n", 17, "account[0].position[1].leverage", "expected 50"),
     "levels 0": Mistake(PATH, PATH + "\nliquidity = { levels = 0 }", 7, "contract[0].liquidity.levels", "at least 1"),
     "brackets missing": Mistake(PATH, PATH + '\nbrackets = "no.json"', 7, "contract[0].brackets", "No such file"),
+    "fault of no contract": Mistake("[[crowd]]", FAULT + 'symbol = "ETHUSDT"\nvalue = 2\n[[crowd]]', 25,
+                                    "fault[0].symbol", "a contract of this file"),
+    "fault without its value": Mistake("[[crowd]]", FAULT + 'symbol = "BTCUSDT"\n[[crowd]]', 22, "fault[0].value",
+                                       "expected one for wrong_brackets"),
+    "fault beyond all rates": Mistake("[[crowd]]", FAULT + 'symbol = "BTCUSDT"\nvalue = 2.01\n[[crowd]]', 26,
+                                      "fault[0].value", "at most 2"),
+    "fault after the end": Mistake("[[crowd]]", '[[fault]]\nkind = "orders_not_cancelled"\nat = "1h"\n[[crowd]]', 24,
+                                   "fault[0].at", "before the scenario ends"),
+    "fault that ends first": Mistake("[[crowd]]", '[[fault]]\nkind = "orders_not_cancelled"\nat = "5s"\n'
+                                     'until = "5s"\n[[crowd]]', 25, "fault[0].until", "a later time"),
+    "time in quotes": Mistake("2026-09-20T12:00:00Z", '"2026-09-20T12:00:00Z"', 2, "start", "without quotes"),
+    "day before the first brackets": Mistake("2026-09-20", "2015-09-20", 5, "contract[0].symbol", "from 2020-05-10 on"),
     "candles missing": Mistake(PATH, 'candles = "no.csv"', 6, "contract[0].candles", "there is no"),
 }  # fmt: skip
 
@@ -208,12 +222,86 @@ def test_what_the_exchange_refuses_is_told(tmp_path: Path) -> None:
 
 
 def test_wherever_files_cannot_go_it_says_so(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("a file")
+    out = tmp_path / "out"
+    out.write_text("a file")
     assert "is a file" in run(GOOD, tmp_path).err
-    (tmp_path / "out").unlink()
+    out.unlink()
+    (out / "own").mkdir(parents=True)
+    called = run(GOOD, tmp_path)
+    assert (called.code, "no run has written it" in called.err) == (USAGE, True)
+    called = call("exchange", "run", "two_longs", "--out", "/proc/nothing/here")
+    assert (called.code, "cannot create folder /proc/nothing/here" in called.err) == (USAGE, True)
+
+
+def test_a_run_is_written_over_the_run_before_and_over_nothing_else(tmp_path: Path) -> None:
+    """Who was liquidated then and not now has no folder any more; a file that no run wrote stays."""
     assert run(GOOD, tmp_path).code == 0
-    assert "is not empty" in run(GOOD, tmp_path).err
-    assert call("exchange", "run", "nothing_like_it").code == USAGE
+    (tmp_path / "out" / "alice" / "notes.txt").write_text("mine")
+    (tmp_path / "out" / "own").mkdir()
+    (tmp_path / "out" / "own" / "stream.jsonl").write_text("{}")
+    assert run(GOOD.replace('"alice"', '"carol"'), tmp_path).code == 0
+    kept = {str(each.relative_to(tmp_path / "out")) for each in (tmp_path / "out").rglob("*") if each.is_file()}
+    assert {"alice/notes.txt", "own/stream.jsonl", "carol/stream.jsonl", "market/marks.jsonl"} <= kept
+    assert "alice/stream.jsonl" not in kept
+
+
+def test_what_is_no_scenario_is_said(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name, said in (
+        ("nothing_like_it", "those that come with margincall are"),
+        ("no.toml", "no such file: no.toml"),
+        (str(tmp_path / "folder"), "is a folder"),
+        (".", "is a folder"),
+    ):
+        called = call("exchange", "run", name)
+        assert (called.code, said in called.err) == (USAGE, True)
+
+
+def test_where_a_run_fails_no_folder_is_left(tmp_path: Path) -> None:
+    text = GOOD.replace(PATH, 'candles = "BTCUSDT-1m.csv"')
+    (tmp_path / "BTCUSDT-1m.csv").write_text(CANDLES.replace("1789", "1689"), encoding="utf-8")
+    assert run(text, tmp_path).code == NOTHING_USABLE
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_nobody_is_liquidated_it_says_how_they_stand(tmp_path: Path) -> None:
+    called = run(GOOD.replace("48000]", "49990]"), tmp_path)
+    assert "Nobody was liquidated. Accounts at the end" in called.out
+    assert re.search(r"alice +\| +\d+\.\d\d USDT +\| long 0.8 BTCUSDT +\| +16.84 %", called.out)
+    assert re.search(r"3 of trader +\| +\| [0-3] hold positions", called.out)
+    document = json.loads(run(GOOD.replace("48000]", "49990]"), tmp_path, "--json").out)
+    assert [each["account"] for each in document["accounts"]] == ["alice", "bob"]
+
+
+def test_a_day_long_after_the_last_brackets_says_what_is_assumed(tmp_path: Path) -> None:
+    text = GOOD.replace("2026-09-20", "2035-09-20")
+    assert "those of 2026-09-01, the latest known (assumed: bracket-unchanged)" in run(text, tmp_path).out
+    document = json.loads(run(text, tmp_path, "--json").out)
+    assert "bracket-unchanged" in document["assumptions"]
+    assert document["brackets_unchanged_since"] == {"BTCUSDT": "2026-09-01"}
+
+
+@pytest.mark.parametrize("rules", ["dydx", "socialised_loss", "clawback"])
+def test_explain_is_not_recommended_for_rules_that_it_does_not_know(rules: str, tmp_path: Path) -> None:
+    called = run(f'rules = "{rules}"\n' + GOOD, tmp_path)
+    assert "knows Binance's rules only" in called.out
+    assert "Explain one" not in called.out
+
+
+def test_a_fault_makes_a_wrong_liquidation_that_explain_and_the_desk_find(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    called = call("exchange", "run", "wrong_liquidation", "--out", str(out), "--dispute", "alice", "--json")
+    (decision,) = json.loads(called.out)["disputes"]
+    assert (decision["upheld"], decision["refund"]) == (True, {"USDT": "312.89124740"})
+    explained = call("explain", str(out / "alice" / "stream.jsonl"), str(out / "market"))
+    assert (explained.code, "the trigger was NOT reached" in explained.out) == (DIFFERENCES, True)
+    called = call("exchange", "run", "wrong_liquidation", "--no-files", "--dispute", "bob")
+    assert (called.code, "no liquidation of bob" in called.err) == (USAGE, True)
+
+
+def test_the_desk_rejects_what_was_right() -> None:
+    called = call("exchange", "run", "two_longs", "--no-files", "--dispute", "alice", "--json")
+    assert [each["upheld"] for each in json.loads(called.out)["disputes"]] == [False]
 
 
 def test_the_price_stays_after_the_last_point_until_the_end(tmp_path: Path) -> None:
@@ -263,3 +351,7 @@ def test_the_list_tells_each_scenario_in_a_sentence() -> None:
     lines = call("exchange", "run", "--list").out.split("\n\n")[0].splitlines()
     assert [line.split()[0] for line in lines] == embedded()
     assert all(line.endswith(".") for line in lines)
+    listed = json.loads(call("exchange", "run", "--list", "--json").out)["scenarios"]
+    assert [each["name"] for each in listed] == embedded()
+    called = call("exchange", "run", "two_longs", "--list")
+    assert (called.code, "leave out two_longs" in called.err) == (USAGE, True)

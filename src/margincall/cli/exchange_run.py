@@ -28,10 +28,18 @@ OWN = "margincall.exchange"
 )
 @click.option("--seed", type=int, help="Another seed than the scenario's.")
 @click.option("--no-files", is_flag=True, help="Show what happens, write nothing.")
+@click.option("--dispute", metavar="ACCOUNT", help="Dispute the liquidations of an account, and print the answer.")
 @click.option("--list", "listed", is_flag=True, help="List the scenarios that come with margincall.")
 @click.option("--json", "as_json", is_flag=True, help="Print margincall.exchange.run/1 for programs.")
 def run(
-    scenario: str | None, out: Path | None, seed: int | None, *, no_files: bool, listed: bool, as_json: bool
+    scenario: str | None,
+    out: Path | None,
+    seed: int | None,
+    dispute: str | None,
+    *,
+    no_files: bool,
+    listed: bool,
+    as_json: bool,
 ) -> int:
     """Play SCENARIO, a TOML file or the name of one that comes with margincall, on an exchange in this process.
 
@@ -45,6 +53,7 @@ def run(
     from margincall.cli.exchange_views import document, show_run
     from margincall.config import located
     from margincall.exchange.exports import write_all
+    from margincall.exchange.play import dispute as disputed
     from margincall.exchange.play import play
     from margincall.exchange.scenario import read_scenario
     from margincall.exchange.scenario_rules import rule_set_of
@@ -62,12 +71,18 @@ def run(
         target = None if no_files else out or Path(f"{Path(scenario).stem}.out")
         with _room(target), _Progress(quiet=as_json) as tell:
             played = play(found, rules, folder, tell)
+            decisions = [] if dispute is None else disputed(played, rules, found, dispute)
+            if dispute is not None and not decisions:
+                raise UsageError(f"no liquidation of {dispute} to dispute in this run")
     if target is not None:
-        write_all(played, target, found.day)
+        try:
+            write_all(played, target, found.day)
+        except OSError as error:
+            raise UsageError(f"cannot write to {target}: {error.strerror}") from None
     if as_json:
-        print_json(document(played, found, target))
+        print_json(document(played, found, target, decisions))
     else:
-        show_run(console(), played, found, target)
+        show_run(console(), played, found, target, decisions)
     return FINE
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from margincall.cli.output import show
+from margincall.core.checks import FAILS
 from margincall.core.protocol.moves import FUND
 from margincall.core.rounding import plain
-from margincall.exchange.events import Deleveraged, LossShared
+from margincall.exchange.events import Deleveraged, LiquidationStarted, LossShared
 from margincall.exchange.exports import concerned
+from margincall.exchange.judgement import Decision
 from margincall.exchange.play import Played
 from margincall.exchange.results import AtEnd, Closing, Held, Total, at_end, held, results
 from margincall.exchange.scenario import Scenario
@@ -28,7 +30,9 @@ EXPLAINED = frozenset({"binance_usdm", "binance_coinm"})
 Row = tuple[str, ...]
 
 
-def show_run(out: Console, played: Played, scenario: Scenario, target: Path | None) -> None:
+def show_run(
+    out: Console, played: Played, scenario: Scenario, target: Path | None, decisions: Sequence[Decision] = ()
+) -> None:
     """What happened, table by table, and where the files are."""
     state = played.state
     out.rule(f"[bold]{scenario.name.replace('[', chr(92) + '[')}", align="left")
@@ -39,7 +43,7 @@ def show_run(out: Console, played: Played, scenario: Scenario, target: Path | No
     )
     for symbol, day in stale(state.genuine, scenario.day).items():
         out.print(f"Brackets of {symbol}: those of {day}, the latest known (assumed: bracket-unchanged).", markup=False)
-    for section in sections(played, scenario):
+    for section in (*sections(played, scenario), *_disputes(decisions)):
         show(out, section, rigid=True)
     for line in _last_lines(played, scenario, target):
         out.print(line, markup=False, soft_wrap=True)
@@ -55,7 +59,9 @@ def sections(played: Played, scenario: Scenario) -> Iterator[Section]:
     yield from _shared(clock, played)
     yield from _fund(clock, played.state)
     if not closings:
-        yield _accounts(played.state, scenario)
+        began = any(isinstance(each, LiquidationStarted) for each in played.events)
+        what = "Nobody could close what was liquidated." if began else "Nobody was liquidated."
+        yield _accounts(played.state, scenario, f"{what} Accounts at the end")
     refused = [(clock(each.time_ms), each.account, each.wanted, each.text) for each in played.refused]
     yield from _table(f"Refused by the exchange, {clock}", ("time", "account", "wanted", "why"), refused)
 
@@ -133,23 +139,40 @@ def _shared(clock: _Clock, played: Played) -> Iterator[Section]:
 
 def _fund(clock: _Clock, state: Exchange) -> Iterator[Section]:
     history = [
-        (clock(each.time_ms), each.reason.replace("_", " "), _number(each.amount, 2), _number(each.balance, 2),
-         each.asset)
+        (clock(each.time_ms), each.reason.replace("_", " "), _amount(each.amount, each.asset),
+         _amount(each.balance, each.asset), each.asset)
         for each in state.fund_history
     ]  # fmt: skip
     yield from _table(f"Insurance fund, {clock}", ("time", "what", "change", "holds", "asset"), history, (2, 3))
     rows = [
-        (_position(each), _number(each.entry, 2), _number(each.mark, 2), f"{_number(each.unrealized, 2)} {each.asset}")
+        (
+            _position(each),
+            _number(each.entry, 2),
+            _number(each.mark, 2),
+            f"{_amount(each.unrealized, each.asset)} {each.asset}",
+        )
         for each in held(state, FUND)
     ]
     columns = ("position", "entry", "mark", "unrealised PnL")
     yield from _table("Open positions of the insurance fund at the end", columns, rows, (1, 2, 3))
 
 
-def _accounts(state: Exchange, scenario: Scenario) -> Section:
-    """How everybody stands where nobody was liquidated; a crowd in one line."""
+def _disputes(decisions: Sequence[Decision]) -> Iterator[Section]:
+    """What the dispute desk answered, and which checks did not hold."""
     rows = [
-        (each.account, ", ".join(f"{_number(amount, 2)} {asset}" for asset, amount in each.wallets.items()),
+        (str(each.liquidation), each.account, "upheld" if each.upheld else "rejected",
+         ", ".join(f"{_amount(amount, asset)} {asset}" for asset, amount in each.refund.items()) or "–",
+         ", ".join(f"{said.kind.replace('_', ' ')} ({said.about})" for said in each.findings if said.verdict == FAILS))
+        for each in decisions
+    ]  # fmt: skip
+    columns = ("liquidation", "account", "answer", "refund", "what does not hold")
+    yield from _table("Disputes", columns, rows, (0, 3))
+
+
+def _accounts(state: Exchange, scenario: Scenario, title: str) -> Section:
+    """How everybody stands where no liquidation closed anything; a crowd in one line."""
+    rows = [
+        (each.account, ", ".join(f"{_amount(amount, asset)} {asset}" for asset, amount in each.wallets.items()),
          ", ".join(map(_position, each.positions)) or "–", _ratio(each))
         for each in at_end(state, [account.name for account in scenario.account])
     ]  # fmt: skip
@@ -160,7 +183,7 @@ def _accounts(state: Exchange, scenario: Scenario) -> Section:
         ratio = "–" if worst is None else f"at most {_ratio(worst)}"
         rows.append((f"{len(drawn):,} of {crowd.name}", "", f"{len(holding):,} hold positions", ratio))
     columns = ("account", "wallet", "open position", "margin ratio")
-    return Section("Nobody was liquidated. Accounts at the end", columns, tuple(rows), (3,))
+    return Section(title, columns, tuple(rows), (3,))
 
 
 def _ratio(each: AtEnd) -> str:
@@ -186,7 +209,7 @@ def _table(
         title,
         tuple(columns[place] for place in kept),
         tuple(tuple(row[place] for place in kept) for row in rows[-SHOWN:]),
-        tuple(number for number, place in enumerate(kept) if place in right),
+        tuple(number for number, place in enumerate(kept) if place in right or columns[place] == "time"),
         more,
     )
 
@@ -205,7 +228,9 @@ def _last_lines(played: Played, scenario: Scenario, target: Path | None) -> Iter
         yield f"{where} Explain one: margincall explain {target}/{name}/stream.jsonl {target}/market"
 
 
-def document(played: Played, scenario: Scenario, target: Path | None) -> dict[str, object]:
+def document(
+    played: Played, scenario: Scenario, target: Path | None, decisions: Sequence[Decision] = ()
+) -> dict[str, object]:
     """The run for programs: `margincall.exchange.run/1`."""
     state = played.state
     closings, totals = results(played.events)
@@ -224,6 +249,7 @@ def document(played: Played, scenario: Scenario, target: Path | None) -> dict[st
         "fund": state.fund_history,
         "fund_positions": held(state, FUND),
         "accounts": list(at_end(state, [account.name for account in scenario.account])),
+        "disputes": decisions,
         "files": None if target is None else str(target),
         "folders": [] if target is None else concerned(played.events),
         "problems": played.refused,
@@ -238,9 +264,13 @@ def _headed(what: str, assets: Sequence[str]) -> str:
 
 
 def _money(amount: Decimal, asset: str, assets: Sequence[str]) -> str:
-    """An amount, with its asset if that does not stand in the head; of a coin with more digits."""
-    places = 2 if asset.startswith(("USD", "BUSD", "FDUSD")) or asset == "U" else 8
-    return _number(amount, places) + ("" if len(assets) == 1 else f" {asset}")
+    """An amount, with its asset if that does not stand in the head."""
+    return _amount(amount, asset) + ("" if len(assets) == 1 else f" {asset}")
+
+
+def _amount(amount: Decimal, asset: str) -> str:
+    """With two decimals of a dollar, with eight of a coin."""
+    return _number(amount, 2 if asset == "U" or "USD" in asset else 8)
 
 
 def _size(size: Decimal) -> str:

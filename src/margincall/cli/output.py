@@ -19,6 +19,8 @@ NO_RECOVERY = (
     "Nobody can promise that money comes back. Offers to recover liquidation losses for a fee are a known fraud; "
     "never share keys or pay in advance."
 )
+WORD_MAX = 14
+"""Up to so many characters of a name never break, however narrow the screen."""
 STYLES = {"✓": "green", "✗": "bold red", "?": "yellow"}
 
 
@@ -36,7 +38,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class Name:
-    """A cell that breaks after a space, a - or a /, where it has to; never within a word that fits."""
+    """A cell that breaks after a space, -, _ or /, where it has to; never within a word that fits."""
 
     def __init__(self, text: str) -> None:
         """The text of the cell; no markup."""
@@ -63,11 +65,11 @@ class Name:
 
 def _parts(text: str) -> Iterator[str]:
     """Where a text may break."""
-    yield from re.findall(r"[^-/ ]*(?:[-/ ]+|$)", text)[:-1] or [text]
+    yield from re.findall(r"[^-_/ ]*(?:[-_/ ]+|$)", text)[:-1] or [text]
 
 
 def show(target: Console, part: Section, *, rigid: bool = False) -> None:
-    """Print one section as a table. `rigid`: numbers never break, and names only after a space, a - or a /."""
+    """Print one section as a table. `rigid`: numbers never break, and names only as `Name` does."""
     from rich import box
     from rich.table import Table
 

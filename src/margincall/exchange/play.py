@@ -21,6 +21,7 @@ from margincall.exchange.book import Side
 from margincall.exchange.crowd import drawn
 from margincall.exchange.events import AnyExchangeEvent, Rejected
 from margincall.exchange.genesis import new_exchange
+from margincall.exchange.judgement import Decision, answer, judge
 from margincall.exchange.liquidity import RECORDED, ladder
 from margincall.exchange.paths import candles_of, from_candles, from_points
 from margincall.exchange.rulesets import RuleSet
@@ -86,6 +87,27 @@ def play(scenario: Scenario, rules: RuleSet, folder: Path, tell: Tell | None = N
     return run
 
 
+def dispute(run: Played, rules: RuleSet, scenario: Scenario, account: str) -> list[Decision]:
+    """Dispute all liquidations of an account at the end of a run, and let the desk answer: refunds are booked, and the
+    commands are of the run as all others are. Empty where there is none that can be disputed."""
+    decisions: list[Decision] = []
+    for number in dict.fromkeys(each.number for each in run.state.liquidations if each.account == account):
+        opened = run.state.next_dispute
+        _carry_out(run, commands.Dispute(account=account, liquidation=number))
+        with localcontext(CONTEXT):
+            decisions.append(judge(rules, run.commands, run.state.disputes[opened], genesis_ms=scenario.start))
+        _carry_out(run, answer(run.state, decisions[-1]))
+    return decisions
+
+
+def _carry_out(run: Played, command: commands.AnyCommand) -> list[AnyExchangeEvent]:
+    """One command of the run, kept with what it gave."""
+    events = step(run.state, command)
+    run.commands.append(command)
+    run.events += events
+    return events
+
+
 def walk(scenario: Scenario, rules: RuleSet, folder: Path) -> list[tuple[int, list[Price]]]:
     """All prices of all contracts, by time."""
     points = sorted(
@@ -145,10 +167,7 @@ class _Player:
 
     def do(self, command: commands.AnyCommand) -> list[AnyExchangeEvent]:
         """Carry out a command, and keep it with what it gave."""
-        events = step(self.run.state, command)
-        self.run.commands.append(command)
-        self.run.events += events
-        return events
+        return _carry_out(self.run, command)
 
     def ask(self, command: commands.AnyCommand, account: str, wanted: str) -> bool:
         """Carry out a command of an account; whether it was. What is refused is remembered."""
