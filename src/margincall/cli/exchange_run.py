@@ -71,14 +71,14 @@ def run(
         target = None if no_files else out or Path(f"{Path(scenario).stem}.out")
         with _room(target), _Progress(quiet=as_json) as tell:
             played = play(found, rules, folder, tell)
-            decisions = [] if dispute is None else disputed(played, rules, found, dispute)
-            if dispute is not None and not decisions:
+            if dispute is not None and not any(each.account == dispute for each in played.state.liquidations):
                 raise UsageError(f"no liquidation of {dispute} to dispute in this run")
     if target is not None:
         try:
             write_all(played, target, found.day)
         except OSError as error:
             raise UsageError(f"cannot write to {target}: {error.strerror}") from None
+    decisions = [] if dispute is None else disputed(played, rules, found, dispute)
     if as_json:
         print_json(document(played, found, target, decisions))
     else:
