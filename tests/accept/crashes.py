@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from margincall.exchange.exports import write_all
 from margincall.exchange.play import play
 from margincall.exchange.scenario import Scenario, read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
-from tests.accept.round_trip import SHAPES, Term, Truth, export, terms, truths
+from tests.accept.round_trip import SHAPES, Term, Truth, terms, truths
 from tests.conftest import data_folder
 
 
@@ -114,7 +115,7 @@ def trip(crash: Crash, accounts: int, seed: int, data: Path) -> Trip:
     played = play(scenario, rules, data)
     found = truths(played.events)
     with tempfile.TemporaryDirectory() as folder:
-        export(played, Path(folder), scenario.day)
+        write_all(played, Path(folder), scenario.day)
         told = {shape: list(terms(found, Path(folder), shape)) for shape in SHAPES}
     return Trip(
         crash,

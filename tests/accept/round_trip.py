@@ -12,9 +12,8 @@ from typing import Any, Literal, NamedTuple
 from margincall.core.events import Fill, Order
 from margincall.core.units import ZERO
 from margincall.exchange.events import AnyExchangeEvent, LiquidationStarted, LiquidationStep
-from margincall.exchange.exports import write_account, write_market
 from margincall.exchange.ledger import TAKEN_OVER
-from margincall.exchange.play import Played
+from margincall.exchange.scenario import MAKER
 from margincall.forensics.document import document
 from margincall.forensics.evidence import evidence_of
 from margincall.forensics.explain import explain
@@ -65,8 +64,8 @@ class Truths(NamedTuple):
 
     @property
     def accounts(self) -> list[str]:
-        """Who was liquidated or deleveraged."""
-        return sorted(self.known)
+        """Who was liquidated or deleveraged; the maker has no files."""
+        return sorted(set(self.known) - {MAKER})
 
 
 class Term(NamedTuple):
@@ -148,14 +147,6 @@ def truths(events: list[AnyExchangeEvent]) -> Truths:
         ),
         {account: frozenset(own) for account, own in known.items()},
     )
-
-
-def export(played: Played, folder: Path, day: str) -> None:
-    """Write the files of all accounts that the venue closed something of, and of the market."""
-    rules = played.state.genuine.venue
-    write_market(folder / "market", played.events, rules.tables, day)
-    for name in truths(played.events).accounts:
-        write_account(folder / name, name, played.events, rules, played.state.time_ms)
 
 
 def explained(folder: Path, account: str, shape: str) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from tempfile import mkdtemp
 
 import pytest
 
+from margincall.exchange.exports import write_all
 from margincall.exchange.play import play
 from margincall.exchange.scenario import read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
-from tests.accept.round_trip import SHAPES, Truths, explained, export, terms, truths
+from tests.accept.round_trip import SHAPES, Truths, explained, terms, truths
 
 AT_ONCE = """
 name = "liquidated as it was opened"
@@ -59,7 +60,7 @@ def exported(story: str) -> tuple[Truths, Path]:
     folder = Path(mkdtemp(prefix="story"))
     scenario = read_scenario(STORIES[story], story)
     played = play(scenario, rule_set_of(scenario, folder, embedded_book()), folder)
-    export(played, folder, scenario.day)
+    write_all(played, folder, scenario.day)
     return truths(played.events), folder
 
 
