@@ -2,14 +2,15 @@
 
 * An update about MARGIN_TRANSFER prints the new isolated wallet, not the amount.
 * A changed margin type is printed with the position that has it.
-* A position that the insurance fund takes over vanishes: an update prints 0, and no fill says why.
+* A position that the insurance fund takes over vanishes: an update prints 0, and no fill says why. Of one that it
+  takes over in part an update about INSURANCE_CLEAR prints what is left.
 * Where no update is recorded, the profit of a takeover stands in the income history without a trade (assumed).
 
 Each becomes an event of its own, so that the fold stays the only thing that changes an account. What is inferred this
 way is listed in the report: the print it comes from proves nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct, structs
@@ -19,9 +20,9 @@ from margincall.core.contract import price_at_profit
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order, Setting, Statement
 from margincall.core.fold import FillTerms, fold
 from margincall.core.margin import cross_wallet
-from margincall.core.rounding import exact, price_nearest
+from margincall.core.rounding import exact, price_nearest, quotient
 from margincall.core.rules import VenueRules
-from margincall.core.units import ZERO
+from margincall.core.units import ZERO, Quantity
 from margincall.forensics.digits import last_digit
 from margincall.forensics.ordering import belongs
 from margincall.forensics.rulebook import RulesAt
@@ -30,8 +31,8 @@ NEAR_MS = 2000
 """A stated margin move this close to the update is the one that the update reports."""
 TAKEOVER_MS = 60_000
 """The insurance fund takes over within this time after the order (the venue states no bound: assumed)."""
-Forced = dict[str, dict[PositionSide, dict[str, Order]]]
-"""The liquidation orders of each position in their last states, by symbol, side and number."""
+Forced = dict[tuple[str, PositionSide], dict[str, Order]]
+"""The last state of each liquidation order, by position and order id."""
 TAKEN_OVER = "taken-over"
 """Trade id of an inferred fill: the venue printed no trade for it."""
 
@@ -66,7 +67,13 @@ class Prober:
         if not isinstance(event, Statement):
             return
         settings = event.origin == "update" and _margin_types(event, before)
-        self.is_needed = bool(settings or _moves(event, before, self.stated) or _vanished(event, before, self.shown))
+        rules = self.rules_at(event.time_ms)
+        self.is_needed = bool(
+            settings
+            or _moves(event, before, self.stated)
+            or _vanished(event, before, self.shown)
+            or _taken_in_part(event, before, self.forced, rules)
+        )
         self.shown |= _quantities(event)
 
 
@@ -76,6 +83,7 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
     stated = [event for event in events if isinstance(event, MarginMove)]
     out: list[AnyEvent] = []
     places: list[int] = []
+    told: set[int] = set()
     shown: dict[PositionKey, Decimal] = {}
     forced: Forced = {}
     account = earlier = opening
@@ -83,7 +91,8 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
         rules = rules_at(event.time_ms)
         if isinstance(event, Order):
             _note_forced(event, forced)
-        elif isinstance(event, Flow) and _is_told(event, out, places):
+        elif isinstance(event, Flow) and (place := _telling(event, out, places, told)) is not None:
+            told.add(place)
             continue
         elif isinstance(event, Flow) and (rest := _rest(event, account, forced, rules)) is not None:
             places.append(len(out))
@@ -100,7 +109,8 @@ def infer(opening: Account, events: Sequence[AnyEvent], rules_at: RulesAt) -> In
                 out.append(extra)
                 account = fold(account, extra, rules)
             gone = _vanished(event, account, shown)
-            for extra in [*_moves(event, account, stated), *_taken_over(event, account, gone, before, rules)]:
+            taken = [*_taken_over(event, account, gone, before, rules), *_taken_in_part(event, account, forced, rules)]
+            for extra in [*_moves(event, account, stated), *taken]:
                 places.append(len(out))
                 out.append(extra)
                 account = fold(account, extra, rules)
@@ -176,24 +186,61 @@ def _taken_over(
     return found
 
 
-def _is_told(flow: Flow, out: Sequence[AnyEvent], places: Sequence[int]) -> bool:
-    """Whether a profit without a trade is that of a takeover which an update of the stream told already."""
-    if flow.category != "realized_pnl" or not places:
-        return False
-    last = out[places[-1]]
-    return (
-        isinstance(last, Fill)
-        and last.trade_id == TAKEN_OVER
-        and flow.symbol in ("", last.symbol)
-        and abs(flow.time_ms - last.time_ms) <= NEAR_MS
-        and last.realized in flow.applied.values()
-    )
+def _telling(flow: Flow, out: Sequence[AnyEvent], places: Sequence[int], told: set[int]) -> int | None:
+    """The place of the takeover that an update of the stream told already, if this is its profit without a trade. Each
+    is told once: one millisecond may hold several."""
+    if flow.category != "realized_pnl":
+        return None
+    for place in reversed(places):
+        last = out[place]
+        if flow.time_ms - last.time_ms > NEAR_MS:
+            break
+        if not (isinstance(last, Fill) and last.trade_id == TAKEN_OVER) or place in told:
+            continue
+        if flow.symbol in ("", last.symbol) and last.realized in flow.applied.values():
+            return place
+    return None
 
 
 def _note_forced(order: Order, forced: Forced) -> None:
     """Keep the last state of each liquidation order."""
     if order.close == "liquidation":
-        forced.setdefault(order.symbol, {}).setdefault(order.side, {})[order.order_id] = order
+        forced.setdefault((order.symbol, order.side), {})[order.order_id or order.client_order_id] = order
+
+
+def _unfilled(forced: Forced, key: PositionKey, time_ms: int) -> Iterator[Order]:
+    """The liquidation orders of a position, the last first, that left something over a short time ago."""
+    for order in reversed(forced.get(key, {}).values()):
+        if order.executed < order.quantity and 0 <= time_ms - order.time_ms <= TAKEOVER_MS:
+            yield order
+
+
+def _taken_in_part(statement: Statement, account: Account, forced: Forced, rules: VenueRules) -> list[Fill]:
+    """Takeovers of a part: an update about INSURANCE_CLEAR prints a smaller position than the fold holds, and its
+    accumulated PnL fell by what the difference books at the limit of a liquidation order that left so much over. At any
+    other price it may as well be a fill that the files do not hold."""
+    found: list[Fill] = []
+    if statement.origin != "update" or statement.about != "INSURANCE_CLEAR":
+        return found
+    for printed in statement.positions:
+        position = account.position((printed.symbol, printed.side))
+        left, realized = printed.quantity, _profit(statement, position)
+        if not left or realized is None or not ZERO < left * position.direction < abs(position.quantity):
+            continue
+        part = structs.replace(
+            position,
+            quantity=Quantity(position.quantity - left),
+            cost=quotient(position.cost * (position.quantity - left), position.quantity),
+        )
+        contract = rules.contract(printed.symbol)
+        price = price_at_profit(contract, part.quantity, part.cost, realized)
+        orders = _unfilled(forced, position.key, statement.time_ms)
+        if price is not None and any(
+            abs(price - order.price) <= contract.tick and abs(part.quantity) <= order.quantity - order.executed
+            for order in orders
+        ):
+            found.append(_takeover(statement, part, price, fee=ZERO, realized=realized))
+    return found
 
 
 def _rest(flow: Flow, account: Account, forced: Forced, rules: VenueRules) -> Fill | None:
@@ -201,14 +248,12 @@ def _rest(flow: Flow, account: Account, forced: Forced, rules: VenueRules) -> Fi
     rest at the order's limit, which is the bankruptcy price. An income row does not name the position side."""
     if flow.category != "realized_pnl":
         return None
-    orders = [order for own in forced.get(flow.symbol, {}).values() for order in reversed(own.values())]
+    orders = (order for key in forced if key[0] == flow.symbol for order in _unfilled(forced, key, flow.time_ms))
     found = (_rest_of(flow, account, order, rules) for order in orders)
     return next((fill for fill in found if fill is not None), None)
 
 
 def _rest_of(flow: Flow, account: Account, order: Order, rules: VenueRules) -> Fill | None:
-    if order.executed >= order.quantity or not 0 <= flow.time_ms - order.time_ms <= TAKEOVER_MS:
-        return None
     position = account.position((order.symbol, order.side))
     contract = rules.contract(order.symbol)
     amount = flow.applied.get(contract.margin_asset)
@@ -227,8 +272,8 @@ def _rest_of(flow: Flow, account: Account, order: Order, rules: VenueRules) -> F
 def _takeover(
     told: Statement | Flow, position: Position, price: Decimal, *, fee: Decimal, realized: Decimal | None
 ) -> Fill:
-    """The fill that closes all of a position, at the moment of what tells it. Its price is rounded as derived prices
-    are: a quotient of 50 digits leaves no room for the product with a quantity."""
+    """The fill that closes a position (or the part of one) at the moment of what tells it. Its price is rounded as
+    derived prices are: a quotient of 50 digits leaves no room for the product with a quantity."""
     return Fill(
         time_ms=told.time_ms,
         source=told.source,
