@@ -7,6 +7,8 @@ one, each file for itself, because each tells of all fills again.
 * A row that has its fill is not applied again; a fill that prints no value takes the row's.
 * A row beside fills of its second that print other values contradicts them. One that no other row has told is held
   against it, and the row is not applied; where all are told, it is applied, because something unknown has booked it.
+  A profit is no riddle where a liquidation order of that second left something over: what the insurance fund takes over
+  is no trade.
 * A row of a second in which no fill is known is a flow.
 
 Rows of the income history, which name the trade, are held in the same way against fills of exports that name none.
@@ -14,14 +16,14 @@ Rows of the income history, which name the trade, are held in the same way again
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 
 from margincall.core.contract import Contract
 from margincall.core.events import Category, Flow
 from margincall.history.flows import Matched
-from margincall.history.messages import Placed, changed, contradiction, fill_of, flow_of
+from margincall.history.messages import Placed, changed, contradiction, fill_of, flow_of, order_of
 from margincall.venues.registry import contract_of
 from margincall.wire.problems import Problem
 from margincall.wire.row import place_of
@@ -39,13 +41,19 @@ Kind = tuple[Category, str, str]
 """Category, asset, and the symbol ("" where rows name none)."""
 Index = dict[tuple[str, str, str, int, Decimal], list[int]]
 """Category, asset, symbol, second and amount -> numbers of the fills that booked it."""
+LeftOver = Collection[tuple[str, int]]
+"""Symbols (and "" for any) and seconds of the venue's own orders that left something over."""
 
 
 def with_bookings(
-    fills: Sequence[Placed], flows: Sequence[Placed], exported: frozenset[str], contracts: Mapping[str, Contract]
+    fills: Sequence[Placed],
+    flows: Sequence[Placed],
+    exported: frozenset[str],
+    contracts: Mapping[str, Contract],
+    orders: Iterable[Placed] = (),
 ) -> tuple[list[Placed], Matched]:
     """Fills with the fees and profits that exports know of them, and the flows that are left. `exported` are the files
-    of exports, `contracts` those that files describe."""
+    of exports, `contracts` those that files describe, `orders` tell what was liquidated."""
     parts: dict[tuple[str, bool, bool], list[Placed]] = {}
     matched = Matched([], Counter(), [])
     has_nameless = any(not fill_of(placed).trade_id for placed in fills)
@@ -56,10 +64,20 @@ def with_bookings(
             parts.setdefault((flow.source.file, bool(flow.symbol), bool(flow.trade_id)), []).append(placed)
         else:
             matched.kept.append(placed)
-    found = list(fills)
+    found, left_over = list(fills), _left_over(orders)
     for (_, is_named, is_of_trade), rows in parts.items():
-        _Match(found, contracts, is_named=is_named, nameless=is_of_trade).run(rows, matched)
+        _Match(found, contracts, left_over, is_named=is_named, nameless=is_of_trade).run(rows, matched)
     return found, matched
+
+
+def _left_over(orders: Iterable[Placed]) -> LeftOver:
+    """Where a profit without a trade can be that of a takeover. A row may be stamped a second later than the order."""
+    found: set[tuple[str, int]] = set()
+    for placed in orders:
+        order, second = order_of(placed), _second_of(placed)
+        if order.close == "liquidation" and order.executed < order.quantity:
+            found |= {(symbol, at) for symbol in (order.symbol, "") for at in (second, second + 1)}
+    return found
 
 
 class _Match:
@@ -67,10 +85,17 @@ class _Match:
     a row of the file has told its value; `by_second`: the numbers of the fills in order of time."""
 
     def __init__(
-        self, fills: list[Placed], contracts: Mapping[str, Contract], *, is_named: bool, nameless: bool
+        self,
+        fills: list[Placed],
+        contracts: Mapping[str, Contract],
+        left_over: LeftOver,
+        *,
+        is_named: bool,
+        nameless: bool,
     ) -> None:
         self.fills = fills
         self.contracts = contracts
+        self.left_over = left_over
         self.is_named = is_named
         self.nameless = nameless
         self.told = {category: bytearray(len(fills)) for category in BOOKED}
@@ -86,7 +111,13 @@ class _Match:
         missing = self._beside_fills(left, matched.problems)
         matched.kept.extend(missing)
         matched.repeated[rows[0].event.source.file] += len(rows) - len(missing)
-        matched.problems.extend(self._zone_problem(missing, len(rows)))
+        riddles = [row for row in missing if not self._is_takeover(row)]
+        matched.problems.extend(self._zone_problem(riddles, len(rows)))
+
+    def _is_takeover(self, row: Placed) -> bool:
+        """Whether a row that no fill booked can be the profit of a takeover."""
+        flow = flow_of(row)
+        return flow.category == "realized_pnl" and (flow.symbol, _second_of(row)) in self.left_over
 
     def _index(self, rows: Sequence[Placed], shift: int) -> Index:
         """The fills that booked a value in the seconds of these rows, or `shift` beside them, by what, when and how
@@ -165,7 +196,7 @@ class _Match:
             if found is None:
                 left.append(row)
                 if place in beside:
-                    problems.append(_unknown(row))
+                    problems.append(_taken_over(row) if self._is_takeover(row) else _unknown(row))
                 continue
             number, value = found
             self.told[flow_of(row).category][number] = True
@@ -211,11 +242,19 @@ def _differs(placed: Placed, value: Decimal, row: Placed) -> Problem:
 
 
 def _unknown(row: Placed) -> Problem:
+    return _untold(row, "no known fill of this second booked it; it is applied", "contradiction")
+
+
+def _taken_over(row: Placed) -> Problem:
+    why = "a liquidation order of this second left something over: it is applied as the profit of its takeover"
+    return _untold(row, why, "note")
+
+
+def _untold(row: Placed, why: str, kind: str) -> Problem:
     asset, amount = _amount(row)
     source, flow = row.event.source, flow_of(row)
     what = f"{flow.category.replace('_', ' ')} of {amount} {asset}"
-    message = f"{what}: no known fill of this second booked it; it is applied"
-    return Problem(source.file, place_of(source), message, f"{amount} {asset}", "contradiction")
+    return Problem(source.file, place_of(source), f"{what}: {why}", f"{amount} {asset}", kind)
 
 
 @lru_cache(maxsize=4096)

@@ -24,6 +24,10 @@ TRANSFER_WINDOW_MS = 10_000
 CLOSE_MS = 1_000
 """Flows this close are matched before those further apart."""
 
+NEW_NAME = "TRANSFER"
+OLD_NAMES = frozenset({"DEPOSIT", "WITHDRAW"})
+"""What old transaction histories call a transfer (docs/spec/exports.md)."""
+
 Spans = Mapping[str, tuple[int, int]]
 """Files -> the times of their first and last row, where these differ."""
 
@@ -107,6 +111,7 @@ def without_doubles(
     answers = [placed for placed in flows if not placed.stream]
     is_bare = [not flow_of(placed).tran_id and placed.event.source.file in exported for placed in answers]
     rows = _distinct_rows([placed for placed, bare in zip(answers, is_bare, strict=True) if not bare])
+    rows = _under_one_name(rows)
     found = _once(stream, rows.kept, spans)
     bare = _most_in_one([placed for placed, bare in zip(answers, is_bare, strict=True) if bare])
     if bare.kept:
@@ -200,6 +205,23 @@ def _distinct_rows(rows: Sequence[Placed]) -> Matched:
             what = f"income {flow.reason} {flow.tran_id}"
             found.problems.append(contradiction(what, (same[0].event, _words(same[0])), (flow, _words(placed))))
     return found
+
+
+def _under_one_name(rows: Matched) -> Matched:
+    """Transfers without those that another file tells of the same second, asset and amount under an old name."""
+    groups: dict[object, tuple[list[Placed], list[Placed]]] = {}
+    for placed in _ordered(rows.kept):
+        reason = flow_of(placed).reason
+        if reason == NEW_NAME or reason in OLD_NAMES:
+            groups.setdefault(_amounts(placed), ([], []))[reason in OLD_NAMES].append(placed)
+    pairs = [pair for own, old in groups.values() for pair in in_step(own, old, CLOSE_MS, _are_of_two_files)]
+    again = {other.place for _, other in pairs}
+    kept = [placed for placed in rows.kept if placed.place not in again]
+    return Matched(kept, rows.repeated + told_by(other for _, other in pairs), rows.problems)
+
+
+def _are_of_two_files(one: Placed, other: Placed) -> bool:
+    return one.event.source.file != other.event.source.file
 
 
 def _is_same_trade(known: Flow, flow: Flow) -> bool:
