@@ -291,13 +291,26 @@ def _fill_findings(history: Reconstruction, incident: Incident) -> Iterator[Find
     for place in incident.fills:
         fill = history.events[place]
         if isinstance(fill, Fill) and fill.trade_id != TAKEN_OVER:
-            yield checks.fill_within_limit(
+            found = checks.fill_within_limit(
                 buy=fill.quantity > 0,
                 price=fill.price,
                 limit=order.price,
                 about=f"{fill.symbol} {fill.side} trade {fill.trade_id}",
                 source=str(fill.source),
             )
+            tick = history.rules_at(fill.time_ms).contract(fill.symbol).tick
+            yield _beside_the_book(found) if _is_between_ticks(fill.price, order.price, tick) else found
+
+
+def _is_between_ticks(price: Decimal, limit: Decimal, tick: Decimal) -> bool:
+    """Whether a price is none of the book's, and the limit is this price on the tick: the other side was deleveraged at
+    the exact bankruptcy price, of which an order can only print what the tick allows."""
+    return bool(price % tick) and not limit % tick and abs(price - limit) < tick
+
+
+def _beside_the_book(finding: Finding) -> Finding:
+    rule = f"{finding.rule}; a price between two ticks is the exact bankruptcy price, the limit is that on the tick"
+    return structs.replace(finding, verdict=HOLDS, rule=rule)
 
 
 def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding | None:
