@@ -76,7 +76,7 @@ DEPOSIT = f"{STAMP},DEPOSIT,100,USDT,,4"
 def test_a_deposit_is_the_transfer_of_its_second_and_amount(rows: list[str], count: int, tmp_path: Path) -> None:
     income = saved(tmp_path, json.encode(list(encode.income_rows(TRANSFER))), "income.json")
     history = read([income, saved(tmp_path, old(*rows), "old(UTC+0).csv")])
-    assert TIME == flows(history)[0].time_ms
+    assert flows(history)[0].time_ms == TIME
     assert len(flows(history)) == count
 
 

@@ -16,13 +16,13 @@ from msgspec import Struct, structs
 from margincall.core.account import Account, Position, PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.contract import entry_price, value
-from margincall.core.events import AnyEvent, PositionPrint, Source, Statement
+from margincall.core.events import AnyEvent, Flow, Order, PositionPrint, Source, Statement
 from margincall.core.fold import fill_terms, fold
 from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Collateral, Price, Quantity
 from margincall.forensics.compare import Compared, Comparison, FillCheck
-from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.inferred import TAKEN_OVER, TAKEOVER_MS
 from margincall.forensics.opening import Known, key_of
 from margincall.forensics.ordering import belongs
 from margincall.forensics.rulebook import RulesAt
@@ -47,6 +47,12 @@ NOT_FOUNDED = (
 )
 
 
+NOT_TOLD = (
+    "a liquidation order left something over, and a profit without a trade booked it: what became of the position is "
+    "not told, and with it its margin (a recorded user-data stream would tell)"
+)
+
+
 NOT_MODELLED = "profit = closed quantity × (price − entry), from exact cost; how this venue computes it is not known"
 
 
@@ -57,6 +63,8 @@ class News(Struct, frozen=True):
     change: Decimal
 
 
+OF_WHAT_IS_OPEN = ("cross_wallet", "position", "entry", "isolated_wallet")
+"""Prints that rest on how much of a position is left. (The wallet does not: every profit is in it.)"""
 Told = Mapping[Known, News]
 """The news of one statement, by what is printed."""
 
@@ -82,7 +90,8 @@ def diagnose(events: Sequence[AnyEvent], compared: Compared, rules_at: RulesAt) 
             news[place + 1] = {known: each for known, each in told.items() if known not in used}
         if isinstance(event, Statement):
             shown |= {(each.symbol, each.side): _seen(each, shown) for each in event.positions}
-    found += [(place, _print_finding(each)) for place, told in news.items() for each in told.values()]
+    untold = _untold_since(events, rules_at)
+    found += [(place, _print_finding(each, untold)) for place, told in news.items() for each in told.values()]
     return tuple(finding for _, finding in sorted(found, key=_place))
 
 
@@ -255,13 +264,31 @@ def _of(comparison: Comparison, verdict: Verdict) -> Finding:
     )
 
 
-def _print_finding(news: News) -> Finding:
+def _untold_since(events: Sequence[AnyEvent], rules_at: RulesAt) -> dict[str, int]:
+    """Symbols, and their margin assets -> the place from which files do not tell how much of a position is left: that
+    of a profit without a trade, soon after a liquidation order that left something over."""
+    left_over: dict[str, int] = {}
+    untold: dict[str, int] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, Order) and event.close == "liquidation" and event.executed < event.quantity:
+            left_over[event.symbol] = event.time_ms
+        elif isinstance(event, Flow) and event.category == "realized_pnl":
+            for symbol, time_ms in left_over.items():
+                if event.symbol in ("", symbol) and event.time_ms - time_ms <= TAKEOVER_MS:
+                    untold.setdefault(symbol, place)
+                    untold.setdefault(rules_at(event.time_ms).contract(symbol).margin_asset, place)
+    return untold
+
+
+def _print_finding(news: News, untold: Mapping[str, int]) -> Finding:
     comparison = news.comparison
+    since = untold.get(comparison.about.partition(" ")[0]) if comparison.field in OF_WHAT_IS_OPEN else None
+    is_told = since is None or comparison.place < since
     return Finding(
         kind=comparison.field,
-        verdict=FAILS,
+        verdict=FAILS if is_told else UNCLEAR,
         about=comparison.about,
-        rule=RULES[comparison.field],
+        rule=RULES[comparison.field] if is_told else NOT_TOLD,
         printed=comparison.printed,
         derived=comparison.printed - news.change,
         amount=news.change,

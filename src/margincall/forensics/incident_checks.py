@@ -9,15 +9,15 @@ from margincall.core import checks
 from margincall.core.account import Marks
 from margincall.core.assumptions import VERDICT_ALTERNATIVES, Assumptions
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
-from margincall.core.events import Fill, Order
+from margincall.core.events import Fill, Flow, Order
 from margincall.core.margin import PositionTerms, margin
 from margincall.core.prices import bankruptcy, implied_share
 from margincall.core.rounding import exact
-from margincall.core.units import Price
+from margincall.core.units import ZERO, Price
 from margincall.forensics.digits import last_digit
 from margincall.forensics.doubt import BACK_CAST
 from margincall.forensics.in_candle import CANDLE_RESOLUTION
-from margincall.forensics.incidents import Incident
+from margincall.forensics.incidents import AFTERMATH_MS, Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
@@ -76,9 +76,7 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
             )
         )
     if money.left and _is_closed(history, incident, moment):
-        found += [
-            checks.not_negative(wallet=amount, about=asset, source=source) for asset, amount in money.left.items()
-        ]
+        found += [_left_finding(history, incident, asset, amount, source) for asset, amount in money.left.items()]
     found = [_without_doubt(finding, moment) for finding in found]
     return _with_what_is_missing(found, incident, moment, money, source=source) if incident.symbol else found
 
@@ -139,6 +137,28 @@ def _with_what_is_missing(
 def _is_void(kind: str, incident: Incident, money: Money) -> bool:
     """Whether there is nothing to check: no fee was charged, the account is not empty yet."""
     return kind == "clearance_fee" and money.clearance.fee is None and bool(incident.fills) and bool(money.left)
+
+
+def _left_finding(history: Reconstruction, incident: Incident, asset: str, left: Decimal, source: str) -> Finding:
+    """What is left against 0. Where others pay instead of the fund, an adjustment follows the liquidation."""
+    found = checks.not_negative(wallet=left, about=asset, source=source)
+    adjusted = _adjusted(history, incident, asset) if found.verdict == FAILS else ZERO
+    if not adjusted or left + adjusted < ZERO:
+        return found
+    rule = f"{found.rule}; an adjustment of {adjusted} booked right after it brought it back"
+    return structs.replace(found, verdict=HOLDS, rule=rule)
+
+
+def _adjusted(history: Reconstruction, incident: Incident, asset: str) -> Decimal:
+    """What adjustments booked within the aftermath of a liquidation."""
+    total = ZERO
+    for place in range(incident.last + 1, len(history.events)):
+        event = history.events[place]
+        if event.time_ms - incident.time_ms > AFTERMATH_MS:
+            break
+        if isinstance(event, Flow) and (event.category == "adjustment" or event.reason == "ADJUSTMENT"):
+            total += event.applied.get(asset, ZERO)
+    return total
 
 
 def _is_closed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
@@ -323,13 +343,14 @@ def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment)
     still = [order for order in before if order.is_open]
     tied = [order for order in still if _is_tied(history, incident, order)]
     if still and len(tied) == len(still):
+        first = sum(place < incident.first for place in incident.cancelled)
         return Finding(
             kind="orders_cancelled",
             verdict=UNCLEAR,
             about=moment.pool.name if moment.pool is not None else incident.symbol,
             rule="all open orders are cancelled first; these were in the same moment, as finely as the files stamp",
-            printed=Decimal(len(incident.cancelled)),
-            derived=Decimal(len(incident.cancelled) + len(still)),
+            printed=Decimal(first),
+            derived=Decimal(first + len(still)),
             source=str(history.events[incident.first].source),
         )
     return checks.orders_cancelled_first(

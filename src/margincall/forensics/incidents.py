@@ -172,9 +172,7 @@ def _completed(incident: Incident, fills: list[int], fees: list[int], events: Se
     cancelled = tuple(
         place
         for place in range(max(incident.first - 1000, 0), min(incident.last + 1000, len(events)))
-        if isinstance(event := events[place], Order)
-        and event.expire_reason == "5"
-        and abs(event.time_ms - incident.time_ms) <= JUST_BEFORE_MS
+        if isinstance(event := events[place], Order) and _is_cancelled_by(incident, event)
     )
     return Incident(
         kind=incident.kind,
@@ -190,6 +188,15 @@ def _completed(incident: Incident, fills: list[int], fees: list[int], events: Se
         clearances=tuple(fees),
         cancelled=cancelled,
     )
+
+
+def _is_cancelled_by(incident: Incident, order: Order) -> bool:
+    """Whether an order expired because of the liquidation. Lists of orders print no reason: there it is one that would
+    have stayed in the book and expired in the same moment, as finely as it is stamped."""
+    if order.expire_reason:
+        return order.expire_reason == "5" and abs(order.time_ms - incident.time_ms) <= JUST_BEFORE_MS
+    stayed = order.time_in_force not in ("IOC", "FOK") and not order.close and not order.execution
+    return stayed and order.status == "EXPIRED" and order.time_ms == incident.time_ms
 
 
 def _listed(events: Sequence[AnyEvent]) -> list[Incident]:

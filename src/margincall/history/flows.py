@@ -12,7 +12,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from margincall.core.events import Fill, Flow, MarginMove, Statement
+from margincall.core.events import UPDATE_REASONS, Fill, Flow, MarginMove, Statement
 from margincall.core.units import ZERO
 from margincall.history.messages import Place, Placed, changed, contradiction, flow_of, time_of, told_by
 from margincall.wire.problems import Problem
@@ -356,7 +356,10 @@ def moved_with(moves: Sequence[Placed], statements: Sequence[Placed]) -> list[Pl
 
 
 def _kind(placed: Placed) -> object:
-    return flow_of(placed).category, _amounts(placed)
+    """A row of a type that nobody documented may bear the name of an update's reason (`ADJUSTMENT`)."""
+    flow = flow_of(placed)
+    category = UPDATE_REASONS.get(flow.reason) if flow.category == "unknown" else flow.category
+    return category or "unknown", _amounts(placed)
 
 
 def _amounts(placed: Placed) -> tuple[tuple[str, Decimal], ...]:
