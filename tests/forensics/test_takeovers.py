@@ -10,6 +10,8 @@ import pytest
 
 from margincall.core.events import Fill
 from margincall.forensics.answer import Answer, answer
+from margincall.forensics.going_on import goes_on_from
+from margincall.forensics.incidents import find_incidents
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.history.bracket_store import load_book
 from tests.cli.calling import call
@@ -97,3 +99,33 @@ def test_a_part_told_by_the_income_alone_is_the_rest_of_the_position(dry: Path) 
     (fill,) = taken(answer([dry / "long-2/api", dry / "market"], load_book()))
     assert abs(fill.price - LIMIT) < Decimal("0.1")
     assert fill.quantity == Decimal("-0.030")
+
+
+@pytest.mark.parametrize("part", ["stream.jsonl", "api"])
+def test_a_liquidation_that_goes_on_has_one_trigger(part: str, dry: Path) -> None:
+    """Three orders of one second: what is left is taken over, then deleveraged. Nothing is asked for that an order
+    without a fill does not have."""
+    paths = [str(dry / "long-2" / part), str(dry / "market")]
+    said = call("explain", *paths).out
+    assert said.count("the trigger was right") == said.count("Verdict sheet") == 1
+    assert said.count("BTCUSDT liquidation continued by order ") == said.count("which began with order 52") == 2
+    first, second, third = json.loads(call("explain", "--json", *paths).out)["liquidations"]
+    assert "goes_on_from" not in first
+    assert second["goes_on_from"] == third["goes_on_from"] == first["order_id"] == "52"
+    assert second["order_id"] == "53"
+    void = {"prices.average_fill", "clearance.fee", "clearance.rate", "clearance.base"}
+    assert not void & {each["term"] for each in second["unknown"]}
+
+
+def test_an_order_between_two_trades_of_the_trader_is_another_liquidation() -> None:
+    """He opened it again within the second."""
+    order: dict[str, Any] = {"symbol": "BTCUSDT", "side": "BOTH", "price": LIMIT, "close": "liquidation"}
+    closed = Fill(time_ms=500, quantity=Decimal(-1), trade_id="1", order_id="1", **order)
+    opened = Fill(
+        time_ms=700, symbol="BTCUSDT", side="BOTH", quantity=Decimal(1), price=LIMIT, trade_id="2", order_id="2"
+    )
+    again = Fill(time_ms=900, quantity=Decimal(-1), trade_id="3", order_id="3", **order)
+    for events, found in (([closed, again], ("", "1")), ([closed, opened, again], ("", ""))):
+        assert goes_on_from(events, find_incidents(events, ())) == found
+    later = Fill(time_ms=1501, quantity=Decimal(-1), trade_id="4", order_id="4", **order)
+    assert goes_on_from([closed, later], find_incidents([closed, later], ())) == ("", "")

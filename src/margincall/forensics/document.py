@@ -21,6 +21,8 @@ from margincall.forensics.holdings import PositionTold, WalletTold
 from margincall.forensics.sheet import Explanation, Unknown
 
 SCHEMA = "margincall.explain/1"
+WHERE_THERE_IS_ONE = frozenset({"goes_on_from"})
+"""Keys that are left out where they say nothing."""
 
 
 class StandingPosition(Struct, frozen=True):
@@ -194,7 +196,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format(plain(value), "f")
     if isinstance(value, Struct):
-        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        named = {name: getattr(value, name) for name in value.__struct_fields__}
+        return {name: _plain(each) for name, each in named.items() if each or name not in WHERE_THERE_IS_ONE}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, dict):

@@ -19,6 +19,7 @@ from margincall.core.rounding import exact, ratio_nearest
 from margincall.core.units import Price
 from margincall.forensics.cause import Cause, find_cause
 from margincall.forensics.evidence import Evidence
+from margincall.forensics.going_on import goes_on_from
 from margincall.forensics.holdings import PositionTold, WalletTold, positions_of, wallets_of
 from margincall.forensics.incident_checks import closest_split, incident_findings
 from margincall.forensics.incidents import Incident, find_incidents
@@ -35,7 +36,7 @@ from margincall.forensics.sheet import (
     Verdict,
 )
 from margincall.forensics.support import explain_support
-from margincall.forensics.unknown import ELSEWHERE_TERMS, unknown_incidents, unknown_terms
+from margincall.forensics.unknown import ELSEWHERE_TERMS, unknown_incidents, unknown_terms, void_terms
 from margincall.history.described import symbols_in
 from margincall.venues.book import BracketBook
 from margincall.venues.elsewhere import Elsewhere
@@ -81,7 +82,10 @@ def explain(
         return Explained(None, (), (), tuple(rulebook.unknown))
     history = reconstruct(known, rulebook, evidence=evidence)
     incidents = find_incidents(history.events, history.compared.comparisons)
-    cases = tuple(explain_incident(history, incident, refused) for incident in incidents)
+    cases = tuple(
+        _going_on(explain_incident(history, incident, refused), first)
+        for incident, first in zip(incidents, goes_on_from(history.events, incidents), strict=True)
+    )
     unknown = tuple(unknown_incidents(history.evidence, is_elsewhere=elsewhere is not None))
     told = Explained(history, cases, history.findings, tuple(rulebook.unknown), unknown)
     if elsewhere is not None:
@@ -89,6 +93,20 @@ def explain(
     if not cases and any(isinstance(event, Flow) for event in history.events):
         return structs.replace(told, wallets=wallets_of(history))
     return told
+
+
+def _going_on(case: Case, first: str) -> Case:
+    """The case of an order that goes on with the liquidation of order `first`. Within its moment files need not tell
+    what came first: that the trigger was not reached in between says nothing. Where no fee is left to check, none was
+    charged for it."""
+    if not first:
+        return case
+    told = case.explanation
+    verdict = structs.replace(told.verdict, liquidated=told.verdict.liquidated or None)
+    is_charged = any(finding.kind == "clearance_fee" for finding in told.findings)
+    unknown = tuple(each for each in told.unknown if is_charged or not each.term.startswith("clearance."))
+    told = structs.replace(told, goes_on_from=first, verdict=verdict, unknown=unknown)
+    return structs.replace(case, explanation=told)
 
 
 @exact
@@ -128,7 +146,8 @@ def explain_incident(history: Reconstruction, incident: Incident, refused: Seque
         traces=incident.traces,
     )
     lacks = {"takeover"} if money.rest_unknown else set()
-    unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None, lacks=lacks))
+    void = void_terms(incident, rest_unknown=money.rest_unknown)
+    unknown = tuple(unknown_terms(explanation, moment, cause_known=cause is not None, lacks=lacks, void=void))
     if elsewhere is not None:
         unknown = tuple(Unknown(each.term, ELSEWHERE_TERMS) for each in unknown)
     unknown += tuple(Unknown("verdict", reason) for reason in refused)

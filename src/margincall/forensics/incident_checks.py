@@ -24,7 +24,7 @@ from margincall.forensics.money import Money
 from margincall.forensics.orders import OrderState
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.forensics.unknown import CHECKS, missing_evidence, settled_by
+from margincall.forensics.unknown import CHECKS, missing_evidence, settled_by, void_terms
 from margincall.wire.durations import SECOND_MS
 
 SPLITS: tuple[Assumptions, ...] = (
@@ -135,8 +135,13 @@ def _with_what_is_missing(
 
 
 def _is_void(kind: str, incident: Incident, money: Money) -> bool:
-    """Whether there is nothing to check: no fee was charged, the account is not empty yet."""
-    return kind == "clearance_fee" and money.clearance.fee is None and bool(incident.fills) and bool(money.left)
+    """Whether there is nothing to check: no fee was charged, a position is still open, or the order that ended without
+    a fill closed nothing."""
+    void = void_terms(incident, rest_unknown=money.rest_unknown)
+    if kind == "balance_after":
+        return "left" in void or bool(money.left)
+    is_free = money.clearance.fee is None and bool(incident.fills) and bool(money.left)
+    return kind == "clearance_fee" and (is_free or "clearance.fee" in void)
 
 
 def _left_finding(history: Reconstruction, incident: Incident, asset: str, left: Decimal, source: str) -> Finding:

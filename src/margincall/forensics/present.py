@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core.assumptions import BY_ID
 from margincall.core.checks import FAILS, HOLDS, Finding
@@ -19,6 +19,9 @@ from margincall.forensics.sheet import Explanation, Liquidation
 
 CAUSES = {"untraded_pnl": "realized pnl, told without its fills"}
 MARKS = {HOLDS: "✓", FAILS: "✗"}
+UNKNOWN = "Unknown, and what would settle it"
+OF_THE_TRIGGER = ("trigger", "orders_cancelled", "verdict.", "bracket.", "cause")
+"""Checks, and beginnings of terms, that tell of the moment before the first order."""
 
 
 class Section(Struct, frozen=True):
@@ -41,6 +44,8 @@ def headline(each: Explanation) -> str:
     }[each.kind]
     if each.kind == "indirect" and each.clearance.fee is not None:
         what = "liquidated, as its clearance fee shows (the order is not in the files)"
+    if each.goes_on_from:
+        what = f"liquidation continued by order {each.order_id}"
     name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
     text = f"{name.strip()} {what}".strip()
     return f"{text}, {moment(each.time_ms)}" if each.time_ms else text
@@ -49,6 +54,8 @@ def headline(each: Explanation) -> str:
 def judgement(each: Explanation) -> str:
     """The verdict in a sentence a trader can quote."""
     verdict = each.verdict
+    if each.goes_on_from:
+        return f"The same liquidation, which began with order {each.goes_on_from}: another order for what was left."
     if each.kind == "adl":
         return "A deleveraging is no liquidation: the position was closed for want of another buyer or seller."
     if verdict.margin_balance is None or verdict.maintenance_margin is None:
@@ -81,7 +88,11 @@ def _as_far_as(each: Explanation) -> str:
 
 
 def sections(each: Explanation) -> Iterator[Section]:
-    """The sections of one explanation, in the order in which one asks."""
+    """The sections of one explanation, in the order in which one asks. Of an order that goes on with a liquidation
+    those that tell of its trigger stand with the first."""
+    if each.goes_on_from:
+        yield from _going_on(each)
+        return
     yield _verdict(each)
     yield _prices(each)
     if each.waterfall:
@@ -91,12 +102,23 @@ def sections(each: Explanation) -> Iterator[Section]:
     if each.findings:
         yield findings_table("Checks", each.findings)
     if missing := _missing(each):
-        title = "Unknown, and what would settle it"
-        yield Section(title, ("terms and checks", "file"), missing)
+        yield Section(UNKNOWN, ("terms and checks", "file"), missing)
     if each.assumptions:
         chosen = [BY_ID[name] for name in each.assumptions if name in BY_ID]
         assumed = tuple((one.id, one.default, one.settled_by) for one in chosen)
         yield Section("Assumed, where the venue publishes no rule", ("id", "assumed", "would be settled by"), assumed)
+
+
+def _going_on(each: Explanation) -> Iterator[Section]:
+    yield _prices(each)
+    if each.waterfall:
+        yield _waterfall(each)
+    own = [finding for finding in each.findings if finding.kind not in OF_THE_TRIGGER]
+    if own:
+        yield findings_table("Checks", own)
+    kept = [unknown for unknown in each.unknown if not unknown.term.startswith(OF_THE_TRIGGER)]
+    if missing := _missing(structs.replace(each, unknown=tuple(kept), findings=tuple(own))):
+        yield Section(UNKNOWN, ("terms and checks", "file"), missing)
 
 
 def _named(term: str) -> str:
@@ -196,7 +218,8 @@ def _prices(each: Explanation) -> Section:
     prices = each.prices
     interval = prices.liquidation
     source = f" ({prices.mark_source})" if prices.mark_source else ""
-    rows = [("entry", amount(prices.entry)), (f"mark at the trigger{source}", amount(prices.mark_at_trigger))]
+    mark = "mark" if each.goes_on_from else "mark at the trigger"
+    rows = [("entry", amount(prices.entry)), (f"{mark}{source}", amount(prices.mark_at_trigger))]
     if interval.empty:
         rows.append(("survives", "at no price"))
     elif interval.lower is not None or interval.upper is not None:

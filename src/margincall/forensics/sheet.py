@@ -103,7 +103,8 @@ class Unknown(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """All that is said about one liquidation or deleveraging. Times are UTC milliseconds."""
+    """All that is said about one liquidation or deleveraging. Times are UTC milliseconds. `goes_on_from` is the order
+    id of the liquidation that this order of the venue goes on with: the trigger is told there."""
 
     kind: str
     symbol: str
@@ -125,3 +126,4 @@ class Explanation(Struct, frozen=True):
     assumptions: tuple[str, ...]
     cause_since: Cause | None = None
     traces: tuple[str, ...] = ()
+    goes_on_from: str = ""

@@ -5,7 +5,8 @@ A term rests on kinds of evidence; what is named is the evidence that is missing
 
 from collections.abc import Collection, Iterator, Mapping
 
-from margincall.forensics.evidence import Evidence
+from margincall.forensics.evidence import ENDED_UNFILLED, Evidence
+from margincall.forensics.incidents import Incident
 from margincall.forensics.moment import Moment
 from margincall.forensics.sheet import Explanation, Unknown
 
@@ -75,6 +76,10 @@ CHECKS: Mapping[str, tuple[str, ...]] = {
     "balance_after": ("account", "mode", "margin", "income"),
 }
 """What each check of a liquidation rests on."""
+OF_FILLS = frozenset({"prices.average_fill", "clearance.fee", "clearance.rate", "clearance.base"})
+"""What an order has that was filled."""
+OF_CLOSING = frozenset({"quantity", "realized_pnl", "left"})
+"""What there is once anything was closed."""
 NOT_FOR_ADL = ("clearance.fee", "clearance.rate", "prices.order_limit", "cause", "clearance.base")
 
 
@@ -89,14 +94,28 @@ def settled_by(kinds: tuple[str, ...]) -> str:
     return "; ".join(EVIDENCE[kind] for kind in kinds)
 
 
+def void_terms(incident: Incident, *, rest_unknown: bool) -> frozenset[str]:
+    """Terms that are none because there is nothing to tell: an order that ended without a fill has no average price and
+    pays no fee, and unless the fund may have taken the position over (`rest_unknown`) it closed nothing."""
+    order = incident.order
+    if order is None or order.executed or order.status not in ENDED_UNFILLED:
+        return frozenset()
+    return OF_FILLS if incident.fills or rest_unknown else OF_FILLS | OF_CLOSING
+
+
 def unknown_terms(
-    explanation: Explanation, moment: Moment, *, cause_known: bool, lacks: Collection[str] = ()
+    explanation: Explanation,
+    moment: Moment,
+    *,
+    cause_known: bool,
+    lacks: Collection[str] = (),
+    void: Collection[str] = (),
 ) -> Iterator[Unknown]:
-    """Every term that is none for want of evidence. An interval's missing end is an answer if the pool is known.
-    `lacks` are kinds of evidence that are missing beside what the moment tells."""
+    """Every term that is none for want of evidence, but those that are `void`. An interval's missing end is an answer
+    if the pool is known. `lacks` are kinds of evidence that are missing beside what the moment tells."""
     missing = missing_evidence(moment) | set(lacks)
     for term, kinds in RESTS_ON.items():
-        if explanation.kind == "adl" and term in NOT_FOR_ADL:
+        if term in void or (explanation.kind == "adl" and term in NOT_FOR_ADL):
             continue
         if not _is_known(term, explanation, moment, cause_known=cause_known):
             lacking = tuple(kind for kind in kinds if kind in missing) or moment.lacks or kinds[-1:]
