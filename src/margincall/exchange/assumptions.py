@@ -27,6 +27,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "market orders that are just accepted and just refused",
     ),
     Assumption(
+        "isolated-margin-source",
+        "what is free, and no more than the cross wallet holds beyond what orders of isolated positions reserve",
+        (),
+        "margin moved to an isolated position, or orders of one, of an account with profit that is not realised",
+    ),
+    Assumption(
         "reduce-only-trim",
         "cut to the position, in the order in which the book would fill them",
         ("refused",),

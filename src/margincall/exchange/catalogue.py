@@ -31,7 +31,7 @@ LIQUIDATING = (
     "cancel-scope", "partial-size", "liquidation-position-order", "liquidation-limit-tick", "no-bankruptcy-price",
     "takeover-scope", "clearance-fee-share", "fund-takeover-limit", "order-margin", "liquidation-account-order",
     "liquidation-self-trade", "liquidation-taker-fee", "takeover-fee", "market-order-margin", "check-order",
-    "reduce-only-trim", "trigger-sequence", "asset-mode-open",
+    "reduce-only-trim", "trigger-sequence", "asset-mode-open", "isolated-margin-source",
 )  # fmt: skip
 QUEUEING = ("deleveraging-pnl", "deleveraging-ties", "deleveraging-lights")
 """Assumptions behind every liquidation, and behind a queue of deleveraging."""

@@ -6,7 +6,8 @@ Binance publishes neither formula (assumed: `order-margin`). Per position, at th
 
 P is its signed value, orders count at their prices, those that only reduce do not count. Free is, in single-asset mode,
 cross wallet + unrealised PnL − initial margin of cross positions − what the orders of isolated ones add; in
-multi-assets mode the same in USD at the indices.
+multi-assets mode the same in USD at the indices. What leaves the cross wallet can be no more than it holds: profit that
+is not realised is no money (assumed: `isolated-margin-source`).
 """
 
 from decimal import Decimal
@@ -74,9 +75,14 @@ def reach_of(side: PositionSide, at_mark: Decimal, buys: Decimal, sells: Decimal
     return abs(at_mark) + (buys if side == "LONG" else sells)
 
 
+def initial(amount: Decimal, leverage_set: int) -> Decimal:
+    """Initial margin of a notional at a leverage, in the margin asset; a quotient (`docs/spec/rounding.md`)."""
+    return quotient(amount, Decimal(leverage_set))
+
+
 def needed(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = ZERO, sells: Decimal = ZERO) -> Decimal:
     """Initial margin of a position and its orders, in the margin asset."""
-    return quotient(reach(trader, market, key, buys=buys, sells=sells), Decimal(leverage(trader, market)))
+    return initial(reach(trader, market, key, buys=buys, sells=sells), leverage(trader, market))
 
 
 def free(state: Exchange, trader: Trader, asset: str) -> Decimal:
@@ -96,9 +102,25 @@ def free(state: Exchange, trader: Trader, asset: str) -> Decimal:
         assert market.mark is not None, "a position has a mark"
         at_mark = value(market.contract, position.quantity, market.mark)
         if position.margin == "isolated":
-            left += quotient(abs(at_mark), Decimal(leverage(trader, market)))
+            left += initial(abs(at_mark), leverage(trader, market))
         else:
             left += gain(market.contract, position.cost, at_mark)
+    return left
+
+
+def is_isolated(trader: Trader, symbol: str) -> bool:
+    """Whether the account's positions of a symbol have margin of their own."""
+    return trader.account.margin_types.get(symbol, "cross") == "isolated"
+
+
+def unreserved(state: Exchange, trader: Trader, asset: str) -> Decimal:
+    """What the cross wallet holds beyond what the orders of isolated positions will take from it: the most that can be
+    withdrawn or become isolated margin, whatever is free besides; may be negative."""
+    left: Decimal = cross_wallet(trader.account, asset, state.rules.venue)
+    for key in trader.exposures:
+        market = state.markets[key[0]]
+        if market.contract.margin_asset == asset and is_isolated(trader, key[0]):
+            left -= needed(trader, market, key) - initial(_held(trader, market, key), leverage(trader, market))
     return left
 
 
@@ -115,6 +137,12 @@ def most_at(table: BracketTable, leverage_set: int) -> Decimal | None:
         if row.max_leverage is not None and row.max_leverage >= leverage_set:
             return row.cap
     return None if all(row.max_leverage is None for row in table.rows) else ZERO
+
+
+def _held(trader: Trader, market: Market, key: PositionKey) -> Decimal:
+    """Notional of a position at the mark, in the margin asset."""
+    quantity = trader.account.position(key).quantity
+    return abs(value(market.contract, quantity, market.mark)) if quantity and market.mark is not None else ZERO
 
 
 def _free_usd(state: Exchange, trader: Trader) -> Decimal:

@@ -149,12 +149,7 @@ def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrd
     reach = exposure.reach(trader, market, order.key, buys=buys, sells=sells)
     before = exposure.reach(trader, market, order.key)
     check_reach(state, trader, market, reach, before)
-    more = max(reach - before, ZERO) / exposure.leverage(trader, market)
-    if order.left > reducible(trader, order, market):
-        more += open_loss(market, order, price)
-    asset = market.contract.margin_asset
-    if more and exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
-        raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
+    check_need(state, trader, market, max(reach - before, ZERO), open_loss(trader, market, order, price))
 
 
 def check_reach(state: Exchange, trader: Trader, market: Market, reach: Decimal, before: Decimal) -> None:
@@ -162,6 +157,18 @@ def check_reach(state: Exchange, trader: Trader, market: Market, reach: Decimal,
     most = exposure.most_at(state.rules.venue.brackets(market.contract.symbol), exposure.leverage(trader, market))
     if most is not None and reach > max(most, before):
         raise Refusal(Code.MAX_LEVERAGE_RATIO)
+
+
+def check_need(state: Exchange, trader: Trader, market: Market, more: Decimal, loss: Decimal) -> None:
+    """Initial margin of what the reach grows by, and open loss, against what is free; of an isolated position the
+    initial margin comes out of the cross wallet."""
+    asset, initial = market.contract.margin_asset, exposure.initial(more, exposure.leverage(trader, market))
+    needs = initial + loss
+    if needs and exposure.in_pool_asset(state, trader, asset, needs) > exposure.free(state, trader, asset):
+        raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
+    is_isolated = exposure.is_isolated(trader, market.contract.symbol)
+    if initial and is_isolated and initial > exposure.unreserved(state, trader, asset):
+        raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
 
 
 def market_bound(market: Market, order: OpenOrder) -> Ticks | None:
@@ -224,10 +231,11 @@ def _expected_price(market: Market, order: OpenOrder) -> Price:
     return _mark(market) if best is None else price_of(market, best)
 
 
-def open_loss(market: Market, order: OpenOrder, price: Price) -> Decimal:
-    """What the order would lose against the mark if it filled at its price (assumed: `order-margin`)."""
+def open_loss(trader: Trader, market: Market, order: OpenOrder, price: Price) -> Decimal:
+    """What the order would lose against the mark if it filled at its price (assumed: `order-margin`); nothing where all
+    of it closes."""
     mark = _mark(market)
-    if price == mark or (price > mark) != (order.side == "BUY"):
+    if price == mark or (price > mark) != (order.side == "BUY") or order.left <= reducible(trader, order, market):
         return ZERO
     size = exposure.worth(market, order.left, price) - exposure.worth(market, order.left, mark)
     if market.contract.is_inverse:

@@ -82,7 +82,7 @@ def _check_margin(
     state: Exchange, trader: Trader, market: Market, before: list[OpenOrder], asked: list[OpenOrder]
 ) -> None:
     """Position limit and margin of the quote as a whole, against what is free without the one before."""
-    key, asset = (market.contract.symbol, BOTH), market.contract.margin_asset
+    key = market.contract.symbol, BOTH
     added = {BUY: ZERO, SELL: ZERO}
     lost = ZERO
     for order in before:
@@ -90,13 +90,11 @@ def _check_margin(
     for order in asked:
         price = orders.price_of(market, order.ticks or Ticks(0))
         added[order.side] += exposure.worth(market, order.left, price)
-        lost += gate.open_loss(market, order, price)
+        lost += gate.open_loss(trader, market, order, price)
     reached = exposure.reach(trader, market, key)
     reach = exposure.reach(trader, market, key, buys=added[BUY], sells=added[SELL])
     gate.check_reach(state, trader, market, reach, reached)
-    more = max(reach - reached, ZERO) / exposure.leverage(trader, market) + lost
-    if more and exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
-        raise Refusal(Code.MARGIN_NOT_SUFFICIENT)
+    gate.check_need(state, trader, market, max(reach - reached, ZERO), lost)
 
 
 def _check_uncrossed(asked: list[OpenOrder]) -> None:

@@ -29,7 +29,7 @@ MOST_LEVERAGE = 125
 
 
 def transfer(state: Exchange, trader: Trader, command: Transfer, events: Events) -> None:
-    """Money in, or out as far as it is free and the cross wallet holds it."""
+    """Money in, or out as far as it is free and the cross wallet holds it, unreserved."""
     asset, amount = command.asset, command.amount
     check_asset(state, asset)
     check_amount(amount)
@@ -38,7 +38,7 @@ def transfer(state: Exchange, trader: Trader, command: Transfer, events: Events)
     wallet = cross_wallet(trader.account, asset, state.rules.venue)
     if amount < 0:
         needed = exposure.in_pool_asset(state, trader, asset, -amount)
-        if -amount > wallet or needed > exposure.free(state, trader, asset):
+        if -amount > exposure.unreserved(state, trader, asset) or needed > exposure.free(state, trader, asset):
             raise Refusal(Code.BALANCE_NOT_SUFFICIENT)
     trader.topped_up = trader.topped_up or (amount > 0 and wallet < 0)
     state.deposits[asset] = state.deposits.get(asset, ZERO) + amount
@@ -63,8 +63,10 @@ def set_leverage(state: Exchange, trader: Trader, market: Market, command: SetLe
     if most is not None and max(reaches) > most:
         raise Refusal(Code.MAX_LEVERAGE_RATIO)
     asset = market.contract.margin_asset
-    more = sum((reach / wanted - reach / now for reach in reaches), ZERO)
+    more = sum((exposure.initial(reach, wanted) - exposure.initial(reach, now) for reach in reaches), ZERO)
     if more > 0 and exposure.in_pool_asset(state, trader, asset, more) > exposure.free(state, trader, asset):
+        raise Refusal(Code.MIN_LEVERAGE_RATIO)
+    if more > 0 and exposure.is_isolated(trader, symbol) and more > exposure.unreserved(state, trader, asset):
         raise Refusal(Code.MIN_LEVERAGE_RATIO)
     say(state, trader, Setting(time_ms=state.time_ms, account=trader.name, symbol=symbol, leverage=wanted), events)
 
@@ -125,11 +127,12 @@ def move_margin(state: Exchange, trader: Trader, market: Market, command: MoveMa
     if not position.quantity:
         raise Refusal(Code.NO_POSITION_TO_ADD)
     asset = market.contract.margin_asset
-    if command.amount > 0 and command.amount > exposure.free(state, trader, asset):
+    most = min(exposure.free(state, trader, asset), exposure.unreserved(state, trader, asset))
+    if command.amount > 0 and command.amount > most:
         raise Refusal(Code.CROSS_INSUFFICIENT)
     if command.amount < 0:
         terms = position_terms(position, state.marks, state.rules.venue)
-        kept = terms.notional / exposure.leverage(trader, market) - min(terms.unrealized, ZERO)
+        kept = exposure.initial(terms.notional, exposure.leverage(trader, market)) - min(terms.unrealized, ZERO)
         if position.isolated_wallet + command.amount < kept:
             raise Refusal(Code.ISOLATED_INSUFFICIENT)
     moved = MarginMove(

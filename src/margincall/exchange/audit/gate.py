@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from margincall.core.account import Marks
-from margincall.core.margin import cross_wallet, position_terms
+from margincall.core.margin import position_terms
 from margincall.core.units import Price
 from margincall.exchange import commands
 from margincall.exchange.audit.view import SIDES, ZERO, View
@@ -40,7 +40,7 @@ def transfer(view: View, command: commands.Transfer) -> None:
     need(not account.multi_assets or command.asset in view.indices, Code.BAD_ASSET)
     if command.amount < 0:
         out = -command.amount
-        held = cross_wallet(account, command.asset, view.rules.venue)
+        held = view.unreserved(command.account, command.asset)
         needed = view.in_pool(command.account, command.asset, out)
         need(out <= held and needed <= view.free(command.account, command.asset), Code.BALANCE_NOT_SUFFICIENT)
 
@@ -59,9 +59,11 @@ def set_leverage(view: View, command: commands.SetLeverage) -> None:
     limit = view.most(name, symbol, wanted)
     need(limit is None or max(reaches) <= limit, Code.MAX_LEVERAGE_RATIO)
     asset = view.contract(symbol).margin_asset
-    more = sum((reach / wanted - reach / now for reach in reaches), ZERO)
+    more = sum((view.initial(reach, wanted) - view.initial(reach, now) for reach in reaches), ZERO)
     fits = more <= 0 or view.in_pool(name, asset, more) <= view.free(name, asset)
     need(fits, Code.MIN_LEVERAGE_RATIO)
+    apart = account.margin_types.get(symbol) == "isolated"
+    need(more <= 0 or not apart or more <= view.unreserved(name, asset), Code.MIN_LEVERAGE_RATIO)
 
 
 def set_margin_type(view: View, command: commands.SetMarginType) -> None:
@@ -96,7 +98,7 @@ def set_asset_mode(view: View, command: commands.SetAssetMode) -> None:
 
 
 def move_margin(view: View, command: commands.MoveMargin) -> None:
-    """To an isolated position what is free, back what its initial margin does not need."""
+    """To an isolated position what is free and in the cross wallet, back what its initial margin does not need."""
     name, symbol, amount = command.account, command.symbol, command.amount
     account = view.account(name)
     asset = view.listed(symbol).contract.margin_asset
@@ -105,11 +107,12 @@ def move_margin(view: View, command: commands.MoveMargin) -> None:
     need(account.margin_types.get(symbol) == "isolated", Code.ONLY_ISOLATED)
     position = account.position((symbol, command.position_side))
     need(position.quantity != 0, Code.NO_POSITION_TO_ADD)
-    need(amount < 0 or amount <= view.free(name, asset), Code.CROSS_INSUFFICIENT)
+    fits = amount <= view.free(name, asset) and amount <= view.unreserved(name, asset)
+    need(amount < 0 or fits, Code.CROSS_INSUFFICIENT)
     if amount < 0:
         marks = Marks({each: Price(mark) for each, mark in view.marks.items()})
         terms = position_terms(position, marks, view.rules.venue)
-        kept = terms.notional / view.leverage(name, symbol) - min(terms.unrealized, ZERO)
+        kept = view.initial(terms.notional, view.leverage(name, symbol)) - min(terms.unrealized, ZERO)
         need(position.isolated_wallet + amount >= kept, Code.ISOLATED_INSUFFICIENT)
 
 

@@ -163,11 +163,17 @@ def affordable(view: View, order: OpenOrder) -> None:
     leverage = view.leverage(name, symbol)
     most = view.most(name, symbol, leverage)
     need(most is None or after <= most or after <= before, Code.MAX_LEVERAGE_RATIO)
-    needed = max(after - before, ZERO) / leverage
-    if order.left > view.reducible(order) and (price > mark if buys else price < mark):
-        needed += abs(at_price - at_mark)
-    asset = view.contract(symbol).margin_asset
+    loses = order.left > view.reducible(order) and (price > mark if buys else price < mark)
+    has_margin(view, name, symbol, max(after - before, ZERO), abs(at_price - at_mark) if loses else ZERO)
+
+
+def has_margin(view: View, name: str, symbol: str, more: Decimal, loss: Decimal) -> None:
+    """Initial margin and loss are free; the initial margin of an isolated position is in the cross wallet."""
+    asset, initial = view.contract(symbol).margin_asset, view.initial(more, view.leverage(name, symbol))
+    needed = initial + loss
     need(not needed or view.in_pool(name, asset, needed) <= view.free(name, asset), Code.MARGIN_NOT_SUFFICIENT)
+    apart = view.accounts[name].margin_types.get(symbol) == "isolated"
+    need(not initial or not apart or initial <= view.unreserved(name, asset), Code.MARGIN_NOT_SUFFICIENT)
 
 
 def market_bound(view: View, order: OpenOrder) -> int | None:
@@ -233,18 +239,16 @@ def quote(view: View, command: commands.Quote) -> list[OpenOrder]:
 
 def _quote_is_affordable(view: View, name: str, symbol: str, before: list[int], asked: list[OpenOrder]) -> None:
     key, mark, sums, lost = (symbol, "BOTH"), view.marks[symbol], {"BUY": ZERO, "SELL": ZERO}, ZERO
-    asset = view.contract(symbol).margin_asset
-    free, reached = view.free(name, asset), view.reach(name, key)  # type: ignore[arg-type]
+    reached = view.reach(name, key)  # type: ignore[arg-type]
     for order in asked:
         price = view.price(order)
         worth, at_mark = view.worth(symbol, order.left, price), view.worth(symbol, order.left, mark)
         sums[order.side] += worth
-        lost += abs(worth - at_mark) if (price > mark if order.side == "BUY" else price < mark) else ZERO
+        if order.left > view.reducible(order) and (price > mark if order.side == "BUY" else price < mark):
+            lost += abs(worth - at_mark)
     held = {number: view.orders.pop(number) for number in before}
     reach = view.reach(name, key, buys=sums["BUY"], sells=sums["SELL"])  # type: ignore[arg-type]
     view.orders.update(held)
-    leverage = view.leverage(name, symbol)
-    most = view.most(name, symbol, leverage)
+    most = view.most(name, symbol, view.leverage(name, symbol))
     need(most is None or reach <= most or reach <= reached, Code.MAX_LEVERAGE_RATIO)
-    needed = max(reach - reached, ZERO) / leverage + lost
-    need(not needed or view.in_pool(name, asset, needed) <= free, Code.MARGIN_NOT_SUFFICIENT)
+    has_margin(view, name, symbol, max(reach - reached, ZERO), lost)

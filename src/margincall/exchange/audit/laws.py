@@ -36,5 +36,6 @@ LAWS: Mapping[int, Law] = {
     21: desk.every_liquidation_ends,
     23: books.numbers_are_finite,
     24: books.trigger_is_the_verdict,
+    26: books.only_what_is_there,
 }
 """17 and 22 are asked of a whole journal and of a refused command; 14 is violated everywhere, 25 applies nowhere."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from margincall.core.margin import is_liquidated
+from margincall.core.margin import cross_wallet, is_liquidated
 from margincall.exchange.audit.measures import TINY, ZERO, at_trigger
 from margincall.exchange.audit.shadow import Around
-from margincall.exchange.commands import SetMark
+from margincall.exchange.commands import MoveMargin, SetMark, Transfer
 from margincall.exchange.events import LiquidationStarted
 
 
@@ -68,6 +68,20 @@ def numbers_are_finite(around: Around) -> Iterator[str]:
             amounts += [position.quantity, position.cost, position.isolated_wallet, position.realized]
         if not all(amount.is_finite() for amount in amounts):
             yield f"{name} holds what is no amount"
+
+
+def only_what_is_there(around: Around) -> Iterator[str]:
+    """No transfer out and no move to isolated margin makes a cross wallet negative."""
+    command, venue = around.command, around.rules.venue
+    if not isinstance(command, Transfer | MoveMargin) or command.account not in around.before.accounts:
+        return
+    into = command.amount > 0 and isinstance(command, Transfer)
+    asset = command.asset if isinstance(command, Transfer) else None
+    for each in around.after.accounts[command.account].wallets:
+        left = cross_wallet(around.after.accounts[command.account], each, venue)
+        was = cross_wallet(around.before.accounts[command.account], each, venue)
+        if left < 0 and left < was and not into and asset in (None, each) and not around.of(LiquidationStarted):
+            yield f"{command.account}: the cross wallet of {each} fell from {was} to {left}"
 
 
 def trigger_is_the_verdict(around: Around) -> Iterator[str]:

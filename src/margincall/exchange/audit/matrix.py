@@ -16,6 +16,7 @@ _ROWS: Mapping[int, str] = {
     11: "hhvhh", 12: "hhhhh", 13: "hhnhh", 14: "vvvvv", 15: "hhhnn",
     16: "hhvhh", 17: "hhhhh", 18: "vvvhh", 19: "vvvhh", 20: "vvvvh",
     21: "hhhhh", 22: "hhhhh", 23: "hhhhh", 24: "hhhhh", 25: "nnnnn",
+    26: "hhhhh",
 }  # fmt: skip
 _WORDS: Mapping[str, Verdict] = {_H: "holds", _V: "violated", _N: "n/a"}
 

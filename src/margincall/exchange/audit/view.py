@@ -14,6 +14,7 @@ from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Exchange, Market, OpenOrder
 
 ZERO, ONE = Decimal(0), Decimal(1)
+QUOTIENT = Decimal("1e-30")
 SIDES = ("BOTH", "LONG", "SHORT")
 
 
@@ -135,7 +136,8 @@ class View:
             left = sum((pool.balance for pool in terms.pools if pool.kind == "multi"), ZERO)
             for key in sorted(keys):
                 margin_asset = self.contract(key[0]).margin_asset
-                left -= self.in_pool(name, margin_asset, self.reach(name, key) / self.leverage(name, key[0]))
+                needed = self.initial(self.reach(name, key), self.leverage(name, key[0]))
+                left -= self.in_pool(name, margin_asset, needed)
             return left
         left = cross_wallet(account, asset, venue)
         for pool in terms.pools:
@@ -144,11 +146,28 @@ class View:
         for key in sorted(keys):
             if self.contract(key[0]).margin_asset != asset:
                 continue
-            needed = self.reach(name, key) / self.leverage(name, key[0])
+            needed = self.initial(self.reach(name, key), self.leverage(name, key[0]))
             if account.margin_types.get(key[0]) == "isolated" and self.quantity(name, key):
                 held = int(abs(self.quantity(name, key)) / self.contract(key[0]).lot)
-                needed -= self.worth(key[0], held, self.marks[key[0]]) / self.leverage(name, key[0])
+                needed -= self.initial(self.worth(key[0], held, self.marks[key[0]]), self.leverage(name, key[0]))
             left -= needed
+        return left
+
+    def initial(self, amount: Decimal, leverage: int) -> Decimal:
+        """Initial margin of a notional, to 1e-30."""
+        return (amount / leverage).quantize(QUOTIENT)
+
+    def unreserved(self, name: str, asset: str) -> Decimal:
+        """The cross wallet, less what the orders of isolated positions add to their initial margin."""
+        account = self.accounts[name]
+        left: Decimal = cross_wallet(account, asset, self.rules.venue)
+        for key in sorted({order.key for order in self.own(name) if not order.waiting}):
+            if account.margin_types.get(key[0]) == "isolated" and self.contract(key[0]).margin_asset == asset:
+                leverage, held = self.leverage(name, key[0]), abs(self.quantity(name, key))
+                left -= self.initial(self.reach(name, key), leverage)
+                if held:
+                    lots = int(held / self.contract(key[0]).lot)
+                    left += self.initial(self.worth(key[0], lots, self.marks[key[0]]), leverage)
         return left
 
     def in_pool(self, name: str, asset: str, amount: Decimal) -> Decimal:
