@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from margincall.core.events import Flow, MarkPrice
+from margincall.core.events import Order as OrderEvent
 from margincall.core.protocol.mark import MarkRules, Window
 from margincall.core.protocol.moves import REMAINDER
 from margincall.exchange import commands
@@ -367,3 +368,15 @@ def test_what_ends_before_its_time_is_not_kept() -> None:
         step(world.state, commands.CancelAll(account="alice", symbol=ETH))
     assert len(world.state.timers) < 300
     assert said(world.to(NOON + 700_000)) == [("EXPIRED", "EXPIRED")]
+
+
+def test_orders_of_one_date_expire_by_number() -> None:
+    """Not by text, in which 10 comes before 9."""
+    world = World()
+    world.rich("alice")
+    for _ in range(12):
+        world.buy("alice", 1, 49_000, time_in_force="GTD", good_till_ms=NOON + 700_000)
+    ids = [each.id for each in world.orders("alice")]
+    events = world.to(NOON + 700_000)
+    assert [int(each.order_id) for each in of(OrderEvent, events)] == ids
+    assert len({len(str(each)) for each in ids}) == 2

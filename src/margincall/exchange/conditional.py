@@ -45,7 +45,7 @@ def wait(state: Exchange, market: Market, order: OpenOrder, events: Events) -> N
     if order.callback_rate is not None and order.activation_price is None:
         order.extreme = price_for(market, order.working_type)
     market.waiting[order.id] = order
-    market.triggers.add(order)
+    market.triggers.add(order, market.waiting)
     orders.remember(state, order)
     orders.said(state, order, "NEW", "NEW", events)
 
@@ -92,7 +92,7 @@ def _reached(market: Market, kind: WorkingType, price: Decimal) -> list[OpenOrde
         if _is_let_through(market, order, price):
             found.append(order)
         else:
-            market.triggers.add(order)
+            market.triggers.add(order, market.waiting)
     return found
 
 

@@ -43,7 +43,7 @@ def rebuild(state: Exchange) -> None:
     for market in state.markets.values():
         market.triggers = Triggers()
         for order in market.waiting.values():
-            market.triggers.add(order)
+            market.triggers.add(order, market.waiting)
     state.watch = Watch()
     with localcontext(CONTEXT):
         for trader in state.owners():

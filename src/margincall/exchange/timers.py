@@ -16,8 +16,8 @@ SLACK = 256
 
 
 def add(state: Exchange, due_ms: int, kind: Kind, about: str) -> None:
-    """Let something fall due. `about` is a symbol, an order's id, or an account and a symbol."""
-    insort(state.timers, (due_ms, kind, about))
+    """Let something fall due. `about` is a symbol, an order's id, or an account and a symbol; orders by number."""
+    insort(state.timers, (due_ms, kind, about), key=_place)
     if len(state.timers) > 2 * (len(state.orders) + len(state.countdowns) + 3 * len(state.markets)) + SLACK:
         state.timers = [timer for timer in state.timers if _lives(state, timer)]
 
@@ -28,6 +28,12 @@ def due(state: Exchange, until_ms: int) -> tuple[int, Kind, str] | None:
         at, kind, about = state.timers.pop(0)
         return at, kind, about  # type: ignore[return-value]
     return None
+
+
+def _place(timer: tuple[int, str, str]) -> tuple[int, str, int, str]:
+    """By time and kind; orders by their number, of which 10 comes after 9, others by text."""
+    at, kind, about = timer
+    return at, kind, int(about) if kind == "good_till" else 0, about
 
 
 def _lives(state: Exchange, timer: tuple[int, str, str]) -> bool:

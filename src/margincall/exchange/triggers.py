@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from margincall.core.units import ONE
@@ -12,31 +12,45 @@ from margincall.exchange.commands import WorkingType
 if TYPE_CHECKING:
     from margincall.exchange.state import OpenOrder
 
+Entry = tuple[Decimal, OrderId]
+"""A trigger (of those that are reached from above its negative), and its order."""
 HUNDRED = Decimal(100)
+SLACK = 64
+"""Entries of what waits no more that a list may hold beyond twice those that wait before they are swept away."""
 
 
 class Triggers:
-    """The triggers of one symbol. Derived from `Market.waiting`; a digest does not see it."""
+    """The triggers of one symbol. Derived from `Market.waiting`; a digest does not see it.
+
+    An order that is cancelled leaves its entry behind, which costs nothing until it comes up or is swept away.
+    """
 
     __slots__ = ("_falling", "_rising", "_trailing")
 
     def __init__(self) -> None:
         """No order waits."""
-        self._rising: dict[WorkingType, list[tuple[Decimal, OrderId]]] = {"MARK_PRICE": [], "CONTRACT_PRICE": []}
-        self._falling: dict[WorkingType, list[tuple[Decimal, OrderId]]] = {"MARK_PRICE": [], "CONTRACT_PRICE": []}
+        self._rising: dict[WorkingType, list[Entry]] = {"MARK_PRICE": [], "CONTRACT_PRICE": []}
+        self._falling: dict[WorkingType, list[Entry]] = {"MARK_PRICE": [], "CONTRACT_PRICE": []}
         self._trailing: dict[WorkingType, list[OrderId]] = {"MARK_PRICE": [], "CONTRACT_PRICE": []}
 
     def canonical(self) -> None:
         """Nothing of the state."""
 
-    def add(self, order: "OpenOrder") -> None:
-        """Watch for an order's trigger."""
+    def add(self, order: "OpenOrder", waiting: Mapping[OrderId, "OpenOrder"]) -> None:
+        """Watch for an order's trigger; `waiting` are all that wait, it among them."""
+        most = 2 * len(waiting) + SLACK
         if order.stop_price is None:
-            self._trailing[order.working_type].append(order.id)
-        elif is_rising(order):
-            heappush(self._rising[order.working_type], (order.stop_price, order.id))
-        else:
-            heappush(self._falling[order.working_type], (-order.stop_price, order.id))
+            trailing = self._trailing[order.working_type]
+            trailing.append(order.id)
+            if len(trailing) > most:
+                trailing[:] = [each for each in trailing if each in waiting]
+            return
+        rising = is_rising(order)
+        heap = (self._rising if rising else self._falling)[order.working_type]
+        heappush(heap, (order.stop_price if rising else -order.stop_price, order.id))
+        if len(heap) > most:
+            heap[:] = [each for each in heap if each[1] in waiting]
+            heapify(heap)
 
     def reached(self, waiting: Mapping[OrderId, "OpenOrder"], kind: WorkingType, price: Decimal) -> list["OpenOrder"]:
         """The waiting orders whose trigger `price` reaches, oldest first. Trailing ones follow it."""
@@ -46,10 +60,16 @@ class Triggers:
                 order = waiting.get(heappop(heap)[1])
                 if order is not None:
                     found.append(order)
-        living = [order_id for order_id in self._trailing[kind] if order_id in waiting]
-        followed = [order_id for order_id in living if not _follow(waiting[order_id], price)]
-        found += [waiting[order_id] for order_id in living if order_id not in followed]
-        self._trailing[kind] = followed
+        following = []
+        for order_id in self._trailing[kind]:
+            order = waiting.get(order_id)
+            if order is None:
+                continue
+            if _follow(order, price):
+                found.append(order)
+            else:
+                following.append(order_id)
+        self._trailing[kind] = following
         return sorted(found, key=lambda order: order.id)
 
 
