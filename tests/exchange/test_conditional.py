@@ -7,9 +7,11 @@ import pytest
 
 from margincall.core.events import Order as OrderEvent
 from margincall.exchange import commands
+from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.events import LiquidationStarted, Trade
 from margincall.exchange.rejections import Code
-from tests.exchange.world import BTC, ETH, World, of, order, said
+from margincall.exchange.triggers import SLACK
+from tests.exchange.world import BTC, ETH, World, of, order, rule_set, said
 
 
 @pytest.fixture
@@ -290,3 +292,72 @@ def test_cancelled_orders_do_not_fire(world: World) -> None:
     world.buy("alice", 1, type="TRAILING_STOP_MARKET", callback_rate=1, working_type="MARK_PRICE")
     world.do(commands.CancelAll(account="alice", symbol=BTC))
     assert said(world.mark(BTC, 52_000)) == []
+
+
+# --- how many may wait ------------------------------------------------------------------------------------
+
+
+def waits(stop: int, symbol: str = BTC) -> commands.PlaceOrder:
+    return order("alice", "BUY", 1, type="STOP_MARKET", stop_price=stop, symbol=symbol)
+
+
+def test_the_limit_of_an_account_counts_all_symbols() -> None:
+    """And nothing but what waits: the orders in the book have a limit of their own."""
+    world = World(rule_set(max_waiting_orders=12))
+    world.rich("alice")
+    world.buy("alice", 1, 49_000)
+    for step in range(11):
+        world.do(waits(51_000 + step))
+    world.do(waits(2_100, ETH))
+    assert world.refused(waits(2_200, ETH)) == world.refused(waits(52_000)) == Code.MAX_STOP_ORDERS
+    world.do(commands.CancelOrder(account="alice", symbol=BTC, order_id=world.orders("alice")[1].id))
+    world.do(waits(2_200, ETH))
+
+
+def test_without_one_each_symbol_has_its_own() -> None:
+    world = World()
+    world.rich("alice")
+    for step in range(10):
+        world.do(waits(51_000 + step))
+    assert world.refused(waits(52_000)) == Code.MAX_STOP_ORDERS
+    world.do(waits(2_100, ETH))
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "most"),
+    [("usdm", "2025-12-28", None), ("usdm", "2025-12-29", 200), ("clawback", "2026-09-15", 200),
+     ("coinm", "2026-09-15", None), ("dydx", "2026-09-15", None)],
+)  # fmt: skip
+def test_since_when_there_is_one_limit(name: str, day: str, most: int | None) -> None:
+    assert CATALOGUE[name](day=day).max_waiting_orders == most
+
+
+# --- what is kept of them ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"type": "STOP_MARKET", "stop_price": 51_000},
+        {"type": "TAKE_PROFIT_MARKET", "stop_price": 49_000},
+        {"type": "TRAILING_STOP_MARKET", "callback_rate": 1},
+    ],
+    ids=lambda kind: kind["type"],
+)
+def test_triggers_of_cancelled_orders_are_swept_away(kind: dict[str, Any]) -> None:
+    """The price never moves; one order of the kind waits on, and still fires."""
+    world = World()
+    world.rich("alice")
+    wanted: dict[str, Any] = {**kind, "working_type": "MARK_PRICE"}
+    world.buy("alice", 1, **wanted)
+    (kept,) = world.orders("alice")
+    for _ in range(300):
+        world.do(order("alice", "BUY", 1, **wanted))
+        world.do(commands.CancelOrder(account="alice", symbol=BTC, order_id=world.newest("alice").id))
+    triggers = world.state.markets[BTC].triggers
+    lists = [*triggers._rising.values(), *triggers._falling.values(), *triggers._trailing.values()]
+    assert sum(len(each) for each in lists) <= SLACK + 2
+    assert world.orders("alice") == [kept]
+    world.mark(BTC, 49_000)
+    world.mark(BTC, 51_000)
+    assert world.orders("alice") == []

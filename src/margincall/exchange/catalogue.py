@@ -161,6 +161,7 @@ def _binance(name: str, symbols: tuple[str, ...], *, day: str, marks: MarkSource
     listings = {symbol: _listing(symbol, tables[symbol], day=day, marks=marks, hours=hours) for symbol in symbols}
     return RuleSet(
         name=name, venue=venue, listings=listings, waterfall=binance.WATERFALL, deleveraging=binance.DELEVERAGING,
+        max_waiting_orders=binance.most_waiting(_moment(day)) if symbols == LINEAR else None,
         assumed=(*LIQUIDATING, *QUEUEING, "contract-filters", *assumed),
     )  # fmt: skip
 

@@ -55,7 +55,9 @@ class Trade(ExchangeEvent, frozen=True, kw_only=True, tag="trade"):
 
 
 class Quoted(ExchangeEvent, frozen=True, kw_only=True, tag="quoted"):
-    """A market maker's quote stands: the ids of its orders, best first; sizes and prices are those that were asked."""
+    """A market maker's quote stands. `bids` and `asks` are the ids of its orders, one for each level that was asked,
+    best price first, and of one price as asked. So they name orders that traded away or expired at once, too: what
+    became of those is told before, by their own events; the others rest as asked, and no NEW is told of them."""
 
     account: str
     symbol: str

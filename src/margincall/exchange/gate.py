@@ -12,7 +12,7 @@ from margincall.exchange.book import OPPOSITE, Lots, Ticks
 from margincall.exchange.commands import AmendOrder, PlaceOrder
 from margincall.exchange.orders import price_of, reducible
 from margincall.exchange.rejections import Code, Refusal
-from margincall.exchange.rulesets import Filters
+from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import Exchange, Market, OpenOrder, Trader
 
 LIMITED = frozenset({"LIMIT", "STOP", "TAKE_PROFIT"})
@@ -121,14 +121,26 @@ def check_notional(market: Market, order: OpenOrder, code: Code = Code.NOTIONAL_
         raise Refusal(code)
 
 
-def check_count(trader: Trader, market: Market, filters: Filters, *, waiting: bool) -> None:
-    """MAX_NUM_ORDERS and the limit of conditional orders, per symbol."""
-    symbol = market.contract.symbol
-    most = filters.max_stop_orders if waiting else filters.max_orders
-    if len(trader.orders) < most:
-        return
-    if sum(1 for order in trader.orders.values() if order.symbol == symbol and order.waiting == waiting) >= most:
-        raise Refusal(Code.MAX_STOP_ORDERS if waiting else Code.MAX_OPEN_ORDERS)
+def check_room(trader: Trader, market: Market, *, more: int = 1) -> None:
+    """MAX_NUM_ORDERS: so many more orders in the book of the symbol, less what they replace."""
+    most = market.listing.filters.max_orders
+    if len(trader.orders) + more > most and _count(trader, market.contract.symbol, waiting=False) + more > most:
+        raise Refusal(Code.MAX_OPEN_ORDERS)
+
+
+def check_waiting_room(rules: RuleSet, trader: Trader, market: Market) -> None:
+    """One more conditional order: within the venue's limit for all of an account's, or without one within the
+    symbol's."""
+    for_all = rules.max_waiting_orders
+    most = market.listing.filters.max_stop_orders if for_all is None else for_all
+    symbol = market.contract.symbol if for_all is None else ""
+    if len(trader.orders) >= most and _count(trader, symbol, waiting=True) >= most:
+        raise Refusal(Code.MAX_STOP_ORDERS)
+
+
+def _count(trader: Trader, symbol: str, *, waiting: bool) -> int:
+    """The account's orders of a kind, of one symbol or of all."""
+    return sum(1 for each in trader.orders.values() if each.waiting == waiting and symbol in ("", each.symbol))
 
 
 def check_reduces(trader: Trader, market: Market, order: OpenOrder) -> None:

@@ -24,12 +24,12 @@ def quote(state: Exchange, trader: Trader, market: Market, command: Quote, event
     """Replace the account's quote of a symbol."""
     if trader.hedge:
         raise Refusal(Code.POSITION_SIDE_MISMATCH)
+    asked = [_order(state, market, command, side, level) for side, level in _sides(command)]
     if market.mark is None:
         raise Refusal(Code.MARK_UNKNOWN)
-    asked = [_order(state, market, command, side, level) for side, level in _sides(command)]
+    asked.sort(key=_best_first)
     before = [order for each in trader.quotes.get(command.symbol, ()) if (order := trader.orders.get(each)) is not None]
-    if len(trader.orders) - len(before) + len(asked) > market.listing.filters.max_orders:
-        raise Refusal(Code.MAX_OPEN_ORDERS)
+    gate.check_room(trader, market, more=len(asked) - len(before))
     for order in asked:
         gate.check_notional(market, order)
         gate.check_percent(market, order)
@@ -55,9 +55,15 @@ def quote(state: Exchange, trader: Trader, market: Market, command: Quote, event
 
 
 def _sides(command: Quote) -> Iterator[tuple[Side, Level]]:
-    """All levels with their side."""
+    """All levels with their side, as they are asked."""
     yield from ((BUY, level) for level in command.bids)
     yield from ((SELL, level) for level in command.asks)
+
+
+def _best_first(order: OpenOrder) -> tuple[bool, int]:
+    """Bids before asks, of each side the best price first."""
+    assert order.ticks is not None, "a quote has prices"
+    return (False, -order.ticks) if order.side == BUY else (True, order.ticks)
 
 
 def _order(state: Exchange, market: Market, command: Quote, side: Side, level: Level) -> OpenOrder:

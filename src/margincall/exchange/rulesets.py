@@ -58,8 +58,9 @@ class Listing(Struct, frozen=True, kw_only=True):
 
 class RuleSet(Struct, frozen=True, kw_only=True):
     """A venue in a box. `venue` holds contracts, brackets, fee rates and assumptions; `listings` the symbols that
-    trade. `clearance_ms`: time between two clearances of negative balances. `assumed`: ids of the unpublished rules
-    that the set rests on (`docs/spec/assumptions.md`)."""
+    trade. `clearance_ms`: time between two clearances of negative balances. `max_waiting_orders`: the most
+    conditional orders of an account; none: the most of each symbol, `Filters.max_stop_orders`. `assumed`: ids of
+    the unpublished rules that the set rests on (`docs/spec/assumptions.md`)."""
 
     name: str
     venue: VenueRules
@@ -68,6 +69,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     deleveraging: DeleverageRules = DeleverageRules()
     warning_ratio: Decimal = Decimal("0.8")
     clearance_ms: int = CLEARANCE_INTERVAL_MS
+    max_waiting_orders: int | None = None
     assumed: tuple[str, ...] = ()
 
 

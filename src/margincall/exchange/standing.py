@@ -146,7 +146,7 @@ def _position(
 
 
 def _asset(told: Told, asset: str, positions: tuple[PositionState, ...]) -> MarginTerms:
-    """The terms of one asset. Free is what `exposure.free` says; withdrawn can be no more than `exposure.unreserved`."""
+    """The terms of one asset. Free is what `exposure.free` says; withdrawn is at most `exposure.unreserved`."""
     own = [each for each in positions if each.contract.margin_asset == asset]
     crossed = [each for each in own if not each.is_isolated]
     cross = cross_wallet(told.account, asset, told.rules)

@@ -21,7 +21,10 @@ def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, 
     order = _order_of(state, market, command)
     if market.mark is None:
         raise Refusal(Code.MARK_UNKNOWN)
-    gate.check_count(trader, market, market.listing.filters, waiting=order.waiting)
+    if order.waiting:
+        gate.check_waiting_room(state.rules, trader, market)
+    else:
+        gate.check_room(trader, market)
     gate.check_notional(market, order)
     if order.waiting:
         conditional.check_not_reached(market, order)

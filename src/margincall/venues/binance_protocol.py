@@ -33,6 +33,10 @@ SCALED_SINCE_MS = WINDOWS[-1].since_ms
 HIT_SINCE_MS = 1_746_172_800_000  # 2025-05-02 08:00 UTC
 CALM_SINCE_MS = 1_767_355_200_000  # 2026-01-02 12:00 UTC
 
+MOST_WAITING, MOST_WAITING_SINCE_MS = 200, 1_766_966_400_000  # 2025-12-29
+"""USDⓈ-M: an account's conditional orders on all symbols, from the day on which MAX_NUM_ALGO_ORDERS ceased to be a
+filter of each."""
+
 MAJORS = frozenset(["BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "ADAUSDT", "XRPUSDT", "DOGEUSDT"])
 """Symbols whose cap is 0.75 × the first bracket's maintenance rate (those that the FAQ's figures name)."""
 OTHER_CAP = Decimal("0.02")
@@ -41,6 +45,11 @@ INTEREST = Decimal("0.0001")
 
 WATERFALL = WaterfallRules()
 DELEVERAGING = DeleverageRules()
+
+
+def most_waiting(time_ms: int) -> int | None:
+    """The most conditional orders of a USDⓈ-M account at a time; none while each symbol has a limit of its own."""
+    return MOST_WAITING if time_ms >= MOST_WAITING_SINCE_MS else None
 
 
 def index_rules(symbol: str) -> IndexRules:

@@ -23,14 +23,20 @@ def place(view: View, command: PlaceOrder) -> OpenOrder:
     shape(view, command)
     order = in_units(view, command)
     need(market.contract.symbol in view.marks, Code.MARK_UNKNOWN)
-    filters = market.listing.filters
-    same = [each for each in view.own(command.account, command.symbol) if each.waiting == order.waiting]
+    filters, most = market.listing.filters, view.rules.max_waiting_orders
     if order.waiting:
-        need(len(same) < filters.max_stop_orders, Code.MAX_STOP_ORDERS)
+        scope = view.own(command.account) if most is not None else view.own(command.account, command.symbol)
+        waiting = [each for each in scope if each.waiting]
+        need(len(waiting) < (filters.max_stop_orders if most is None else most), Code.MAX_STOP_ORDERS)
     else:
-        need(len(same) < filters.max_orders, Code.MAX_OPEN_ORDERS)
+        need(len(in_book(view, command.account, command.symbol)) < filters.max_orders, Code.MAX_OPEN_ORDERS)
     least_notional(view, order)
     return order
+
+
+def in_book(view: View, name: str, symbol: str) -> list[OpenOrder]:
+    """The orders of an account that do not wait, on one symbol."""
+    return [each for each in view.own(name, symbol) if not each.waiting]
 
 
 def shape(view: View, command: PlaceOrder) -> None:
@@ -213,12 +219,11 @@ def not_reached(view: View, order: OpenOrder) -> None:
 
 
 def quote(view: View, command: commands.Quote) -> list[OpenOrder]:
-    """A quote as a whole, without the one before; returns its orders, bids first."""
+    """A quote as a whole, without the one before; returns its orders, bids first, of each side the best one."""
     name, symbol = command.account, command.symbol
     view.account(name)
     filters = view.listed(symbol).listing.filters
     need(not view.hedge[name], Code.POSITION_SIDE_MISMATCH)
-    need(symbol in view.marks, Code.MARK_UNKNOWN)
     sides: list[tuple[Side, commands.Level]] = [("BUY", level) for level in command.bids]
     sides += [("SELL", level) for level in command.asks]
     asked = [
@@ -226,14 +231,18 @@ def quote(view: View, command: commands.Quote) -> list[OpenOrder]:
                                   quantity=level.quantity, price=level.price))
         for side, level in sides
     ]  # fmt: skip
+    need(symbol in view.marks, Code.MARK_UNKNOWN)
+    bids = sorted((each for each in asked if each.side == "BUY"), key=lambda each: each.ticks or 0, reverse=True)
+    asks = sorted((each for each in asked if each.side == "SELL"), key=lambda each: each.ticks or 0)
+    asked = bids + asks
     before: list[int] = [number for number in view.quotes.get(name, {}).get(symbol, ()) if number in view.orders]
-    need(len(view.own(name)) - len(before) + len(asked) <= filters.max_orders, Code.MAX_OPEN_ORDERS)
+    others = [each for each in in_book(view, name, symbol) if each.id not in before]
+    need(len(others) + len(asked) <= filters.max_orders, Code.MAX_OPEN_ORDERS)
     for order in asked:
         least_notional(view, order)
         percent(view, order)
     _quote_is_affordable(view, name, symbol, before, asked)
-    bids, asks = ([order.ticks or 0 for order in asked if order.side == side] for side in ("BUY", "SELL"))
-    need(not bids or not asks or max(bids) < min(asks), Code.BAD_COMBINATION)
+    need(not bids or not asks or view.price(bids[0]) < view.price(asks[0]), Code.BAD_COMBINATION)
     return asked
 
 
