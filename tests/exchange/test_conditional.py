@@ -4,11 +4,12 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from margincall.core.events import Order as OrderEvent
 from margincall.exchange import commands
 from margincall.exchange.catalogue import CATALOGUE
-from margincall.exchange.events import LiquidationStarted, Trade
+from margincall.exchange.events import LiquidationStarted, Trade, TriggerRefused
 from margincall.exchange.rejections import Code
 from margincall.exchange.triggers import SLACK
 from tests.exchange.world import BTC, ETH, World, of, order, rule_set, said
@@ -89,7 +90,11 @@ def test_before_the_first_trade_nothing_is_reached() -> None:
 def test_a_triggered_limit_order_rests(world: World) -> None:
     world.sell("alice", 1, 51_000, type="STOP", stop_price=49_700, working_type="MARK_PRICE")
     events = world.mark(BTC, 49_700)
-    assert said(events, "alice") == [("NEW", "NEW")]
+    assert said(events, "alice") == [("EXPIRED", "EXPIRED"), ("NEW", "NEW")]
+    was, now = of(OrderEvent, events)
+    assert (was.order_type, was.expire_reason, was.stop_price) == ("STOP", "8", 49_700)
+    assert (now.order_type, now.original_type, now.expire_reason) == ("LIMIT", "STOP", None)
+    assert was.order_id == now.order_id
     rests = world.newest("alice")
     assert (rests.kind, rests.waiting) == ("LIMIT", False)
     assert world.trader("alice").exposures[BTC, "BOTH"].sells == 51_000
@@ -100,7 +105,10 @@ def test_no_margin_is_asked_before_the_trigger(world: World) -> None:
     world.buy("poor", 1, type="STOP_MARKET", stop_price=50_050, working_type="MARK_PRICE")
     events = world.mark(BTC, 50_050)
     (gone,) = [each for each in of(OrderEvent, events) if each.account == "poor"]
-    assert (gone.status, gone.expire_reason) == ("EXPIRED", "8")
+    assert (gone.status, gone.expire_reason, gone.order_type) == ("EXPIRED", None, "STOP_MARKET")
+    (why,) = of(TriggerRefused, events)
+    assert (why.account, str(why.order_id)) == ("poor", gone.order_id)
+    assert (why.code, why.text) == Code.MARGIN_NOT_SUFFICIENT.value
 
 
 @pytest.mark.parametrize(
@@ -120,6 +128,18 @@ def test_reduce_only_finds_nothing_to_reduce(world: World) -> None:
     assert said(world.mark(BTC, 49_900), "alice") == [("EXPIRED", "EXPIRED")]
 
 
+def test_rules_of_before_say_it_as_they_did(world: World) -> None:
+    """Reason 8 was what a refused one had, and one that was let in said nothing."""
+    world.rich("poor", amount=100)
+    world.state.rules = structs.replace(world.state.rules, tells_triggered=False)
+    for name in ("alice", "poor"):
+        world.buy(name, 1, type="STOP_MARKET", stop_price=50_050, working_type="MARK_PRICE")
+    events = world.mark(BTC, 50_050)
+    assert said(events, "alice")[0] == ("NEW", "NEW")
+    (gone,) = [each for each in of(OrderEvent, events) if each.account == "poor"]
+    assert (gone.order_type, gone.expire_reason, of(TriggerRefused, events)) == ("MARKET", "8", [])
+
+
 # --- close-position ---------------------------------------------------------------------------------------
 
 
@@ -132,7 +152,8 @@ def test_close_position_closes_what_there_is(world: World, opens: Any, kind: Any
     assert abs(world.held("alice")) == 2
     events = world.mark(BTC, stop)
     assert world.held("alice") == 0
-    (new, *_, filled) = [each for each in of(OrderEvent, events) if each.account == "alice"]
+    (was, new, *_, filled) = [each for each in of(OrderEvent, events) if each.account == "alice"]
+    assert (was.expire_reason, was.quantity, was.close_position) == ("8", 0, True)
     assert (new.quantity, filled.status, filled.close_position) == (2, "FILLED", True)
 
 

@@ -45,6 +45,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "trades and triggered orders of a cascade, by transaction time",
     ),
     Assumption(
+        "trigger-told",
+        "EXPIRED with reason 8 as what it was, then NEW as what it becomes, under one id",
+        (),
+        "the user-data stream of a stop that fired, and of one that was refused then",
+    ),
+    Assumption(
         "asset-mode-open",
         "not while anything is open",
         (),

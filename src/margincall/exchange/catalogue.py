@@ -31,7 +31,7 @@ LIQUIDATING = (
     "cancel-scope", "partial-size", "liquidation-position-order", "liquidation-limit-tick", "no-bankruptcy-price",
     "takeover-scope", "clearance-fee-share", "fund-takeover-limit", "order-margin", "liquidation-account-order",
     "liquidation-self-trade", "liquidation-taker-fee", "takeover-fee", "market-order-margin", "check-order",
-    "reduce-only-trim", "trigger-sequence", "asset-mode-open", "isolated-margin-source",
+    "reduce-only-trim", "trigger-sequence", "asset-mode-open", "isolated-margin-source", "trigger-told",
 )  # fmt: skip
 QUEUEING = ("deleveraging-pnl", "deleveraging-ties", "deleveraging-lights")
 """Assumptions behind every liquidation, and behind a queue of deleveraging."""
@@ -114,6 +114,7 @@ def dydx_v4(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 1) ->
     }  # fmt: skip
     return RuleSet(
         name="dydx", venue=venue, listings=listings, waterfall=dydx.WATERFALL, deleveraging=dydx.DELEVERAGING,
+        tells_triggered=True,
         assumed=("contract-filters", "liquidation-taker-fee", "liquidation-self-trade", "order-margin",
                  "liquidation-account-order", "bankruptcy-split", "liquidation-limit-tick"),
     )  # fmt: skip
@@ -161,7 +162,7 @@ def _binance(name: str, symbols: tuple[str, ...], *, day: str, marks: MarkSource
     listings = {symbol: _listing(symbol, tables[symbol], day=day, marks=marks, hours=hours) for symbol in symbols}
     return RuleSet(
         name=name, venue=venue, listings=listings, waterfall=binance.WATERFALL, deleveraging=binance.DELEVERAGING,
-        max_waiting_orders=binance.most_waiting(_moment(day)) if symbols == LINEAR else None,
+        tells_triggered=True, max_waiting_orders=binance.most_waiting(_moment(day)) if symbols == LINEAR else None,
         assumed=(*LIQUIDATING, *QUEUEING, "contract-filters", *assumed),
     )  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Orders that wait for a price: stops, take-profits, trailing stops.
 
 A trigger looks at the mark or at the last price (`working_type`). A price that moves costs those orders alone whose
-trigger it reaches, and the trailing ones of its symbol, which follow it. What is triggered becomes a limit or a market
-order and meets the checks that others meet on their way in; refused there, it expires. Rules: `docs/spec/exchange.md`.
+trigger it reaches, and the trailing ones of its symbol, which follow it. What is triggered expires as what it was, and
+becomes a limit or a market order that meets the checks that others meet on their way in; refused there, it expires
+without becoming one. Rules: `docs/spec/exchange.md`.
 """
 
 from collections import deque
@@ -12,14 +13,14 @@ from decimal import Decimal
 from margincall.exchange import gate, orders
 from margincall.exchange.book import Lots
 from margincall.exchange.commands import WorkingType
-from margincall.exchange.events import AnyExchangeEvent, Trade
+from margincall.exchange.events import AnyExchangeEvent, Trade, TriggerRefused
 from margincall.exchange.orders import reducible
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder
 from margincall.exchange.triggers import is_rising
 
-NOT_PLACED = "8"
-"""`er` of a triggered order that could not be placed."""
+TRIGGERED = "8"
+"""`er` of an order that has expired as what it was, because its stop was triggered."""
 
 
 def check_not_reached(market: Market, order: OpenOrder) -> None:
@@ -102,21 +103,43 @@ def _fire(state: Exchange, market: Market, order: OpenOrder, events: Events) -> 
     del market.waiting[order.id]
     orders.forget(state, order)
     order.waiting = False
-    order.original_kind = order.kind
-    order.kind = "LIMIT" if order.ticks is not None else "MARKET"
     try:
         if order.closes:
             gate.check_reduces(trader, market, order)
-        if order.close_position:
-            order.lots = Lots(reducible(trader, order, market))
         gate.check_percent(market, order)
         gate.check_margin(state, trader, market, order)
         bound = gate.market_bound(market, order) if order.ticks is None else None
         gate.check_fillable(trader, market, order)
-    except Refusal:
-        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=NOT_PLACED)
+    except Refusal as refusal:
+        _refuse(state, order, refusal, events)
         return
+    if state.rules.tells_triggered:
+        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=TRIGGERED)
+    if order.close_position:
+        order.lots = Lots(reducible(trader, order, market))
+    _become(order)
     orders.submit(state, order, events, bound=bound)
+
+
+def _become(order: OpenOrder) -> None:
+    """From here on it is a limit or a market order."""
+    order.original_kind = order.kind
+    order.kind = "LIMIT" if order.ticks is not None else "MARKET"
+
+
+def _refuse(state: Exchange, order: OpenOrder, refusal: Refusal, events: Events) -> None:
+    """It has expired and become nothing; why is told as of a command."""
+    if not state.rules.tells_triggered:  # as journals of before tell it
+        _become(order)
+        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=TRIGGERED)
+        return
+    orders.said(state, order, "EXPIRED", "EXPIRED", events)
+    events.append(
+        TriggerRefused(
+            time_ms=state.time_ms, account=order.account, symbol=order.symbol, order_id=order.id,
+            code=refusal.code.code, text=f"{refusal.code.text} {refusal.detail}".rstrip(),
+        )
+    )  # fmt: skip
 
 
 def _is_let_through(market: Market, order: OpenOrder, price: Decimal) -> bool:

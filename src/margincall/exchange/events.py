@@ -54,6 +54,17 @@ class Trade(ExchangeEvent, frozen=True, kw_only=True, tag="trade"):
     buyer_is_maker: bool
 
 
+class TriggerRefused(ExchangeEvent, frozen=True, kw_only=True, tag="trigger_refused"):
+    """A conditional order was triggered, and what it should become was refused, as a command would be: `code` and
+    `text` are the venue's. The order has expired."""
+
+    account: str
+    symbol: str
+    order_id: int
+    code: int
+    text: str
+
+
 class Quoted(ExchangeEvent, frozen=True, kw_only=True, tag="quoted"):
     """A market maker's quote stands. `bids` and `asks` are the ids of its orders, one for each level that was asked,
     best price first, and of one price as asked. So they name orders that traded away or expired at once, too: what
@@ -201,7 +212,7 @@ class DisputeDecided(ExchangeEvent, frozen=True, kw_only=True, tag="dispute_deci
 
 
 AnyExchangeEvent = (
-    Rejected | AccountOpened | PositionMode | Quoted | Trade | IndexSet | FundingSet | Moved | Warned
+    Rejected | TriggerRefused | AccountOpened | PositionMode | Quoted | Trade | IndexSet | FundingSet | Moved | Warned
     | LiquidationStarted | LiquidationStep | LiquidationEnded | Deleveraged | LossShared
     | FaultSet | Disputed | DisputeDecided
     | Fill | Flow | MarginMove | Setting | Order | MarkPrice | IndexPrice

@@ -10,7 +10,7 @@ from margincall.core.account import Marks
 from margincall.core.margin import position_terms
 from margincall.core.units import Price
 from margincall.exchange import commands
-from margincall.exchange.audit.view import SIDES, ZERO, View
+from margincall.exchange.audit.view import SIDES, ZERO, View, initial
 from margincall.exchange.rejections import Code, Refusal
 
 UNIT = Decimal("1e-8")
@@ -59,7 +59,7 @@ def set_leverage(view: View, command: commands.SetLeverage) -> None:
     limit = view.most(name, symbol, wanted)
     need(limit is None or max(reaches) <= limit, Code.MAX_LEVERAGE_RATIO)
     asset = view.contract(symbol).margin_asset
-    more = sum((view.initial(reach, wanted) - view.initial(reach, now) for reach in reaches), ZERO)
+    more = sum((initial(reach, wanted) - initial(reach, now) for reach in reaches), ZERO)
     fits = more <= 0 or view.in_pool(name, asset, more) <= view.free(name, asset)
     need(fits, Code.MIN_LEVERAGE_RATIO)
     apart = account.margin_types.get(symbol) == "isolated"
@@ -112,7 +112,7 @@ def move_margin(view: View, command: commands.MoveMargin) -> None:
     if amount < 0:
         marks = Marks({each: Price(mark) for each, mark in view.marks.items()})
         terms = position_terms(position, marks, view.rules.venue)
-        kept = view.initial(terms.notional, view.leverage(name, symbol)) - min(terms.unrealized, ZERO)
+        kept = initial(terms.notional, view.leverage(name, symbol)) - min(terms.unrealized, ZERO)
         need(position.isolated_wallet + amount >= kept, Code.ISOLATED_INSUFFICIENT)
 
 

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from margincall.exchange import commands
 from margincall.exchange.audit.gate import need
-from margincall.exchange.audit.view import ONE, ZERO, View
+from margincall.exchange.audit.view import ONE, ZERO, View, initial
 from margincall.exchange.book import Side
 from margincall.exchange.commands import PlaceOrder
 from margincall.exchange.rejections import Code
@@ -175,11 +175,11 @@ def affordable(view: View, order: OpenOrder) -> None:
 
 def has_margin(view: View, name: str, symbol: str, more: Decimal, loss: Decimal) -> None:
     """Initial margin and loss are free; the initial margin of an isolated position is in the cross wallet."""
-    asset, initial = view.contract(symbol).margin_asset, view.initial(more, view.leverage(name, symbol))
-    needed = initial + loss
+    asset, added = view.contract(symbol).margin_asset, initial(more, view.leverage(name, symbol))
+    needed = added + loss
     need(not needed or view.in_pool(name, asset, needed) <= view.free(name, asset), Code.MARGIN_NOT_SUFFICIENT)
     apart = view.accounts[name].margin_types.get(symbol) == "isolated"
-    need(not initial or not apart or initial <= view.unreserved(name, asset), Code.MARGIN_NOT_SUFFICIENT)
+    need(not added or not apart or added <= view.unreserved(name, asset), Code.MARGIN_NOT_SUFFICIENT)
 
 
 def market_bound(view: View, order: OpenOrder) -> int | None:

@@ -18,6 +18,11 @@ QUOTIENT = Decimal("1e-30")
 SIDES = ("BOTH", "LONG", "SHORT")
 
 
+def initial(amount: Decimal, leverage: int) -> Decimal:
+    """Initial margin of a notional, to 1e-30."""
+    return (amount / leverage).quantize(QUOTIENT)
+
+
 class View:
     """Accounts, orders and prices as they stood before a command, to be changed by what the command must do."""
 
@@ -136,7 +141,7 @@ class View:
             left = sum((pool.balance for pool in terms.pools if pool.kind == "multi"), ZERO)
             for key in sorted(keys):
                 margin_asset = self.contract(key[0]).margin_asset
-                needed = self.initial(self.reach(name, key), self.leverage(name, key[0]))
+                needed = initial(self.reach(name, key), self.leverage(name, key[0]))
                 left -= self.in_pool(name, margin_asset, needed)
             return left
         left = cross_wallet(account, asset, venue)
@@ -146,16 +151,12 @@ class View:
         for key in sorted(keys):
             if self.contract(key[0]).margin_asset != asset:
                 continue
-            needed = self.initial(self.reach(name, key), self.leverage(name, key[0]))
+            needed = initial(self.reach(name, key), self.leverage(name, key[0]))
             if account.margin_types.get(key[0]) == "isolated" and self.quantity(name, key):
                 held = int(abs(self.quantity(name, key)) / self.contract(key[0]).lot)
-                needed -= self.initial(self.worth(key[0], held, self.marks[key[0]]), self.leverage(name, key[0]))
+                needed -= initial(self.worth(key[0], held, self.marks[key[0]]), self.leverage(name, key[0]))
             left -= needed
         return left
-
-    def initial(self, amount: Decimal, leverage: int) -> Decimal:
-        """Initial margin of a notional, to 1e-30."""
-        return (amount / leverage).quantize(QUOTIENT)
 
     def unreserved(self, name: str, asset: str) -> Decimal:
         """The cross wallet, less what the orders of isolated positions add to their initial margin."""
@@ -164,10 +165,10 @@ class View:
         for key in sorted({order.key for order in self.own(name) if not order.waiting}):
             if account.margin_types.get(key[0]) == "isolated" and self.contract(key[0]).margin_asset == asset:
                 leverage, held = self.leverage(name, key[0]), abs(self.quantity(name, key))
-                left -= self.initial(self.reach(name, key), leverage)
+                left -= initial(self.reach(name, key), leverage)
                 if held:
                     lots = int(held / self.contract(key[0]).lot)
-                    left += self.initial(self.worth(key[0], lots, self.marks[key[0]]), leverage)
+                    left += initial(self.worth(key[0], lots, self.marks[key[0]]), leverage)
         return left
 
     def in_pool(self, name: str, asset: str, amount: Decimal) -> Decimal:
