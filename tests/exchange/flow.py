@@ -7,7 +7,7 @@ import sys
 import msgspec
 
 from margincall.exchange.book import Book
-from margincall.exchange.matching import Order, amend, execute
+from margincall.exchange.matching import Order, amend, apply, execute
 
 OWNERS = ("alice", "bob", "carol", "dave")
 IN_FORCE = ("GTC", "GTC", "GTC", "GTC", "IOC", "FOK", "GTX")
@@ -43,7 +43,9 @@ def command(book: Book, chance: random.Random, number: int) -> object:
         max_lots=chance.choice((None, None, 5)),
     )
     if old is not None and chance.random() < 0.5:
-        return amend(book, msgspec.structs.replace(order, id=old.id, owner=old.owner, side=old.side))
+        outcome = amend(book, msgspec.structs.replace(order, id=old.id, owner=old.owner, side=old.side))
+        apply(book, outcome)
+        return outcome
     if chance.random() < 0.1:
         order = msgspec.structs.replace(order, type="MARKET", time_in_force="GTC")
     return execute(book, order)

@@ -110,13 +110,7 @@ class NaiveBook:
             self.shrink(best.id, 1)
         return trades, gone, False
 
-    def amend(self, order: Order, *, reduction_keeps_place: bool) -> Result | None:
+    def amend(self, order: Order) -> Result:
         """Another price or size for a resting order."""
-        old = self.find(order.id)
-        if old is None:
-            return None
-        if reduction_keeps_place and order.max_lots is None and old.ticks == order.ticks and order.lots <= old.lots:
-            self.shrink(order.id, old.lots - order.lots)
-            return Result(rests=order.lots)
         self.drop(order.id)
         return self.execute(order)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import get_args
 
 from margincall.exchange.book import Book, Resting, Side
-from margincall.exchange.matching import Order, Outcome, SelfTradePrevention, TimeInForce, amend, execute
+from margincall.exchange.matching import Order, Outcome, SelfTradePrevention, TimeInForce, amend, apply, execute
 
 FOLDER = Path(__file__).parent
 RESTING = re.compile(r"#(\d+) (\w+) (\d+)")
@@ -116,7 +116,8 @@ def played(book: Book, command: str) -> list[str]:
         return ["  no such order" if gone is None else f"  #{gone.id} {gone.owner} {gone.lots} cancelled"]
     if command.startswith("amend "):
         outcome = amend(book, read_order(command.removeprefix("amend ")))
-        return ["  no such order"] if outcome is None else told(outcome)
+        apply(book, outcome)
+        return told(outcome)
     return told(execute(book, read_order(command)))
 
 

@@ -112,15 +112,21 @@ def test_no_margin_is_asked_before_the_trigger(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "more"),
-    [("BUY", {"time_in_force": "GTX"}), ("BUY", {"time_in_force": "FOK", "quantity": 50}), ("SELL", {"far": True})],
+    ("then", "code", "waits"),
+    [
+        (50_100, Code.POST_ONLY_REJECTED, order("alice", "BUY", 1, 50_200, type="STOP", time_in_force="GTX")),
+        (50_100, Code.FOK_REJECTED, order("alice", "BUY", 5, 50_200, type="STOP", time_in_force="FOK")),
+        (51_000, Code.BELOW_FLOOR, order("alice", "SELL", 1, 40_100, type="TAKE_PROFIT")),
+    ],
+    ids=["GTX", "FOK", "far from the mark"],
 )
-def test_what_the_gate_refuses_at_the_trigger_expires(world: World, side: Any, more: dict[str, Any]) -> None:
-    price = 39_000 if more.pop("far", False) else 50_200
-    quantity = more.pop("quantity", 1)
-    stop = 49_900 if side == "SELL" else 50_100
-    world.do(order("alice", side, quantity, price, type="STOP", stop_price=stop, working_type="MARK_PRICE", **more))
-    assert said(world.mark(BTC, stop), "alice") == [("EXPIRED", "EXPIRED")]
+def test_what_the_gate_refuses_at_the_trigger_expires(
+    world: World, then: int, code: Code, waits: commands.PlaceOrder
+) -> None:
+    world.do(structs.replace(waits, stop_price=D(50_100), working_type="MARK_PRICE"))
+    events = world.mark(BTC, then)
+    assert said(events, "alice") == [("EXPIRED", "EXPIRED")]
+    assert [each.code for each in of(TriggerRefused, events)] == [code.code]
 
 
 def test_reduce_only_finds_nothing_to_reduce(world: World) -> None:

@@ -249,6 +249,10 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.MAX_OPEN_ORDERS, three_rest, order()),
     (Code.MAX_STOP_ORDERS, two_wait, stop()),
     (Code.NOTIONAL_TOO_SMALL, nothing, order(price="10", quantity="0.001", side="SELL")),
+    (Code.ABOVE_STOP_CAP, nothing, stop(type="STOP", price="61200.1")),
+    (Code.BELOW_STOP_FLOOR, nothing, stop(type="TAKE_PROFIT", side="SELL", price="40799.9")),
+    (Code.ABOVE_STOP_CAP, nothing, stop(type="STOP", price="60000", stop_price="49999")),
+    (Code.WOULD_TRIGGER, nothing, stop(type="STOP", price="58000", stop_price="49999")),
     (Code.WOULD_TRIGGER, nothing, stop(stop_price="50000")),
     (Code.ABOVE_CAP, nothing, order(price="60000.1")),
     (Code.BELOW_FLOOR, nothing, order(side="SELL", price="39999.9")),
@@ -283,6 +287,8 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.QUANTITY_NOT_ON_STEP, twice_ordered, of_alice("amend_order", order_id=5, quantity="0.1001", price="49000")),
     (Code.BAD_BATCH_SIZE, nothing, said("batch", commands=[])),
     (Code.BAD_BATCH_SIZE, nothing, said("batch", commands=[order()] * 6)),
+    (Code.BAD_BATCH_SIZE, nothing, said("batch", commands=[*[of_alice("cancel_order", order_id=9)] * 5, order()])),
+    (Code.BAD_BATCH_SIZE, nothing, said("batch", commands=[of_alice("cancel_order", order_id=9)] * 11)),
     # settings and money
     (Code.AMOUNT_NOT_POSITIVE, nothing, said("transfer", account="alice", asset="USDT", amount="0")),
     (Code.AMOUNT_NOT_POSITIVE, nothing, said("fund", asset="USDT", amount="-1")),
@@ -454,3 +460,13 @@ def test_an_index_too_small_to_be_published_makes_no_mark() -> None:
     world = a_venue()
     events = step(world.state, commands.SetIndex(symbol=RULED, sources=(commands.Source("a", Decimal("1e-9")),)))
     assert (events, world.state.markets[RULED].mark) == ([], None)
+
+
+def test_ten_orders_are_cancelled_by_one_batch() -> None:
+    world = World()
+    world.rich("alice")
+    for _ in range(10):
+        world.buy("alice", "0.1", 49_000)
+    cancels = [of_alice("cancel_order", order_id=each.id) for each in world.orders("alice")]
+    receive(world.state, json.dumps({"command": "batch", "commands": cancels}).encode())
+    assert world.orders("alice") == []

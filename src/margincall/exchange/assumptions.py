@@ -45,6 +45,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "trades and triggered orders of a cascade, by transaction time",
     ),
     Assumption(
+        "stop-limit-price",
+        "the multipliers of PERCENT_PRICE with the stop price for the mark, before the trigger is looked at",
+        (),
+        "answers to stop orders whose limit price lies far from their stop price",
+    ),
+    Assumption(
         "trigger-told",
         "EXPIRED with reason 8 as what it was, then NEW as what it becomes, under one id",
         (),

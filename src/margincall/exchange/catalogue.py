@@ -32,6 +32,7 @@ LIQUIDATING = (
     "takeover-scope", "clearance-fee-share", "fund-takeover-limit", "order-margin", "liquidation-account-order",
     "liquidation-self-trade", "liquidation-taker-fee", "takeover-fee", "market-order-margin", "check-order",
     "reduce-only-trim", "trigger-sequence", "asset-mode-open", "isolated-margin-source", "trigger-told",
+    "stop-limit-price",
 )  # fmt: skip
 QUEUEING = ("deleveraging-pnl", "deleveraging-ties", "deleveraging-lights")
 """Assumptions behind every liquidation, and behind a queue of deleveraging."""

@@ -171,7 +171,7 @@ class Countdown(Command, frozen=True, kw_only=True, tag="countdown"):
 
 
 class Batch(Command, frozen=True, kw_only=True, tag="batch"):
-    """Up to five orders, amendments or cancellations; each is answered by itself."""
+    """Up to five orders, amendments or cancellations, or ten cancellations; each is answered by itself."""
 
     commands: tuple[PlaceOrder | AmendOrder | CancelOrder, ...]
 

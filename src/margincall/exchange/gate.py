@@ -101,14 +101,23 @@ def lots_of(market: Market, quantity: Decimal, *, is_market: bool) -> Lots:
 
 def check_percent(market: Market, order: OpenOrder) -> None:
     """PERCENT_PRICE: a purchase not too far above the mark, a sale not too far below."""
+    _check_multiplier(market, order, market.mark, Code.ABOVE_CAP, Code.BELOW_FLOOR)
+
+
+def check_stop_limit(market: Market, order: OpenOrder) -> None:
+    """The same of the limit price that waits, against its stop price (assumed: `stop-limit-price`)."""
+    _check_multiplier(market, order, order.stop_price, Code.ABOVE_STOP_CAP, Code.BELOW_STOP_FLOOR)
+
+
+def _check_multiplier(market: Market, order: OpenOrder, around: Decimal | None, above: Code, below: Code) -> None:
     filters = market.listing.filters
-    if order.ticks is None or market.mark is None:
+    if order.ticks is None or around is None:
         return
     price = price_of(market, order.ticks)
-    if order.side == "BUY" and filters.multiplier_up is not None and price > market.mark * filters.multiplier_up:
-        raise Refusal(Code.ABOVE_CAP)
-    if order.side == "SELL" and filters.multiplier_down is not None and price < market.mark * filters.multiplier_down:
-        raise Refusal(Code.BELOW_FLOOR)
+    if order.side == "BUY" and filters.multiplier_up is not None and price > around * filters.multiplier_up:
+        raise Refusal(above)
+    if order.side == "SELL" and filters.multiplier_down is not None and price < around * filters.multiplier_down:
+        raise Refusal(below)
 
 
 def check_notional(market: Market, order: OpenOrder, code: Code = Code.NOTIONAL_TOO_SMALL) -> None:

@@ -1,6 +1,7 @@
 """What an incoming order does to a book: fills, and what becomes of the rest.
 
-`match` is a pure function of book and order, `apply` carries its outcome out; `execute` and `amend` are both in one.
+`match` is a pure function of book and order, `apply` carries its outcome out; `execute` is both in one. `amend`
+takes an order from its place and matches it again.
 The rules, their sources and what is assumed: `docs/spec/matching.md`.
 
 Whether the account may send the order (margin, filters, reduce-only at all) is decided before; what a fill does to
@@ -129,26 +130,16 @@ def execute(book: Book, order: Order) -> Outcome:
     return outcome
 
 
-def amend(book: Book, order: Order, *, reduction_keeps_place: bool = False) -> Outcome | None:
-    """Give the resting order with this id another price or size; None, and nothing changes, if there is none.
-
-    It leaves its place and comes in again as a new order does, so it may trade, and an amended GTX that would trade
-    leaves the book. `order.lots` is what shall rest, without what was filled before. `reduction_keeps_place` lets a
-    smaller size at the same price stay where it is: USDⓈ-M futures put every amended order at the end of the queue.
-    """
+def amend(book: Book, order: Order) -> Outcome:
+    """What the resting order with this id does with another price or size. It leaves its place, and comes in again as a
+    new order does, when the outcome is applied: so it may trade, and an amended GTX that would trade has left the book.
+    `order.lots` is what shall rest, without what was filled before."""
     resting = book.get(order.id)
-    if resting is None:
-        return None
+    assert resting is not None, "an order that is amended rests"
     assert (resting.owner, resting.side) == (order.owner, order.side), "price and size can be amended"
-    by = Lots(resting.lots - order.lots)
-    if reduction_keeps_place and order.ticks == resting.ticks and by >= 0 and order.max_lots is None:
-        if by:
-            book.reduce(order.id, by)
-        return Outcome(rests=_resting(order, order.lots))
     # Its own side of the book is never looked at, so the order may still rest there while it is matched.
     outcome = match(book, order)
     book.cancel(order.id)
-    apply(book, outcome)
     return outcome
 
 

@@ -69,6 +69,8 @@ class Code(Enum):
     ASSET_MODE_IS_HELD = -4167, "Unable to adjust to Multi-Assets mode with symbols of isolated-margin mode."
     ISOLATED_IN_MULTI = -4168, "Unable to adjust to isolated-margin mode under the Multi-Assets mode."
     ASSET_MODE_NEGATIVE = -4172, "Unable to adjust Multi-Assets Mode with a negative wallet balance."
+    ABOVE_STOP_CAP = -4183, "Price is higher than stop price multiplier cap."
+    BELOW_STOP_FLOOR = -4184, "Price is lower than stop price multiplier floor."
     FOK_REJECTED = -5021, "Due to the order could not be filled immediately, the FOK order has been rejected."
     POST_ONLY_REJECTED = -5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."
     ONLY_LIMIT = -5025, "Only limit order is supported."

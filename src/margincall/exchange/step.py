@@ -134,7 +134,8 @@ def market_of(state: Exchange, symbol: str) -> Market:
 
 
 def _batch(state: Exchange, command: commands.Batch) -> Events:
-    if not 1 <= len(command.commands) <= trading.BATCH_MAX:
+    only_cancels = all(isinstance(each, commands.CancelOrder) for each in command.commands)
+    if not 1 <= len(command.commands) <= (trading.BATCH_CANCEL_MAX if only_cancels else trading.BATCH_MAX):
         raise Refusal(Code.BAD_BATCH_SIZE)
     events: Events = []
     for place, each in enumerate(command.commands):

@@ -3,15 +3,15 @@
 The order of the checks is that of `docs/spec/exchange.md`; the first that fails is the answer.
 """
 
-from margincall.exchange import conditional, exposure, gate, orders, settings, timers
+from margincall.exchange import conditional, exposure, gate, matching, orders, settings, timers
 from margincall.exchange.book import Lots, OrderId
 from margincall.exchange.commands import AmendOrder, CancelAll, CancelOrder, Countdown, PlaceOrder
-from margincall.exchange.matching import match
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
 from margincall.wire.durations import SECOND_MS
 
-BATCH_MAX = 5
+BATCH_MAX, BATCH_CANCEL_MAX = 5, 10
+"""The most commands of a batch, and of one that only cancels (documentation of `batchOrders`)."""
 
 
 def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, events: Events) -> None:
@@ -27,6 +27,7 @@ def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, 
         gate.check_room(trader, market)
     gate.check_notional(market, order)
     if order.waiting:
+        gate.check_stop_limit(market, order)
         conditional.check_not_reached(market, order)
         _accept(state, trader, market, order, events)
         conditional.wait(state, market, order, events)
@@ -63,8 +64,7 @@ def amend(state: Exchange, trader: Trader, market: Market, command: AmendOrder, 
         exposure.add(trader, market, order)
         raise
     order.self_trade_prevention = "NONE"
-    outcome = match(market.book, orders.meeting(order, trader, market, None))
-    market.book.cancel(order.id)
+    outcome = matching.amend(market.book, orders.meeting(order, trader, market, None))
     orders.forget(state, order)
     orders.said(state, order, "AMENDMENT", "PARTIALLY_FILLED" if order.filled else "NEW", events)
     orders.carry_out(state, order, outcome, events)

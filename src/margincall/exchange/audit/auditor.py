@@ -240,7 +240,8 @@ def _counters(state: Exchange) -> tuple[object, ...]:
 
 def _batch(command: commands.Batch, model: Model) -> list[tuple[int, int | None]]:
     """What a batch must refuse, and at which places (after a liquidation in it that is no longer asked)."""
-    if not 1 <= len(command.commands) <= 5:
+    cancels = [each for each in command.commands if isinstance(each, commands.CancelOrder)]
+    if not 1 <= len(command.commands) <= (10 if len(cancels) == len(command.commands) else 5):
         return [(-4082, None)]
     refusals: list[tuple[int, int | None]] = []
     for place, each in enumerate(command.commands):

@@ -143,14 +143,25 @@ def least_notional(view: View, order: OpenOrder, code: Code = Code.NOTIONAL_TOO_
 
 
 def percent(view: View, order: OpenOrder) -> None:
-    """PERCENT_PRICE."""
-    filters, mark = view.markets[order.symbol].listing.filters, view.marks[order.symbol]
+    """PERCENT_PRICE around the mark."""
+    within(view, order, view.marks[order.symbol], Code.ABOVE_CAP, Code.BELOW_FLOOR)
+
+
+def stop_limit(view: View, order: OpenOrder) -> None:
+    """PERCENT_PRICE around the stop price."""
+    if order.stop_price is not None:
+        within(view, order, order.stop_price, Code.ABOVE_STOP_CAP, Code.BELOW_STOP_FLOOR)
+
+
+def within(view: View, order: OpenOrder, price: Decimal, above: Code, below: Code) -> None:
+    """A limit price not beyond a price and its multiplier."""
+    filters = view.markets[order.symbol].listing.filters
     if order.ticks is None:
         return
     if order.side == "BUY" and filters.multiplier_up is not None:
-        need(view.price(order) <= mark * filters.multiplier_up, Code.ABOVE_CAP)
+        need(view.price(order) <= price * filters.multiplier_up, above)
     if order.side == "SELL" and filters.multiplier_down is not None:
-        need(view.price(order) >= mark * filters.multiplier_down, Code.BELOW_FLOOR)
+        need(view.price(order) >= price * filters.multiplier_down, below)
 
 
 def affordable(view: View, order: OpenOrder) -> None:

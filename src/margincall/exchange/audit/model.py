@@ -127,6 +127,7 @@ class Model(Orders):
         view = self.view
         order = gate_orders.place(view, command)
         if order.waiting:
+            gate_orders.stop_limit(view, order)
             gate_orders.not_reached(view, order)
             self._accepted(order)
             if order.callback_rate is not None and order.activation_price is None:
