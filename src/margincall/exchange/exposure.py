@@ -10,7 +10,9 @@ multi-assets mode the same in USD at the indices. What leaves the cross wallet c
 is not realised is no money (assumed: `isolated-margin-source`).
 """
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from typing import NamedTuple
 
 from margincall.core.account import PositionKey, PositionSide
 from margincall.core.brackets import BracketTable
@@ -85,43 +87,45 @@ def needed(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = 
     return initial(reach(trader, market, key, buys=buys, sells=sells), leverage(trader, market))
 
 
+class Stake(NamedTuple):
+    """What a position has at stake, in the margin asset: its unrealised PnL, its initial margin at the mark, and what
+    its orders add to that."""
+
+    is_isolated: bool
+    unrealized: Decimal
+    held: Decimal
+    ordered: Decimal
+
+
 def free(state: Exchange, trader: Trader, asset: str) -> Decimal:
     """What is free for new orders and withdrawals, in `asset` (in multi-assets mode in USD); may be negative."""
     if trader.account.multi_assets:
         return _free_usd(state, trader)
-    venue = state.rules.venue
-    left: Decimal = cross_wallet(trader.account, asset, venue)
-    for key in _keys(trader):
-        market = state.markets[key[0]]
-        if market.contract.margin_asset != asset:
-            continue
-        position = trader.account.position(key)
-        left -= needed(trader, market, key)
-        if not position.quantity:
-            continue
-        assert market.mark is not None, "a position has a mark"
-        at_mark = value(market.contract, position.quantity, market.mark)
-        if position.margin == "isolated":
-            left += initial(abs(at_mark), leverage(trader, market))
-        else:
-            left += gain(market.contract, position.cost, at_mark)
-    return left
-
-
-def is_isolated(trader: Trader, symbol: str) -> bool:
-    """Whether the account's positions of a symbol have margin of their own."""
-    return trader.account.margin_types.get(symbol, "cross") == "isolated"
+    return free_of(cross_wallet(trader.account, asset, state.rules.venue), _stakes(state, trader, asset))
 
 
 def unreserved(state: Exchange, trader: Trader, asset: str) -> Decimal:
     """What the cross wallet holds beyond what the orders of isolated positions will take from it: the most that can be
     withdrawn or become isolated margin, whatever is free besides; may be negative."""
-    left: Decimal = cross_wallet(trader.account, asset, state.rules.venue)
-    for key in trader.exposures:
-        market = state.markets[key[0]]
-        if market.contract.margin_asset == asset and is_isolated(trader, key[0]):
-            left -= needed(trader, market, key) - initial(_held(trader, market, key), leverage(trader, market))
+    return unreserved_of(cross_wallet(trader.account, asset, state.rules.venue), _stakes(state, trader, asset))
+
+
+def free_of(wallet: Decimal, stakes: Iterable[Stake]) -> Decimal:
+    """What is free of a cross wallet in single-asset mode; an isolated position has margin and PnL of its own."""
+    left = wallet
+    for each in stakes:
+        left -= each.ordered if each.is_isolated else each.held + each.ordered - each.unrealized
     return left
+
+
+def unreserved_of(wallet: Decimal, stakes: Iterable[Stake]) -> Decimal:
+    """What of a cross wallet no order of an isolated position will take."""
+    return wallet - sum((each.ordered for each in stakes if each.is_isolated), ZERO)
+
+
+def is_isolated(trader: Trader, symbol: str) -> bool:
+    """Whether the account's positions of a symbol have margin of their own."""
+    return trader.account.margin_types.get(symbol, "cross") == "isolated"
 
 
 def in_pool_asset(state: Exchange, trader: Trader, asset: str, amount: Decimal) -> Decimal:
@@ -139,10 +143,21 @@ def most_at(table: BracketTable, leverage_set: int) -> Decimal | None:
     return None if all(row.max_leverage is None for row in table.rows) else ZERO
 
 
-def _held(trader: Trader, market: Market, key: PositionKey) -> Decimal:
-    """Notional of a position at the mark, in the margin asset."""
-    quantity = trader.account.position(key).quantity
-    return abs(value(market.contract, quantity, market.mark)) if quantity and market.mark is not None else ZERO
+def _stakes(state: Exchange, trader: Trader, asset: str) -> Iterator[Stake]:
+    """Of the account's positions and orders that have their margin in an asset."""
+    for key in _keys(trader):
+        market = state.markets[key[0]]
+        if market.contract.margin_asset != asset:
+            continue
+        position, total = trader.account.position(key), needed(trader, market, key)
+        isolated = is_isolated(trader, key[0])
+        if not position.quantity:
+            yield Stake(isolated, ZERO, ZERO, total)
+            continue
+        assert market.mark is not None, "a position has a mark"
+        at_mark = value(market.contract, position.quantity, market.mark)
+        held = initial(abs(at_mark), leverage(trader, market))
+        yield Stake(isolated, gain(market.contract, position.cost, at_mark), held, total - held)
 
 
 def _free_usd(state: Exchange, trader: Trader) -> Decimal:

@@ -19,6 +19,8 @@ from margincall.errors import NothingUsable
 from margincall.wire.problems import excerpt
 
 MarkSource = Literal["rule", "given"]
+DEFAULT_LEVERAGE = 20
+"""A symbol's first leverage, where its listing has no other."""
 
 
 class Filters(Struct, frozen=True, kw_only=True):
@@ -53,7 +55,7 @@ class Listing(Struct, frozen=True, kw_only=True):
     mark: MarkRules | None = None
     funding: FundingRules | None = None
     intervals: IntervalRules | None = None
-    default_leverage: int = 20
+    default_leverage: int = DEFAULT_LEVERAGE
 
 
 class RuleSet(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 What no history holds is computed as the exchange computes it: margins and liquidation prices by `core`, what orders
 reserve and what is free by `exchange/exposure.py` (assumed: `order-margin`). A rule-set is of one venue: where its
-contracts are inverse, the answers are those of COIN-M.
+contracts are inverse, the answers are those of COIN-M. The first order on a symbol says its leverage: only where there
+was none the venue's first one (`DEFAULT_LEVERAGE`) is printed, whatever the symbol's own would be.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,11 +19,11 @@ from margincall.core.prices import PositionPrices, prices
 from margincall.core.rounding import exact, quotient
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price, Quantity
-from margincall.exchange.exposure import most_at, reach_of
+from margincall.exchange.exposure import Stake, free_of, initial, most_at, reach_of, unreserved_of
+from margincall.exchange.rulesets import DEFAULT_LEVERAGE
+from margincall.exchange.state import only_reduces
 from margincall.wire.encode_state import AccountState, AssetState, MarginTerms, PositionState
 
-LEVERAGE = 20
-"""What the venue prints where an account has set none."""
 TOTAL_ASSET = "USDT"
 """In single-asset mode the totals of an `account` answer are those of this asset (documentation of version 2)."""
 
@@ -46,10 +47,8 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 def closes(order: Order) -> bool:
-    """Whether an order may only reduce: by its flag, or in hedge mode by its side."""
-    if order.side == "BOTH":
-        return order.reduce_only or order.close_position
-    return (order.side == "LONG") != order.buy
+    """Whether an order may only reduce, as the engine has it."""
+    return only_reduces(order.side, buys=order.buy, flagged=order.reduce_only or order.close_position)
 
 
 def rests(order: Order) -> bool:
@@ -70,7 +69,7 @@ def reserved(orders: Iterable[Order], key: PositionKey, contract: Contract) -> R
 def limit_of(account: Account, rules: VenueRules, symbol: str) -> Decimal:
     """The largest value that the leverage of a symbol allows."""
     table = rules.brackets(symbol)
-    most = most_at(table, account.leverage.get(symbol, LEVERAGE))
+    most = most_at(table, account.leverage.get(symbol, DEFAULT_LEVERAGE))
     return table.rows[-1].cap if most is None else most
 
 
@@ -116,10 +115,10 @@ def _position(
     told: Told, key: PositionKey, orders: Reserved, terms: PositionTerms | None, priced: PositionPrices | None
 ) -> PositionState:
     account, contract = told.account, told.rules.contract(key[0])
-    leverage = account.leverage.get(key[0], LEVERAGE)
+    leverage = account.leverage.get(key[0], DEFAULT_LEVERAGE)
     at_mark = value(contract, terms.quantity, terms.mark) if terms is not None else ZERO
-    initial = quotient(abs(at_mark), Decimal(leverage))
-    needed = quotient(reach_of(key[1], at_mark, orders.buys, orders.sells), Decimal(leverage))
+    held_initial = initial(abs(at_mark), leverage)
+    needed = initial(reach_of(key[1], at_mark, orders.buys, orders.sells), leverage)
     held = account.position(key)
     return PositionState(
         contract=contract,
@@ -136,8 +135,8 @@ def _position(
         isolated_wallet=held.isolated_wallet,
         notional=at_mark,
         maintenance=terms.maintenance if terms is not None else ZERO,
-        position_initial=initial,
-        order_initial=needed - initial,
+        position_initial=held_initial,
+        order_initial=needed - held_initial,
         bids=orders.buys,
         asks=orders.sells,
         lights=told.lights.get(key, 0),
@@ -146,23 +145,23 @@ def _position(
 
 
 def _asset(told: Told, asset: str, positions: tuple[PositionState, ...]) -> MarginTerms:
-    """The terms of one asset. Free is what `exposure.free` says; withdrawn is at most `exposure.unreserved`."""
+    """The terms of one asset: free and unreserved as the engine has them."""
     own = [each for each in positions if each.contract.margin_asset == asset]
     crossed = [each for each in own if not each.is_isolated]
     cross = cross_wallet(told.account, asset, told.rules)
     cross_unrealized = sum((each.unrealized for each in crossed), ZERO)
-    order_initial = sum((each.order_initial for each in own), ZERO)
-    available = cross + cross_unrealized - sum((each.position_initial for each in crossed), ZERO) - order_initial
+    stakes = [Stake(each.is_isolated, each.unrealized, each.position_initial, each.order_initial) for each in own]
+    available = free_of(cross, stakes)
     return MarginTerms(
         wallet=told.account.wallets[asset],
         unrealized=sum((each.unrealized for each in own), ZERO),
         maintenance=sum((each.maintenance for each in own), ZERO),
         position_initial=sum((each.position_initial for each in own), ZERO),
-        order_initial=order_initial,
+        order_initial=sum((each.order_initial for each in own), ZERO),
         cross_wallet=cross,
         cross_unrealized=cross_unrealized,
         available=available,
-        withdrawable=min(available, cross - sum((each.order_initial for each in own if each.is_isolated), ZERO)),
+        withdrawable=min(available, unreserved_of(cross, stakes)),
     )
 
 

@@ -74,10 +74,14 @@ class OpenOrder(Struct, kw_only=True, gc=False):
 
     @property
     def closes(self) -> bool:
-        """Whether the order may only reduce: by its flag, or in hedge mode by its side."""
-        if self.position_side == "BOTH":
-            return self.reduce_only or self.close_position
-        return (self.position_side == "LONG") != (self.side == "BUY")
+        """Whether the order may only reduce."""
+        flagged = self.reduce_only or self.close_position
+        return only_reduces(self.position_side, buys=self.side == "BUY", flagged=flagged)
+
+
+def only_reduces(side: PositionSide, *, buys: bool, flagged: bool) -> bool:
+    """Whether an order may only reduce its position: by its flag, or in hedge mode by its side."""
+    return flagged if side == "BOTH" else (side == "LONG") != buys
 
 
 class Exposure(Struct, gc=False):
