@@ -7,7 +7,10 @@ neighbours say. Here it is booked and told: every event names its rule, its assu
 from collections.abc import Iterable
 from decimal import Decimal
 
+from msgspec import structs
+
 from margincall.core.account import PositionKey
+from margincall.core.assumptions import Assumptions
 from margincall.core.clearance import clearance_fee
 from margincall.core.contract import Contract, value
 from margincall.core.events import Fill
@@ -25,15 +28,17 @@ from margincall.core.protocol.waterfall import (
     improvement,
     improvement_moves,
     may_clear,
+    payable_matches,
     plan,
 )
 from margincall.core.rounding import quotient
 from margincall.core.units import ZERO, Collateral, Price, Quantity
 from margincall.exchange import orders
-from margincall.exchange.book import Ticks
+from margincall.exchange.book import Lots
 from margincall.exchange.events import LiquidationEnded, LiquidationStarted, Warned
 from margincall.exchange.ledger import book_moves
 from margincall.exchange.liquidation import Case, own_order, pool_holding, pool_named, tell, terms_of
+from margincall.exchange.matching import Outcome, match
 from margincall.exchange.state import Events, Exchange, Liquidation, OpenOrder, Trader
 from margincall.exchange.takeover import share_loss, take_position_over
 
@@ -118,7 +123,8 @@ def _liquidate(case: Case, pool: PoolTerms) -> None:
         for step in plan(fresh, "cancelled", assumptions, rules):
             if isinstance(step, Reduce):
                 _reduce(case, fresh, step)
-    _take_all_over(case)
+    if not (rules.fee == "improvement" and case.closed):  # dYdX: only where the order filled nothing
+        _take_all_over(case)
     _end(case)
 
 
@@ -141,9 +147,8 @@ def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
     state, events, key = case.state, case.events, (step.symbol, step.side)
     wallet_before = case.trader.account.position(key).isolated_wallet
     order = own_order(case, key, step.quantity, step.limit)
-    order.ticks = Ticks(int(step.limit / state.markets[step.symbol].contract.tick))
     mark = len(events)
-    orders.submit(state, order, events, close="liquidation")
+    _meet_book(case, pool, order)
     fills = [event for event in events[mark:] if isinstance(event, Fill) and event.order_id == str(order.id)]
     case.touched |= {event.account for event in events[mark:] if isinstance(event, Fill)}
     case.moved = case.moved or bool(fills)
@@ -161,6 +166,36 @@ def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
         else _improvement(state, pool, key, fills)
     )
     _charge(case, key, fee)
+
+
+def _meet_book(case: Case, pool: PoolTerms, order: OpenOrder) -> None:
+    """Let the reducing order trade: with `improvement` only the matches that the fund can pay."""
+    state, events, market = case.state, case.events, case.state.markets[order.symbol]
+    if state.rules.waterfall.fee != "improvement":
+        orders.submit(state, order, events, close="liquidation")
+        return
+    meeting = orders.meeting(order, case.trader, market, None)
+    outcome = match(market.book, meeting)
+    matches = [
+        (orders.signed(order, orders.quantity_of(market, fill.lots)), orders.price_of(market, fill.ticks))
+        for fill in outcome.fills
+    ]
+    asset = market.contract.margin_asset
+    fund = Collateral(state.fund.account.wallets.get(asset, ZERO))
+    paid = payable_matches(matches, _bankruptcy_in(pool, order.key, state.rules.venue.assumptions), fund)
+    if paid < len(matches):
+        lots = Lots(sum(fill.lots for fill in outcome.fills[:paid]))
+        met = match(market.book, structs.replace(meeting, lots=lots)) if lots else Outcome()
+        left = Lots(outcome.filled + outcome.expired - lots)
+        outcome = structs.replace(met, cut=outcome.cut, expired=left, reason="IOC")
+    orders.said(state, order, "NEW", "NEW", events, close="liquidation")
+    orders.carry_out(state, order, outcome, events, close="liquidation")
+
+
+def _bankruptcy_in(pool: PoolTerms, key: PositionKey, assumptions: Assumptions) -> Price:
+    """The bankruptcy price of a position of a pool; the mark where there is none (assumed: `no-bankruptcy-price`)."""
+    position = next(each for each in pool.positions if (each.symbol, each.side) == key)
+    return bankruptcy(pool, position, assumptions) or position.mark
 
 
 def _clearance(
@@ -193,13 +228,10 @@ def _fee_rate(state: Exchange, contract: Contract) -> Decimal:
 
 def _improvement(state: Exchange, pool: PoolTerms, key: PositionKey, fills: list[Fill]) -> Collateral:
     """dYdX: a part of what the fills were better than bankruptcy; negative what the fund pays for worse ones."""
-    position = next(each for each in pool.positions if (each.symbol, each.side) == key)
-    bankrupt = bankruptcy(pool, position, state.rules.venue.assumptions) or position.mark
+    bankrupt = _bankruptcy_in(pool, key, state.rules.venue.assumptions)
     received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
     at_bankruptcy = -sum((fill.quantity for fill in fills), ZERO) * bankrupt
-    amount = improvement(received, at_bankruptcy, _fee_rate(state, position.contract))
-    fund = max(state.fund.account.wallets.get(position.contract.margin_asset, ZERO), ZERO)
-    return Collateral(max(amount, -fund))
+    return improvement(received, at_bankruptcy, _fee_rate(state, state.markets[key[0]].contract))
 
 
 def _charge(case: Case, key: PositionKey, fee: Collateral) -> None:

@@ -9,6 +9,7 @@ from margincall.core.account import Account, PositionKey, PositionSide
 from margincall.core.contract import Contract
 from margincall.core.events import Fill
 from margincall.core.margin import MULTI_ASSET, PoolTerms, PositionTerms, Terms, margin, position_terms
+from margincall.core.protocol.waterfall import limit_on_tick
 from margincall.core.units import ZERO, Collateral
 from margincall.exchange.book import Lots, OrderId, Ticks
 from margincall.exchange.events import LiquidationStep
@@ -67,11 +68,12 @@ def holdings(state: Exchange, trader: Trader, asset: str = "", symbol: str = "")
 
 
 def own_order(case: Case, key: PositionKey, quantity: Decimal, limit: Decimal) -> OpenOrder:
-    """An order of the venue's own for a liquidated position; `quantity` is signed as its fills are. Its limit is
-    printed on the tick."""
+    """An order of the venue's own for a liquidated position; `quantity` is signed as its fills are. Its limit stands on
+    the tick as the venue's rule puts it there."""
     state, (symbol, side) = case.state, key
     contract = state.markets[symbol].contract
     number = next_id(state)
+    on_tick = limit_on_tick(limit, contract.tick, sale=quantity < 0, rules=state.rules.waterfall)
     return OpenOrder(
         id=number,
         account=case.trader.name,
@@ -80,7 +82,7 @@ def own_order(case: Case, key: PositionKey, quantity: Decimal, limit: Decimal) -
         side="BUY" if quantity > 0 else "SELL",
         kind="LIMIT",
         lots=Lots(int(abs(quantity) / contract.lot)),
-        ticks=Ticks(max(int((limit / contract.tick).to_integral_value()), 1)),
+        ticks=Ticks(int(on_tick / contract.tick)),
         time_in_force="IOC",
         reduce_only=True,
         client_order_id=f"{AUTOCLOSE}{state.time_ms}{number:06d}",

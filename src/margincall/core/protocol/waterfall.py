@@ -6,6 +6,7 @@ what is left to the insurance fund at the bankruptcy price, as far as it can tak
 with fresh terms. Rules, sources and what is assumed: `docs/spec/waterfall.md`.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -183,9 +184,15 @@ def limit_price(
         exactly = bankruptcy(pool, position, assumptions)
     if exactly is None:
         return None
-    tick = position.contract.tick
-    up = (position.quantity > 0) == (rules.limit_tick == "inside")
-    return Price(max(to_step_up(exactly, tick) if up else to_step_down(exactly, tick), tick))
+    return limit_on_tick(exactly, position.contract.tick, sale=position.quantity > 0, rules=rules)
+
+
+@exact
+def limit_on_tick(price: Decimal, tick: Decimal, *, sale: bool, rules: WaterfallRules) -> Price:
+    """The limit of an order of the venue's own that is meant for `price`: inside, a sale's goes up to the tick and a
+    purchase's down (assumed: `liquidation-limit-tick`); at least one tick."""
+    up = sale == (rules.limit_tick == "inside")
+    return Price(max(to_step_up(price, tick) if up else to_step_down(price, tick), tick))
 
 
 @exact
@@ -224,6 +231,19 @@ def improvement(received: Decimal, bankrupt: Decimal, rate: Decimal) -> Collater
     pays for a worse one. `received` and `bankrupt` are signed quote amounts (a purchase costs, so it is negative)."""
     surplus = received - bankrupt
     return Collateral(min(rate * abs(received), surplus) if surplus > 0 else surplus)
+
+
+@exact
+def payable_matches(matches: Sequence[tuple[Quantity, Price]], bankrupt: Price, fund: Collateral) -> int:
+    """How many of an order's matches, from the first one on, the fund can pay: all before the first one up to which the
+    order would be worse than bankruptcy by more than `fund` has. `matches` are signed quantity and price, of a linear
+    contract (dYdX: a match that the fund cannot pay is not valid)."""
+    lacking = ZERO
+    for number, (quantity, price) in enumerate(matches):
+        lacking += quantity * (price - bankrupt)
+        if lacking > max(fund, ZERO):
+            return number
+    return len(matches)
 
 
 @exact

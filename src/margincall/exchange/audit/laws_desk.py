@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from margincall.core.contract import profit, value
 from margincall.core.events import Fill
 from margincall.core.margin import position_terms
+from margincall.core.prices import bankruptcy
 from margincall.core.protocol.moves import FUND
 from margincall.core.units import Price, Quantity
 from margincall.exchange.audit.measures import CENT, ZERO, fund_equity, is_flat, pool_name, wallet
@@ -57,6 +58,8 @@ def waterfall_order(around: Around) -> Iterator[str]:
                 yield f"{event.charges} are charged while the fund has {left} {event.asset}"
         elif isinstance(event, LiquidationStep) and event.step == "deleverage" and event.applied.get("quantity"):
             yield from _fund_could(around, moment, event)
+            if around.rules.waterfall.fee == "improvement" and _filled(around, moment):
+                yield f"{event.account} was deleveraged though its order was filled"
 
 
 def only_reduced(around: Around) -> Iterator[str]:
@@ -75,8 +78,13 @@ def overlap_is_skipped(around: Around) -> Iterator[str]:
 
 
 def not_worsened(around: Around) -> Iterator[str]:
-    """dYdX: a deleveraging does not worsen the liquidated account's ratio, and no fill raises its maintenance."""
+    """dYdX: neither a reducing order nor a deleveraging worsens the liquidated account's ratio or raises its
+    maintenance."""
     yield from _no_worse(around, "liquidation")
+    for moment in around.of(LiquidationStep):
+        event = moment.event
+        if isinstance(event, LiquidationStep) and event.step == "reduce" and event.applied.get("quantity"):
+            yield from _reduced_no_worse(around, moment, event)
 
 
 def rest_is_healthy(around: Around) -> Iterator[str]:
@@ -202,6 +210,41 @@ def _fund_could(around: Around, moment: Moment, event: LiquidationStep) -> Itera
     room = limit is None or unit * (more + direction * held / contract.lot) <= max(limit, ZERO)
     if equity + won * more >= CENT and room:
         yield f"{event.symbol} was deleveraged while the fund, with {equity}, could take {more} lots"
+
+
+def _filled(around: Around, moment: Moment) -> bool:
+    """Whether the reducing order of the liquidation that goes on filled anything."""
+    steps = [each.event for each in around.since(moment.place, LiquidationStarted)]
+    return any(isinstance(each, LiquidationStep) and each.step == "reduce" and each.applied.get("quantity")
+               for each in steps)  # fmt: skip
+
+
+def _reduced_no_worse(around: Around, moment: Moment, event: LiquidationStep) -> Iterator[str]:
+    """Balance : maintenance from before the order's first fill to after its penalty, cross-multiplied. Not of an
+    isolated pool, whose profit leaves it, nor where no price could save the account."""
+    charged = next((each for each in around.of(LiquidationStep) if each.place > moment.place
+                    and isinstance(each.event, LiquidationStep) and each.event.step == "fee"
+                    and each.event.number == event.number), None)  # fmt: skip
+    if charged is None:
+        yield f"{event.account}: {event.applied['quantity']} {event.symbol} were filled without a word of a fee"
+        return
+    fill = next(each for each in around.since(moment.place, LiquidationStarted)
+                if isinstance(each.event, Fill) and each.event.account == event.account)  # fmt: skip
+    name = pool_name(around, event.number)
+    first, then = around.pool(fill, event.account, name), around.pool(charged, event.account, name)
+    if first is None or first.kind != "cross":
+        return
+    own = next(each for each in first.positions if (each.symbol, each.side) == (event.symbol, event.side))
+    if bankruptcy(first, own, around.rules.venue.assumptions) is None:
+        return
+    if then is not None:
+        balance, maintenance = then.balance, then.maintenance
+    else:
+        balance, maintenance = wallet(charged, event.account, own.contract.margin_asset), ZERO
+    if maintenance > first.maintenance:
+        yield f"{event.account}: maintenance rose from {first.maintenance} to {maintenance}"
+    if first.balance * maintenance - balance * first.maintenance > CENT * (first.maintenance + abs(first.balance)):
+        yield f"{event.account}: {first.balance}/{first.maintenance} became {balance}/{maintenance} by its order"
 
 
 def _no_worse(around: Around, close: str) -> Iterator[str]:
