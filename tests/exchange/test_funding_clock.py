@@ -12,6 +12,7 @@ from margincall.core.events import Flow, MarkPrice
 from margincall.core.events import Order as OrderEvent
 from margincall.core.protocol.mark import MarkRules, Window
 from margincall.core.protocol.moves import REMAINDER
+from margincall.core.protocol.waterfall import WaterfallRules
 from margincall.exchange import commands
 from margincall.exchange.events import FundingSet, IndexSet, Moved
 from margincall.exchange.rejections import Code
@@ -276,9 +277,9 @@ def test_what_truncation_leaves_is_the_remainder_s(longs: list[int], shorts: lis
 # --- clearance of negative balances -----------------------------------------------------------------------
 
 
-def in_debt(fund: Any = 1_000) -> World:
+def in_debt(fund: Any = 1_000, **changed: Any) -> World:
     """Alice's wallet is at −500 with nothing open: she sold for less than she had."""
-    world = World(rule_set(), time_ms=NOON + 1)
+    world = World(rule_set(**changed), time_ms=NOON + 1)
     world.rich("bob")
     world.rich("alice", amount=3_000)
     if fund:
@@ -303,10 +304,54 @@ def test_a_negative_balance_is_cleared_at_the_next_full_ten_minutes() -> None:
 def test_the_fund_clears_as_far_as_it_can() -> None:
     world = in_debt(fund=100)
     world.later(600_000)
-    assert (world.wallet("alice"), world.wallet("insurance_fund")) == (D("-400.00686"), 0)
+    assert (world.wallet("alice"), world.wallet("insurance_fund")) == (0, 0)
+    assert world.wallet("bad_debt") == D("-400.00686"), "what nobody has covered"
+    world.do(commands.Fund(asset="USDT", amount=D(300)))
+    world.later(600_000)
+    assert (world.wallet("bad_debt"), world.wallet("insurance_fund")) == (D("-100.00686"), 0)
     world.do(commands.Fund(asset="USDT", amount=D(1_000)))
     world.later(600_000)
+    assert (world.wallet("bad_debt"), world.wallet("insurance_fund")) == (0, 1_000 - D("100.00686"))
     assert world.wallet("alice") == 0
+
+
+def test_a_write_off_is_told_as_a_move() -> None:
+    world = in_debt(fund=100)
+    moved = of(Moved, world.to(NOON + 600_000))
+    assert [(each.reason, each.giver, each.taker, each.amount) for each in moved] == [
+        ("negative_balance", "insurance_fund", "alice", 100), ("bad_debt", "bad_debt", "alice", D("400.00686")),
+    ]  # fmt: skip
+    assert world.state.fund_history[-1].balance == 0, "the fund's history tells only what the fund paid"
+
+
+def test_a_fund_that_repays_nothing() -> None:
+    world = in_debt(fund=100, waterfall=WaterfallRules(repay_bad_debt=False))
+    world.later(600_000)
+    world.do(commands.Fund(asset="USDT", amount=D(1_000)))
+    world.later(600_000)
+    assert (world.wallet("bad_debt"), world.wallet("insurance_fund")) == (D("-400.00686"), 1_000)
+
+
+def test_older_bad_debt_comes_after_who_is_in_debt_now() -> None:
+    world = in_debt(fund=100)
+    world.later(600_000)
+    world.rich("carl", amount=3_000)
+    world.mark(BTC, 50_000)
+    world.trade("carl", "bob", 1, 50_000)
+    world.trade("bob", "carl", 1, "46534.3")
+    world.do(commands.Fund(asset="USDT", amount=D(600)))
+    world.later(600_000)
+    assert (world.wallet("carl"), world.wallet("insurance_fund")) == (0, 0)
+    assert world.wallet("bad_debt") == D("-400.00686") + (600 - D("500.00686"))
+
+
+def test_a_shared_loss_leaves_no_debt_for_the_fund() -> None:
+    """With nobody to charge, what a winner's fund did not pay is written off, and never paid back."""
+    world = in_debt(fund=0, waterfall=WaterfallRules(after_fund="claw-back"))
+    world.do(commands.Fund(asset="USDT", amount=D(100)))
+    world.later(1_200_000)
+    assert (world.wallet("alice"), world.wallet("bad_debt")) == (0, D("-500.00686"))
+    assert world.wallet("insurance_fund") == 100
 
 
 def test_who_pays_in_is_not_cleared() -> None:

@@ -82,6 +82,18 @@ CATALOGUE: tuple[Assumption, ...] = (
         "COMMISSION of the fills of a liquidation order",
     ),
     Assumption("takeover-fee", "none", (), "an account's income around a takeover by the fund"),
+    Assumption(
+        "bad-debt-write-off",
+        "at the first clearance at which the fund has less than the debt",
+        (),
+        "the wallet of an account after a clearance that an empty fund could not pay",
+    ),
+    Assumption(
+        "improvement-whole-order",
+        "all matches of the order together",
+        (),
+        "insurance fund transfers of a dYdX liquidation with several fills",
+    ),
     Assumption("liquidation-fee-rate", "that of BTCUSDT, where a symbol's is not known", (), "exchangeInfo of the day"),
     Assumption("dispute-account-as-it-stood", "the account just before the liquidation", (), "nothing: it is our desk"),
     Assumption("refund-at-true-mark", "worth before less worth after", (), "refunds that a venue paid"),

@@ -16,8 +16,8 @@ from margincall.core.contract import Contract, value
 from margincall.core.events import Fill
 from margincall.core.margin import PoolKind, PoolTerms, Terms
 from margincall.core.prices import bankruptcy
-from margincall.core.protocol.losses import fund_pays
-from margincall.core.protocol.moves import VENUE_ACCOUNTS
+from margincall.core.protocol.losses import fund_pays, write_off
+from margincall.core.protocol.moves import BAD_DEBT, VENUE_ACCOUNTS
 from margincall.core.protocol.waterfall import (
     Cancel,
     Reduce,
@@ -62,10 +62,9 @@ def run(state: Exchange, names: Iterable[str], events: Events, done: set[tuple[s
 
 
 def clear_negative(state: Exchange, events: Events) -> set[str]:
-    """At each full ten minutes: the fund brings negative wallets back to 0, as far as it can. Returns whom it paid."""
-    paid: set[str] = set()
-    if state.rules.waterfall.after_fund != "deleverage":
-        return paid
+    """At each full ten minutes: negative wallets are brought back to 0, by the fund as far as it can, the rest as bad
+    debt; then the fund pays older bad debt. Returns the accounts that were cleared."""
+    cleared: set[str] = set()
     for trader in state.owners():
         account = trader.account
         if not any(wallet < 0 for wallet in account.wallets.values()):
@@ -74,12 +73,25 @@ def clear_negative(state: Exchange, events: Events) -> set[str]:
         if not may_clear(account, transferred_in=trader.topped_up):
             continue
         for asset in sorted(account.wallets):
-            loss = -trader.account.wallets[asset]
-            if loss > 0:
-                cover = fund_pays(trader.name, asset, loss, state.fund.account.wallets.get(asset, ZERO))
-                book_moves(state, cover.moves, events)
-                paid |= {trader.name} if cover.paid else set()
-    return paid
+            if trader.account.wallets[asset] < 0:
+                left = _pay_debt(state, trader, asset, events)
+                book_moves(state, write_off(trader.name, asset, left), events)
+                cleared.add(trader.name)
+    if state.rules.waterfall.repay_bad_debt:
+        owing = state.traders[BAD_DEBT]
+        for asset in sorted(owing.account.wallets):
+            _pay_debt(state, owing, asset, events)
+    return cleared
+
+
+def _pay_debt(state: Exchange, debtor: Trader, asset: str, events: Events) -> Decimal:
+    """Let the fund pay what a wallet lacks to 0, where it pays debts at the clearance. Returns what it has not paid."""
+    debt = -debtor.account.wallets[asset]
+    if state.rules.waterfall.after_fund != "deleverage":
+        return debt  # the fund has paid when the loss was shared
+    cover = fund_pays(debtor.name, asset, debt, state.fund.account.wallets.get(asset, ZERO))
+    book_moves(state, cover.moves, events)
+    return cover.left
 
 
 def _look_at(state: Exchange, trader: Trader, terms: Terms, done: set[tuple[str, str]], events: Events) -> set[str]:

@@ -1,7 +1,7 @@
 """Booking: what every change of an account goes through.
 
 A trade books two fills, a move two flows; both sides in one call, so the books never stand half done. The venue's own
-accounts (`insurance_fund`, `fees`, `remainder`) are folded as traders' are. Rules: `docs/spec/liquidation_desk.md`.
+accounts (`insurance_fund`, `fees`, `remainder`, `bad_debt`) are folded as traders' are. Rules: `docs/spec/liquidation_desk.md`.
 """
 
 from collections.abc import Iterable
@@ -27,6 +27,7 @@ CATEGORIES: dict[MoveReason, tuple[Category, str]] = {
     "socialised_loss": ("adjustment", "ADJUSTMENT"),
     "clawback": ("adjustment", "ADJUSTMENT"),
     "refund": ("insurance_clear", "INSURANCE_CLEAR"),
+    "bad_debt": ("insurance_clear", "INSURANCE_CLEAR"),
 }
 """How a move is booked: category of the ledger, and the venue's reason of the account update."""
 TAKEN_OVER = "taken-over"

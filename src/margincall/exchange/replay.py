@@ -234,7 +234,7 @@ def _place_of(
 def _cleared(events: Iterable[AnyExchangeEvent], name: str) -> dict[str, Decimal]:
     total: dict[str, Decimal] = {}
     for event in events:
-        if isinstance(event, Moved) and event.reason == "negative_balance" and event.taker == name:
+        if isinstance(event, Moved) and event.reason in ("negative_balance", "bad_debt") and event.taker == name:
             total[event.asset] = total.get(event.asset, ZERO) + event.amount
     return total
 

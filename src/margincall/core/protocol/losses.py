@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from margincall.core.protocol.moves import FUND, REMAINDER, Move, MoveReason, move
+from margincall.core.protocol.moves import BAD_DEBT, FUND, REMAINDER, Move, MoveReason, move
 from margincall.core.rounding import AMOUNT_UNIT, amount_up, booked, exact, quotient, to_step_up, wide
 from margincall.core.units import ZERO, Collateral, Quantity
 
@@ -39,6 +39,13 @@ def fund_pays(debtor: str, asset: str, loss: Decimal, fund: Decimal) -> Cover:
     paid = min(loss, max(fund, ZERO))
     moves = move("negative_balance", FUND, debtor, asset, paid)
     return Cover(Collateral(paid), Collateral(loss - paid), moves)
+
+
+def write_off(debtor: str, asset: str, loss: Decimal) -> tuple[Move, ...]:
+    """What nobody has covered of a debt becomes the venue's bad debt: the debtor's wallet is back at 0, and that of
+    `bad_debt` so much lower (assumed: `bad-debt-write-off`)."""
+    assert loss >= 0, "a loss is not negative"
+    return move("bad_debt", BAD_DEBT, debtor, asset, loss)
 
 
 @exact

@@ -1,8 +1,9 @@
 """Money moved between accounts of the books: each move takes from one what it gives to another, so moves always sum to
 zero.
 
-Besides traders the books hold the venue's own accounts: the insurance fund, the fee account, and the remainder, which
-gives or takes what rounding leaves (`docs/spec/rounding.md`).
+Besides traders the books hold the venue's own accounts: the insurance fund, the fee account, the remainder, which gives
+or takes what rounding leaves (`docs/spec/rounding.md`), and the bad debt, which is below zero by what nobody has covered
+(`docs/spec/liquidation_desk.md`, g).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,10 +18,11 @@ from margincall.core.units import ZERO
 FUND = "insurance_fund"
 FEES = "fees"
 REMAINDER = "remainder"
-VENUE_ACCOUNTS = (FUND, FEES, REMAINDER)
+BAD_DEBT = "bad_debt"
+VENUE_ACCOUNTS = (FUND, FEES, REMAINDER, BAD_DEBT)
 
 MoveReason = Literal[
-    "funding", "clearance_fee", "improvement", "negative_balance", "socialised_loss", "clawback", "refund"
+    "funding", "clearance_fee", "improvement", "negative_balance", "socialised_loss", "clawback", "refund", "bad_debt"
 ]
 
 

@@ -37,7 +37,8 @@ class WaterfallRules(Struct, frozen=True, kw_only=True):
     `partial_share` and the notionals bound a "share"; `tiers` is how many brackets down a "tier" goes.
     `fund_notional` is the notional that the fund may hold as a share of its equity (published 2019; none: no such
     limit). `fund_share` of a clearance fee goes to the fund, the rest to the fee account. `only_bankrupt`: nothing is
-    taken over while the balance is not negative (dYdX: the next block tries to reduce again).
+    taken over while the balance is not negative (dYdX: the next block tries to reduce again). `repay_bad_debt`: with
+    "deleverage" the fund pays bad debts off when it has money again.
     """
 
     cancel: CancelScope = "pool"
@@ -59,6 +60,7 @@ class WaterfallRules(Struct, frozen=True, kw_only=True):
     fund_notional: Decimal | None = ONE
     only_bankrupt: bool = False
     after_fund: Literal["deleverage", "socialise", "claw-back"] = "deleverage"
+    repay_bad_debt: bool = True
 
 
 class Cancel(Struct, frozen=True, tag=True):

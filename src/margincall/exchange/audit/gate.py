@@ -172,7 +172,7 @@ def fund(view: View, command: commands.Fund) -> None:
 def open_account(view: View, command: commands.OpenAccount) -> None:
     """A new name."""
     name = command.account
-    need(name not in ("insurance_fund", "fees", "remainder"), Code.RESERVED_NAME)
+    need(name not in ("insurance_fund", "fees", "remainder", "bad_debt"), Code.RESERVED_NAME)
     need(name not in view.accounts, Code.ACCOUNT_EXISTS)
     need(bool(name) and len(name) <= 64 and name.isprintable(), Code.BAD_ACCOUNT)
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from margincall.core.margin import cross_wallet, is_liquidated
-from margincall.exchange.audit.measures import TINY, ZERO, at_trigger
+from margincall.core.protocol.moves import BAD_DEBT, FUND
+from margincall.exchange.audit.measures import TINY, ZERO, at_trigger, is_flat, wallet
 from margincall.exchange.audit.shadow import Around
 from margincall.exchange.commands import MoveMargin, SetMark, Transfer
-from margincall.exchange.events import LiquidationStarted
+from margincall.exchange.events import LiquidationStarted, Moved
 
 
 def conservation(around: Around) -> Iterator[str]:
@@ -41,12 +42,29 @@ def long_is_short(around: Around) -> Iterator[str]:
 
 
 def no_hidden_debt(around: Around) -> Iterator[str]:
-    """Only a pool without positions is below zero, as a debt that stands in the wallet; or what was left is told."""
+    """Only a pool without positions is below zero, as a debt that stands in the wallet; or what was left is told. What
+    is written off is just the debt that the fund has not paid, of an account that is flat."""
+    yield from _written_off(around)
     told = {(event.account, event.pool) for event in around.events if isinstance(event, LiquidationStarted)}
     earlier = at_trigger(around, around.before)
     for (name, pool), terms in at_trigger(around, around.after).items():
         if terms.balance < 0 and (name, pool) not in told and (name, pool) not in earlier:
             yield f"{name} {pool}: {terms.balance} with open positions, and nobody told"
+
+
+def _written_off(around: Around) -> Iterator[str]:
+    for moment in around.of(Moved):
+        event = moment.event
+        if not (isinstance(event, Moved) and event.reason == "bad_debt"):
+            continue
+        left, had = wallet(moment, event.taker, event.asset), wallet(moment, FUND, event.asset)
+        if event.giver != BAD_DEBT or left or not is_flat(moment, event.taker):
+            yield f"{event.amount} {event.asset} of {event.taker} were written off, which leaves {left}"
+        if had > 0 and around.rules.waterfall.after_fund == "deleverage":
+            yield f"{event.amount} {event.asset} of {event.taker} were written off while the fund has {had}"
+    for asset, amount in around.after.accounts[BAD_DEBT].wallets.items():
+        if amount > 0:
+            yield f"the bad debt is {amount} {asset} above 0"
 
 
 def nothing_twice(around: Around) -> Iterator[str]:

@@ -13,7 +13,7 @@ from margincall.core.account import Account, AssetIndex, Marks
 from margincall.core.events import Fill, Flow, IndexPrice, MarginMove, MarkPrice, Setting
 from margincall.core.fold import fold
 from margincall.core.margin import PoolTerms, Terms, margin
-from margincall.core.protocol.moves import FEES, FUND, REMAINDER, VENUE_ACCOUNTS
+from margincall.core.protocol.moves import FEES, VENUE_ACCOUNTS
 from margincall.core.units import Price
 from margincall.exchange.commands import AnyCommand
 from margincall.exchange.events import (
@@ -148,7 +148,7 @@ class Shadow:
 
 def traders(accounts: Iterable[str]) -> list[str]:
     """The names of traders, sorted, without the venue's own."""
-    return sorted(name for name in accounts if name not in (FUND, FEES, REMAINDER))
+    return sorted(name for name in accounts if name not in VENUE_ACCOUNTS)
 
 
 def _is_loss(event: AnyExchangeEvent) -> bool:

@@ -187,7 +187,7 @@ class View:
 
     def account(self, name: str) -> Account:
         """The account of a trader; refused for others."""
-        if name not in self.accounts or name in ("insurance_fund", "fees", "remainder"):
+        if name not in self.accounts or name in ("insurance_fund", "fees", "remainder", "bad_debt"):
             raise Refusal(Code.BAD_ACCOUNT)
         return self.accounts[name]
 
