@@ -89,6 +89,24 @@ CATALOGUE: tuple[Assumption, ...] = (
         "the wallet of an account after a clearance that an empty fund could not pay",
     ),
     Assumption(
+        "takeover-order",
+        "an order at the price of the takeover, which expires unfilled",
+        ("none",),
+        "forceOrders and order history of an account of which the insurance fund has taken a position over",
+    ),
+    Assumption(
+        "shared-loss-base",
+        "holdings of the symbol last taken over; profits of all open positions with the asset, at the marks",
+        (),
+        "nothing: Binance shares no losses",
+    ),
+    Assumption(
+        "funding-isolated-source",
+        "the isolated wallet of the position",
+        ("available-first",),
+        "ACCOUNT_UPDATE of a funding payment of an isolated position while money is free in the cross wallet",
+    ),
+    Assumption(
         "improvement-whole-order",
         "all matches of the order together",
         (),

@@ -32,7 +32,7 @@ LIQUIDATING = (
     "takeover-scope", "clearance-fee-share", "fund-takeover-limit", "order-margin", "liquidation-account-order",
     "liquidation-self-trade", "liquidation-taker-fee", "takeover-fee", "market-order-margin", "check-order",
     "reduce-only-trim", "trigger-sequence", "asset-mode-open", "isolated-margin-source", "trigger-told",
-    "stop-limit-price",
+    "stop-limit-price", "bad-debt-write-off", "takeover-order", "funding-isolated-source",
 )  # fmt: skip
 QUEUEING = ("deleveraging-pnl", "deleveraging-ties", "deleveraging-lights")
 """Assumptions behind every liquidation, and behind a queue of deleveraging."""
@@ -117,7 +117,8 @@ def dydx_v4(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 1) ->
         name="dydx", venue=venue, listings=listings, waterfall=dydx.WATERFALL, deleveraging=dydx.DELEVERAGING,
         tells_triggered=True,
         assumed=("contract-filters", "liquidation-taker-fee", "liquidation-self-trade", "order-margin",
-                 "liquidation-account-order", "bankruptcy-split", "liquidation-limit-tick"),
+                 "liquidation-account-order", "bankruptcy-split", "liquidation-limit-tick", "improvement-whole-order",
+                 "bad-debt-write-off", "funding-isolated-source"),
     )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def _option(rules: RuleSet, name: str, after_fund: str) -> RuleSet:
     """The same venue with another rule for losses beyond the fund."""
     return structs.replace(
         rules, name=name, waterfall=structs.replace(rules.waterfall, after_fund=after_fund),
-        assumed=tuple(each for each in rules.assumed if each not in QUEUEING),
+        assumed=(*(each for each in rules.assumed if each not in QUEUEING), "shared-loss-base"),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ What to do next is `core/protocol/waterfall.plan`; how much a fee, a takeover, a
 neighbours say. Here it is booked and told: every event names its rule, its assumptions and what was applied.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from msgspec import structs
@@ -17,7 +17,7 @@ from margincall.core.events import Fill
 from margincall.core.margin import PoolKind, PoolTerms, Terms
 from margincall.core.prices import bankruptcy
 from margincall.core.protocol.losses import fund_pays, write_off
-from margincall.core.protocol.moves import BAD_DEBT, VENUE_ACCOUNTS
+from margincall.core.protocol.moves import BAD_DEBT, VENUE_ACCOUNTS, Move
 from margincall.core.protocol.waterfall import (
     Cancel,
     Reduce,
@@ -31,7 +31,7 @@ from margincall.core.protocol.waterfall import (
     payable_matches,
     plan,
 )
-from margincall.core.rounding import quotient
+from margincall.core.rounding import booked, quotient
 from margincall.core.units import ZERO, Collateral, Price, Quantity
 from margincall.exchange import orders
 from margincall.exchange.book import Lots
@@ -117,6 +117,7 @@ def _open_case(state: Exchange, trader: Trader, pool: PoolTerms, events: Events)
         LiquidationStarted(
             time_ms=state.time_ms, number=number, account=trader.name, pool=pool.name, balance=pool.balance,
             maintenance=pool.maintenance, marks={each.symbol: each.mark for each in pool.positions},
+            assumptions=("trigger-comparison", "liquidation-account-order"),
         )
     )  # fmt: skip
     wallets = dict(trader.account.wallets)
@@ -143,10 +144,18 @@ def _liquidate(case: Case, pool: PoolTerms) -> None:
 def _cancel(case: Case) -> None:
     """Expire the open orders in scope."""
     state, events, trader = case.state, case.events, case.trader
-    for order in sorted(trader.orders.values(), key=lambda each: each.id):
-        if cancels(pool_of_order(state, trader, order), case.pool, state.rules.waterfall):
-            orders.cancel(state, order, events, status="EXPIRED", reason=orders.LIQUIDATED)
-    tell(case, "cancel", "open orders are cancelled first", assumptions=("cancel-scope",))
+    scope = [
+        order
+        for order in sorted(trader.orders.values(), key=lambda each: each.id)
+        if cancels(pool_of_order(state, trader, order), case.pool, state.rules.waterfall)
+    ]
+    for order in scope:
+        orders.cancel(state, order, events, status="EXPIRED", reason=orders.LIQUIDATED)
+    tell(
+        case, "cancel", "open orders are cancelled first", asked=Decimal(len(scope)),
+        applied={"orders": Decimal(len(scope))}, orders=tuple(str(order.id) for order in scope),
+        assumptions=("cancel-scope",),
+    )  # fmt: skip
 
 
 def pool_of_order(state: Exchange, trader: Trader, order: OpenOrder) -> str:
@@ -166,18 +175,20 @@ def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
     case.moved = case.moved or bool(fills)
     tell(
         case, "reduce", f"one order, size: {state.rules.waterfall.partial}", symbol=step.symbol, side=step.side,
-        asked=step.quantity, price=step.limit, assumptions=step.assumptions,
+        asked=step.quantity, price=step.limit,
+        assumptions=(
+            *step.assumptions, "liquidation-self-trade", "liquidation-taker-fee", *case.release_assumed,
+            *(("improvement-whole-order",) if state.rules.waterfall.fee == "improvement" else ()),
+        ),
         applied={"quantity": sum((fill.quantity for fill in fills), ZERO)},
     )  # fmt: skip
     if not fills:
         return
     case.closed.setdefault(key, []).extend(fills)
-    fee = (
-        _clearance(case, pool.kind, key, fills, wallet_before)
-        if state.rules.waterfall.fee == "clearance"
-        else _improvement(state, pool, key, fills)
-    )
-    _charge(case, key, fee)
+    if state.rules.waterfall.fee == "clearance":
+        _charge_clearance(case, pool.kind, key, fills, wallet_before)
+    else:
+        _charge_improvement(case, pool, key, fills)
 
 
 def _meet_book(case: Case, pool: PoolTerms, order: OpenOrder) -> None:
@@ -210,15 +221,23 @@ def _bankruptcy_in(pool: PoolTerms, key: PositionKey, assumptions: Assumptions) 
     return bankruptcy(pool, position, assumptions) or position.mark
 
 
-def _clearance(
+def _charge_clearance(
     case: Case, kind: PoolKind, key: PositionKey, fills: list[Fill], wallet_before: Collateral
-) -> Collateral:
+) -> None:
     """The clearance fee on what was filled, capped by the collateral that is left."""
-    state = case.state
+    state, rules = case.state, case.state.rules.waterfall
     contract = state.markets[key[0]].contract
     base = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO)
     left = left_for_fee(case.fresh_pool(), kind, contract.margin_asset, fills, wallet_before)
-    return clearance_fee(base, _fee_rate(state, contract), left, state.rules.waterfall.fee_cap)
+    rate = _fee_rate(state, contract)
+    fee = clearance_fee(base, rate, left, rules.fee_cap)
+    _book_fee(case, key, clearance_moves(case.trader.name, contract.margin_asset, fee, rules))
+    unknown = tuple(each for each in state.rules.assumed if each == "liquidation-fee-rate")
+    tell(
+        case, "fee", "clearance fee = min(rate · liquidated notional, collateral left)", symbol=key[0], side=key[1],
+        asked=rate * base, applied={contract.margin_asset: fee},
+        assumptions=("clearance-fee-cap", "clearance-fee-share", *unknown),
+    )  # fmt: skip
 
 
 def left_for_fee(
@@ -238,36 +257,31 @@ def _fee_rate(state: Exchange, contract: Contract) -> Decimal:
     return state.faults.get("wrong_clearance_rate") or contract.liquidation_fee or ZERO
 
 
-def _improvement(state: Exchange, pool: PoolTerms, key: PositionKey, fills: list[Fill]) -> Collateral:
+def _charge_improvement(case: Case, pool: PoolTerms, key: PositionKey, fills: list[Fill]) -> None:
     """dYdX: a part of what the fills were better than bankruptcy; negative what the fund pays for worse ones."""
+    state, rules = case.state, case.state.rules.waterfall
+    contract = state.markets[key[0]].contract
     bankrupt = _bankruptcy_in(pool, key, state.rules.venue.assumptions)
     received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
-    at_bankruptcy = -sum((fill.quantity for fill in fills), ZERO) * bankrupt
-    return improvement(received, at_bankruptcy, _fee_rate(state, state.markets[key[0]].contract))
+    surplus = received + sum((fill.quantity for fill in fills), ZERO) * bankrupt
+    rate = _fee_rate(state, contract)
+    fee = booked(improvement(received, received - surplus, rate))
+    _book_fee(case, key, improvement_moves(case.trader.name, contract.margin_asset, Collateral(fee), rules))
+    tell(
+        case, "fee", "penalty = min(rate · fills, what they are better than bankruptcy); what is worse the fund pays",
+        symbol=key[0], side=key[1], asked=rate * abs(received) if surplus > 0 else surplus,
+        applied={contract.margin_asset: fee}, assumptions=("bankruptcy-split", "improvement-whole-order"),
+    )  # fmt: skip
 
 
-def _charge(case: Case, key: PositionKey, fee: Collateral) -> None:
-    """Book a fee on what was closed of a position, and say it."""
-    state, name = case.state, case.trader.name
-    rules, asset = state.rules.waterfall, state.markets[key[0]].contract.margin_asset
-    if rules.fee == "clearance":
-        moves = clearance_moves(name, asset, fee, rules)
-    else:
-        moves = improvement_moves(name, asset, fee, rules)
-    book_moves(state, moves, case.events, symbol=key[0], side=key[1])
+def _book_fee(case: Case, key: PositionKey, moves: tuple[Move, ...]) -> None:
+    """Book the moves of a fee on what was closed of a position."""
+    name = case.trader.name
+    book_moves(case.state, moves, case.events, symbol=key[0], side=key[1])
     case.moved = case.moved or bool(moves)
     case.lost[key] = case.lost.get(key, ZERO) + sum(
         (move.amount * (1 if move.giver == name else -1) for move in moves), ZERO
     )
-    rule = (
-        "clearance fee = min(rate · liquidated notional, collateral left)"
-        if rules.fee == "clearance"
-        else ("min(penalty · fill, what the fill is better than bankruptcy)")
-    )
-    tell(
-        case, "fee", rule, symbol=key[0], side=key[1], asked=fee, applied={asset: fee},
-        assumptions=("clearance-fee-cap", "clearance-fee-share"),
-    )  # fmt: skip
 
 
 def _take_all_over(case: Case) -> None:
@@ -303,14 +317,13 @@ def _end(case: Case) -> None:
     """The liquidation's line in the public history for each position, and what the account lost."""
     state = case.state
     for key, fills in case.closed.items():
-        market = state.markets[key[0]]
-        quantity = sum((abs(fill.quantity) for fill in fills), ZERO)
+        contract = state.markets[key[0]].contract
         lost = case.lost.get(key, ZERO) - sum(((fill.realized or ZERO) - (fill.fee or ZERO) for fill in fills), ZERO)
         state.liquidations.append(
             Liquidation(
                 number=case.number, time_ms=state.time_ms, account=case.trader.name, pool=case.pool, symbol=key[0],
-                quantity=sum((fill.quantity for fill in fills), ZERO), lost=lost, asset=market.contract.margin_asset,
-                price=quotient(sum((abs(fill.quantity) * fill.price for fill in fills), ZERO), quantity),
+                quantity=sum((fill.quantity for fill in fills), ZERO), lost=lost, asset=contract.margin_asset,
+                price=average_price(contract, fills),
             )
         )  # fmt: skip
     after = case.trader.account.wallets
@@ -321,6 +334,19 @@ def _end(case: Case) -> None:
             uncovered=case.uncovered,
         )
     )  # fmt: skip
+
+
+def average_price(contract: Contract, fills: Sequence[Fill]) -> Decimal:
+    """At which price all fills would have had the value that they had: the mean by quantity, of an inverse contract the
+    harmonic one."""
+    prices = {fill.price for fill in fills}
+    if len(prices) == 1:
+        return prices.pop()  # exactly, where a quotient of rounded values would be next to it
+    sizes, values = ZERO, ZERO
+    for fill in fills:
+        sizes += abs(fill.quantity) * contract.contract_size
+        values += abs(value(contract, Quantity(fill.quantity), Price(fill.price)))
+    return quotient(sizes, values) if contract.is_inverse else quotient(values, sizes)
 
 
 def _warn(state: Exchange, trader: Trader, terms: Terms, events: Events) -> None:

@@ -169,7 +169,7 @@ def _fee(found: Course, pool: PoolTerms, marks: Marks, rules: RuleSet) -> Iterat
         fresh = pool_named(margin(account, marks, rules.venue), found.started.pool)
         wallet = found.before.position(key).isolated_wallet
         yield checks.clearance_fee(
-            fee=told.asked,
+            fee=sum(told.applied.values(), ZERO),
             base=sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO),
             rate=rate,
             left=left_for_fee(fresh, pool.kind, contract.margin_asset, fills, wallet),
@@ -187,7 +187,8 @@ def _improvement(
     amount = improvement(received, -sum((fill.quantity for fill in fills), ZERO) * bankrupt, rate)
     if amount >= 0:
         yield checks.agrees(
-            "clearance_fee", told.symbol, printed=told.asked, derived=amount, tolerance=AMOUNT_UNIT,
+            "clearance_fee", told.symbol, printed=sum(told.applied.values(), ZERO), derived=amount,
+            tolerance=AMOUNT_UNIT,
             rule="min(rate · fill, what the fill is better than bankruptcy) (docs/spec/waterfall.md)",
         )  # fmt: skip
 

@@ -95,13 +95,15 @@ class FundingSet(ExchangeEvent, frozen=True, kw_only=True, tag="funding_set"):
 
 
 class Moved(ExchangeEvent, frozen=True, kw_only=True, tag="moved"):
-    """Money moved within the books; the flows of the two accounts say the same to each of them."""
+    """Money moved within the books, for the rule that its reason names; the flows of the two accounts say the same to
+    each of them."""
 
     reason: MoveReason
     giver: str
     taker: str
     asset: str
     amount: Decimal
+    assumptions: tuple[str, ...] = ()
 
 
 class Warned(ExchangeEvent, frozen=True, kw_only=True, tag="warned"):
@@ -130,7 +132,8 @@ class LiquidationStarted(ExchangeEvent, frozen=True, kw_only=True, tag="liquidat
 
 class LiquidationStep(ExchangeEvent, frozen=True, kw_only=True, tag="liquidation_step"):
     """One step of a liquidation: what the rule asked for (`asked`), what was applied. Quantities are signed as fills
-    of the liquidated account are."""
+    of the liquidated account are; a fee is positive where the account pays it, asked before it is bounded by what is
+    there. `orders` are the ids of those that a cancellation expired."""
 
     number: int
     account: str
@@ -142,6 +145,7 @@ class LiquidationStep(ExchangeEvent, frozen=True, kw_only=True, tag="liquidation
     price: Decimal | None = None
     applied: Mapping[str, Decimal] = {}
     assumptions: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
 
 
 class LiquidationEnded(ExchangeEvent, frozen=True, kw_only=True, tag="liquidation_ended"):
@@ -167,10 +171,11 @@ class Deleveraged(ExchangeEvent, frozen=True, kw_only=True, tag="deleveraged"):
     lights: int
     score: Decimal
     assumptions: tuple[str, ...] = ("deleveraging-pnl", "deleveraging-ties", "deleveraging-lights")
+    rule: str = ""
 
 
 class LossShared(ExchangeEvent, frozen=True, kw_only=True, tag="loss_shared"):
-    """A loss beyond the fund, and who bears it by which rule; `left` is the debt that stays."""
+    """A loss beyond the fund, and who bears it by which rule; `left` is the debt that stays until it is written off."""
 
     account: str
     asset: str
@@ -179,6 +184,7 @@ class LossShared(ExchangeEvent, frozen=True, kw_only=True, tag="loss_shared"):
     fund: Decimal
     charges: Mapping[str, Decimal]
     left: Decimal
+    assumptions: tuple[str, ...] = ()
 
 
 class FaultSet(ExchangeEvent, frozen=True, kw_only=True, tag="fault_set"):

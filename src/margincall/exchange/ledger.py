@@ -1,7 +1,8 @@
 """Booking: what every change of an account goes through.
 
 A trade books two fills, a move two flows; both sides in one call, so the books never stand half done. The venue's own
-accounts (`insurance_fund`, `fees`, `remainder`, `bad_debt`) are folded as traders' are. Rules: `docs/spec/liquidation_desk.md`.
+accounts (`insurance_fund`, `fees`, `remainder`, `bad_debt`) are folded as traders' are. Rules:
+`docs/spec/liquidation_desk.md`.
 """
 
 from collections.abc import Iterable
@@ -30,6 +31,14 @@ CATEGORIES: dict[MoveReason, tuple[Category, str]] = {
     "bad_debt": ("insurance_clear", "INSURANCE_CLEAR"),
 }
 """How a move is booked: category of the ledger, and the venue's reason of the account update."""
+ASSUMED: dict[MoveReason, tuple[str, ...]] = {
+    "clearance_fee": ("clearance-fee-cap", "clearance-fee-share"),
+    "improvement": ("bankruptcy-split", "improvement-whole-order"),
+    "socialised_loss": ("shared-loss-base",),
+    "clawback": ("shared-loss-base",),
+    "bad_debt": ("bad-debt-write-off",),
+}
+"""What a move rests on where the venue publishes no rule."""
 TAKEN_OVER = "taken-over"
 """Trade id of what the fund takes over: no trade of the market, so the venue prints none."""
 
@@ -144,7 +153,7 @@ def book_moves(
         events.append(
             Moved(
                 time_ms=state.time_ms, reason=each.reason, giver=each.giver, taker=each.taker,
-                asset=each.asset, amount=each.amount,
+                asset=each.asset, amount=each.amount, assumptions=ASSUMED.get(each.reason, ()),
             )
         )  # fmt: skip
 

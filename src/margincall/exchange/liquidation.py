@@ -9,6 +9,7 @@ from margincall.core.account import Account, PositionKey, PositionSide
 from margincall.core.contract import Contract
 from margincall.core.events import Fill
 from margincall.core.margin import MULTI_ASSET, PoolTerms, PositionTerms, Terms, margin, position_terms
+from margincall.core.protocol.deleverage import Candidate
 from margincall.core.protocol.waterfall import limit_on_tick
 from margincall.core.units import ZERO, Collateral
 from margincall.exchange.book import Lots, OrderId, Ticks
@@ -35,6 +36,11 @@ class Case(Struct, kw_only=True):
     touched: set[str] = set()
     uncovered: dict[str, Decimal] = {}
     moved: bool = False
+
+    @property
+    def release_assumed(self) -> tuple[str, ...]:
+        """What a fill of the case rests on if its pool is an isolated position: that releases a part of its wallet."""
+        return ("isolated-release",) if self.pool.startswith("isolated:") else ()
 
     def fresh_pool(self) -> PoolTerms | None:
         """The liquidated pool as it stands now, if the account still has it."""
@@ -84,10 +90,31 @@ def own_order(case: Case, key: PositionKey, quantity: Decimal, limit: Decimal) -
         lots=Lots(int(abs(quantity) / contract.lot)),
         ticks=Ticks(int(on_tick / contract.tick)),
         time_in_force="IOC",
-        reduce_only=True,
+        reduce_only=False,
         client_order_id=f"{AUTOCLOSE}{state.time_ms}{number:06d}",
         placed_ms=state.time_ms,
         self_trade_prevention="EXPIRE_MAKER",
+    )
+
+
+def adl_order(state: Exchange, closed: Candidate, quantity: Decimal, price: Decimal) -> OpenOrder:
+    """The venue's order by which a position is deleveraged, as its rows in `forceOrders` are: LIMIT, GTC, at a price,
+    not reduce-only (documentation). `quantity` is signed as its fill is."""
+    contract = state.markets[closed.symbol].contract
+    on_tick = limit_on_tick(price, contract.tick, sale=quantity < 0, rules=state.rules.waterfall)
+    return OpenOrder(
+        id=next_id(state),
+        account=closed.account,
+        symbol=closed.symbol,
+        position_side=closed.side,
+        side="BUY" if quantity > 0 else "SELL",
+        kind="LIMIT",
+        lots=Lots(int(abs(quantity) / contract.lot)),
+        ticks=Ticks(int(on_tick / contract.tick)),
+        time_in_force="GTC",
+        reduce_only=False,
+        client_order_id=DELEVERAGED,
+        placed_ms=state.time_ms,
     )
 
 
@@ -101,12 +128,13 @@ def next_id(state: Exchange) -> OrderId:
 def tell(
     case: Case, step: str, rule: str, *, symbol: str = "", side: PositionSide = "BOTH",
     asked: Decimal = ZERO, price: Decimal | None = None, applied: Mapping[str, Decimal] | None = None,
-    assumptions: tuple[str, ...] = (),
+    assumptions: tuple[str, ...] = (), orders: tuple[str, ...] = (),
 ) -> None:  # fmt: skip
-    """Say a step, with the rule and what was applied."""
+    """Say a step, with the rule, what it asked for and what was applied."""
     case.events.append(
         LiquidationStep(
             time_ms=case.state.time_ms, number=case.number, account=case.trader.name, step=step, rule=rule,
             symbol=symbol, side=side, asked=asked, price=price, applied=applied or {}, assumptions=assumptions,
+            orders=orders,
         )
     )  # fmt: skip

@@ -135,7 +135,8 @@ class Market(Struct, kw_only=True):
 
 
 class Liquidation(Struct, frozen=True, kw_only=True):
-    """One line of the public history: when, of whom, at which price, how much was lost."""
+    """One line of the public history: when, of whom, at which price, how much was lost. `quantity` is signed as fills
+    are, `price` the average of them (of an inverse contract the harmonic one), `lost` in `asset`."""
 
     number: int
     time_ms: int
@@ -146,6 +147,23 @@ class Liquidation(Struct, frozen=True, kw_only=True):
     price: Decimal
     lost: Decimal
     asset: str
+
+
+class DeleveragingLine(Struct, frozen=True, kw_only=True):
+    """One position that was closed for the liquidation `number` of `counterparty`. `quantity` is signed as the fill of
+    `account` is; `rank` (from 1), `lights` and `score` are its place in the queue."""
+
+    number: int
+    time_ms: int
+    account: str
+    counterparty: str
+    symbol: str
+    side: PositionSide
+    quantity: Decimal
+    price: Decimal
+    rank: int
+    lights: int
+    score: Decimal
 
 
 class FundEntry(Struct, frozen=True, kw_only=True):
@@ -205,6 +223,7 @@ class Exchange(Struct, kw_only=True):
     """Faults that are on, as `kind` or `kind:symbol`, with their value."""
     watch: Watch
     liquidations: list[Liquidation] = []
+    deleveraged: list[DeleveragingLine] = []
     disputes: dict[int, DisputeEntry] = {}
     """All disputes by number."""
     disputed: dict[int, int] = {}

@@ -8,7 +8,13 @@ from decimal import Decimal
 from margincall.core.account import PositionKey
 from margincall.core.contract import value
 from margincall.core.margin import PoolTerms, cross_wallet
-from margincall.core.protocol.deleverage import Closing, deleverage, deleveraging_price
+from margincall.core.protocol.deleverage import (
+    Closing,
+    DeleverageRules,
+    Ranked,
+    deleverage,
+    deleveraging_price,
+)
 from margincall.core.protocol.losses import claw_back, fund_pays, socialise
 from margincall.core.protocol.waterfall import Fund, TakeOver, take_over
 from margincall.core.units import ZERO, Collateral, Notional, Price, Quantity
@@ -16,9 +22,9 @@ from margincall.exchange import orders
 from margincall.exchange.book import Lots
 from margincall.exchange.events import Deleveraged, LossShared
 from margincall.exchange.ledger import TAKEN_OVER, Deal, Party, book_fill, book_moves, note_fund
-from margincall.exchange.liquidation import DELEVERAGED, Case, holdings, next_id, own_order, tell
+from margincall.exchange.liquidation import Case, adl_order, holdings, own_order, tell
 from margincall.exchange.queue import ranked
-from margincall.exchange.state import Exchange, Market, OpenOrder, Trader
+from margincall.exchange.state import DeleveragingLine, Exchange, Market, OpenOrder, Trader
 
 
 def take_position_over(case: Case, step: TakeOver) -> Decimal:
@@ -28,20 +34,25 @@ def take_position_over(case: Case, step: TakeOver) -> Decimal:
     assert market.mark is not None
     held = Quantity(-step.quantity)
     took = take_over(market.contract, held, step.price, market.mark, fund=_fund(state, market), rules=rules)
-    order = own_order(case, key, step.quantity, step.price)
-    orders.said(state, order, "NEW", "NEW", events, close="liquidation")
-    orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
     if took.taken:
+        order = own_order(case, key, step.quantity, step.price)
+        orders.said(state, order, "NEW", "NEW", events, close="liquidation")
+        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
         _to_fund(case, key, took.taken, step.price)
     tell(
         case, "takeover", "the insurance fund takes over at the bankruptcy price", symbol=step.symbol, side=step.side,
         asked=step.quantity, price=step.price, applied={"quantity": Decimal(-took.taken)},
-        assumptions=step.assumptions,
+        assumptions=(*step.assumptions, "takeover-fee", "takeover-order", *case.release_assumed),
     )  # fmt: skip
     if not took.left:
         return ZERO
     if rules.after_fund != "deleverage":
         _to_fund(case, key, took.left, market.mark)
+        tell(
+            case, "takeover_at_mark", "what the fund cannot take at that price it takes at the mark",
+            symbol=step.symbol, side=step.side, asked=Decimal(-took.left), price=market.mark,
+            applied={"quantity": Decimal(-took.left)}, assumptions=("takeover-fee", *case.release_assumed),
+        )  # fmt: skip
         return ZERO
     uncovered = _deleverage(case, key, took.left, step.price)
     if uncovered:
@@ -67,67 +78,83 @@ def _to_fund(case: Case, key: PositionKey, taken: Decimal, price: Price) -> None
 
 def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> Decimal:
     """Close opposite positions for what the fund did not take. Returns what nobody could take, unsigned."""
-    state, events, market = case.state, case.events, case.state.markets[key[0]]
-    rules, contract = state.rules.deleveraging, market.contract
+    state, market = case.state, case.state.markets[key[0]]
+    rules = state.rules.deleveraging
     assert market.mark is not None
     at = deleveraging_price(price, market.mark, market.previous_mark or market.mark, rules)
     queue = ranked(state, market, -1 if held > 0 else 1, without=frozenset({case.trader.name}))
-    found = deleverage(queue, held, at, lot=contract.lot, rules=rules, seed=state.deleveragings)
+    found = deleverage(queue, held, at, lot=market.contract.lot, rules=rules, seed=state.deleveragings)
     state.deleveragings += 1
-    places = {(each.candidate.account, each.candidate.side): each for each in queue}
-    order = own_order(case, key, -held, at)
     if found.closings:
-        orders.said(state, order, "NEW", "NEW", events, close="liquidation")
-    for closing in found.closings:
-        place = places[closing.candidate.account, closing.candidate.side]
-        other = state.traders[closing.candidate.account]
-        orders.cancel_all(state, other, key[0], events)
-        number = str(state.next_trade)
-        state.next_trade += 1
-        own = Party(case.trader, key[1], None, str(order.id), order.client_order_id, "liquidation")
-        fill = book_fill(state, market, own, -closing.quantity, Deal(at, number))
-        order.filled = Lots(order.filled + int(abs(closing.quantity) / contract.lot))
-        order.traded_value += abs(value(contract, Quantity(closing.quantity), at))
-        orders.said(
-            state, order, "TRADE", "FILLED" if not order.left else "PARTIALLY_FILLED", events, close="liquidation"
-        )
-        events.append(fill)
-        _close_other(case, market, closing, at, number)
-        events.append(
-            Deleveraged(
-                time_ms=state.time_ms, number=case.number, account=other.name, symbol=key[0],
-                side=closing.candidate.side, quantity=closing.quantity, price=at, rank=place.rank, lights=place.lights,
-                score=place.candidate.score,
-            )
-        )  # fmt: skip
-        case.closed.setdefault(key, []).append(fill)
-        case.touched.add(other.name)
-        case.moved = True
-    orders.trim(state, case.trader, market, events)
+        places = {(each.candidate.account, each.candidate.side): each for each in queue}
+        order = own_order(case, key, -held, at)
+        orders.said(state, order, "NEW", "NEW", case.events, close="liquidation")
+        for closing in found.closings:
+            _close_against(case, order, closing, places[closing.candidate.account, closing.candidate.side], at)
+    orders.trim(state, case.trader, market, case.events)
     tell(
-        case, "deleverage", f"{rules.choice} by {rules.ranking}, at the {rules.price} price", symbol=key[0],
-        side=key[1], asked=-held, price=at, assumptions=("deleveraging-pnl", "deleveraging-ties"),
+        case, "deleverage", deleveraging_rule(rules), symbol=key[0], side=key[1], asked=-held, price=at,
+        assumptions=queue_assumptions(rules),
         applied={"quantity": -(held - (found.uncovered if held > 0 else -found.uncovered))},
     )  # fmt: skip
     return found.uncovered
 
 
+def _close_against(case: Case, order: OpenOrder, closing: Closing, place: Ranked, price: Price) -> None:
+    """One trade of a deleveraging: both sides by orders of the venue's, without a fee, and the line of its history."""
+    state, events, market = case.state, case.events, case.state.markets[order.symbol]
+    contract, other, rules = market.contract, state.traders[closing.candidate.account], state.rules.deleveraging
+    orders.cancel_all(state, other, order.symbol, events)
+    number = str(state.next_trade)
+    state.next_trade += 1
+    own = Party(case.trader, order.position_side, None, str(order.id), order.client_order_id, "liquidation")
+    fill = book_fill(state, market, own, -closing.quantity, Deal(price, number))
+    order.filled = Lots(order.filled + int(abs(closing.quantity) / contract.lot))
+    order.traded_value += abs(value(contract, Quantity(closing.quantity), price))
+    status = "FILLED" if not order.left else "PARTIALLY_FILLED"
+    orders.said(state, order, "TRADE", status, events, close="liquidation")
+    events.append(fill)
+    _close_other(case, market, closing, price, number)
+    line = DeleveragingLine(
+        number=case.number, time_ms=state.time_ms, account=other.name, counterparty=case.trader.name,
+        symbol=order.symbol, side=closing.candidate.side, quantity=closing.quantity, price=price, rank=place.rank,
+        lights=place.lights, score=place.candidate.score,
+    )  # fmt: skip
+    state.deleveraged.append(line)
+    events.append(
+        Deleveraged(
+            time_ms=line.time_ms, number=line.number, account=line.account, symbol=line.symbol, side=line.side,
+            quantity=line.quantity, price=line.price, rank=line.rank, lights=line.lights, score=line.score,
+            rule=deleveraging_rule(rules),
+            assumptions=(*queue_assumptions(rules), *(("deleveraging-lights",) if rules.choice == "queue" else ())),
+        )
+    )  # fmt: skip
+    case.closed.setdefault(order.key, []).append(fill)
+    case.touched.add(other.name)
+    case.moved = True
+
+
 def _close_other(case: Case, market: Market, closing: Closing, price: Price, number: str) -> None:
     """The deleveraged account's side of the trade `number`: an order of the venue's and its fill, without a fee."""
     state, events, quantity = case.state, case.events, closing.quantity
-    other, side = state.traders[closing.candidate.account], closing.candidate.side
-    lots = Lots(int(abs(quantity) / market.contract.lot))
-    order = OpenOrder(
-        id=next_id(state), account=other.name, symbol=market.contract.symbol, position_side=side,
-        side="BUY" if quantity > 0 else "SELL", kind="LIMIT", lots=lots, ticks=None, time_in_force="IOC",
-        reduce_only=True, client_order_id=DELEVERAGED, placed_ms=state.time_ms,
-    )  # fmt: skip
-    party = Party(other, order.position_side, None, str(order.id), DELEVERAGED, "adl")
+    order = adl_order(state, closing.candidate, quantity, price)
+    party = Party(state.traders[order.account], order.position_side, None, str(order.id), order.client_order_id, "adl")
     fill = book_fill(state, market, party, quantity, Deal(price, number))
-    order.filled = lots
+    order.filled = order.lots
     order.traded_value = abs(value(market.contract, Quantity(quantity), price))
     orders.said(state, order, "TRADE", "FILLED", events, close="adl")
     events.append(fill)
+
+
+def deleveraging_rule(rules: DeleverageRules) -> str:
+    """The rule of a deleveraging in words."""
+    return f"{rules.choice} by {rules.ranking}, at the {rules.price} price"
+
+
+def queue_assumptions(rules: DeleverageRules) -> tuple[str, ...]:
+    """What the order of a queue rests on: nothing where it goes by name (dYdX)."""
+    scored = ("deleveraging-pnl",) if rules.ranking == "leverage-pnl" else ()
+    return (*scored, "deleveraging-ties") if rules.ranking != "account" else ()
 
 
 def share_loss(case: Case, pool: PoolTerms, symbol: str, isolated_left: Decimal) -> None:
@@ -156,6 +183,7 @@ def share_loss(case: Case, pool: PoolTerms, symbol: str, isolated_left: Decimal)
         LossShared(
             time_ms=state.time_ms, account=trader.name, asset=asset, rule=rule, loss=lacks, fund=cover.paid,
             charges=shared.charges, left=shared.left,
+            assumptions=("shared-loss-base", *(("bad-debt-write-off",) if shared.left else ())),
         )
     )  # fmt: skip
 

@@ -2,8 +2,8 @@
 zero.
 
 Besides traders the books hold the venue's own accounts: the insurance fund, the fee account, the remainder, which gives
-or takes what rounding leaves (`docs/spec/rounding.md`), and the bad debt, which is below zero by what nobody has covered
-(`docs/spec/liquidation_desk.md`, g).
+or takes what rounding leaves (`docs/spec/rounding.md`), and the bad debt, which is below zero by what nobody has
+covered (`docs/spec/liquidation_desk.md`, g).
 """
 
 from collections.abc import Iterable, Mapping

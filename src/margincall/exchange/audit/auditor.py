@@ -227,7 +227,9 @@ def fingerprint(state: Exchange) -> str:
         digest.update(repr((symbol, rests, market.mark, market.last, market.index, market.waiting)).encode())
         digest.update(repr((market.samples, market.premiums, market.rates, market.sources)).encode())
     digest.update(repr(_counters(state)).encode())
-    digest.update(repr((state.liquidations, state.fund_history, state.deposits, state.faults)).encode())
+    digest.update(
+        repr((state.liquidations, state.deleveraged, state.fund_history, state.deposits, state.faults)).encode()
+    )
     return digest.hexdigest()
 
 

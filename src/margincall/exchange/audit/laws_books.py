@@ -16,8 +16,8 @@ def conservation(around: Around) -> Iterator[str]:
     most 1e-30 each."""
     venue, sums = around.rules.venue, dict[str, Decimal]()
     for account in around.after.accounts.values():
-        for asset, wallet in account.wallets.items():
-            sums[asset] = sums.get(asset, ZERO) + wallet
+        for asset, held in account.wallets.items():
+            sums[asset] = sums.get(asset, ZERO) + held
         for asset, left in account.remainder.items():
             sums[asset] = sums.get(asset, ZERO) + left
         for position in account.positions.values():

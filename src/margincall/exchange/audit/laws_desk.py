@@ -108,13 +108,16 @@ def fee_is_bounded(around: Around) -> Iterator[str]:
             contract = around.rules.venue.contract(event.symbol)
             fills = [each.event for each in started if isinstance(each.event, Fill)]
             traded = sum((abs(each.quantity * each.price) for each in fills if each.account == event.account), ZERO)
-            if event.asked > traded * (contract.liquidation_fee or ZERO):
-                yield f"a penalty of {event.asked} on {traded}"
+            taken = event.applied[contract.margin_asset]
+            if taken > traded * (contract.liquidation_fee or ZERO) or taken > max(event.asked, ZERO):
+                yield f"a penalty of {taken} on {traded}, of which {event.asked} was asked"
             continue
-        name = pool_name(around, event.number)
+        name, taken = pool_name(around, event.number), sum(event.applied.values(), ZERO)
         pool = around.pool(moment, event.account, name)
-        if pool is not None and event.asked > 0 and pool.balance < -CENT:
-            yield f"a fee of {event.asked} leaves {pool.balance} in {event.account} {name}"
+        if taken > event.asked:
+            yield f"a fee of {taken}, and its rate asks for {event.asked}"
+        if pool is not None and taken > 0 and pool.balance < -CENT:
+            yield f"a fee of {taken} leaves {pool.balance} in {event.account} {name}"
 
 
 def bankruptcy_price_is_neutral(around: Around) -> Iterator[str]:
@@ -237,10 +240,8 @@ def _reduced_no_worse(around: Around, moment: Moment, event: LiquidationStep) ->
     own = next(each for each in first.positions if (each.symbol, each.side) == (event.symbol, event.side))
     if bankruptcy(first, own, around.rules.venue.assumptions) is None:
         return
-    if then is not None:
-        balance, maintenance = then.balance, then.maintenance
-    else:
-        balance, maintenance = wallet(charged, event.account, own.contract.margin_asset), ZERO
+    maintenance = ZERO if then is None else then.maintenance
+    balance = wallet(charged, event.account, own.contract.margin_asset) if then is None else then.balance
     if maintenance > first.maintenance:
         yield f"{event.account}: maintenance rose from {first.maintenance} to {maintenance}"
     if first.balance * maintenance - balance * first.maintenance > CENT * (first.maintenance + abs(first.balance)):
