@@ -161,6 +161,22 @@ def test_dydx_deleveraging_table(carl: int, dave: int) -> None:
     assert found.uncovered == (0 if end >= 0 else 1)
 
 
+def test_dydx_deleverages_a_part() -> None:
+    """0.1 of Carl's short of 1 BTC with 54,999, against Dave's 0.1: 5,499.90 change hands, 0.9 are left."""
+    venue = rules(BTC, rows=(("100000000", "0.1"),))
+    short = pool(venue, "54999", {"BTCUSDT": "50000"}, held(BTC, "-1", "0"))
+    long = pool(venue, "50000", {"BTCUSDT": "50000"}, held(BTC, "0.1", "0"))
+    (closing,), (other,) = short.positions, long.positions
+    price = candidate("carl", short, closing, Assumptions(), dydx.DELEVERAGING).bankruptcy
+    assert price is not None
+    ranked = rank([candidate("dave", long, other, Assumptions(), dydx.DELEVERAGING)], dydx.DELEVERAGING)
+    found = deleverage(ranked, closing.quantity, price, lot=BTC.lot, rules=dydx.DELEVERAGING)
+    assert closed(found) == {"dave": D("-0.1")}
+    assert D("0.1") * found.price == D("5499.90")
+    assert closing.quantity + found.uncovered == D("-0.1")
+    assert found.uncovered == D("0.9")
+
+
 def test_the_same_side_is_never_chosen_and_what_is_left_is_told() -> None:
     made = [Candidate("same", "X", "BOTH", D(-5), D(9)), Candidate("other", "X", "BOTH", D(2), D(1))]
     found = deleverage(rank(made, BINANCE), D("-3.5"), D(1), lot=D(1), rules=BINANCE)

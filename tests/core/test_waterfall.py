@@ -17,6 +17,7 @@ from margincall.core.protocol.waterfall import (
     Reduce,
     TakeOver,
     WaterfallRules,
+    bankrupt_quote,
     cancels,
     clearance_moves,
     collateral_left,
@@ -124,6 +125,30 @@ def test_dydx_bankruptcy_prices(quote: str, quantity: str, part: str, expected: 
     price = bankruptcy(terms, terms.positions[0], CHOICES)
     assert price is not None
     assert D(quantity) * D(part) * price == D(expected)
+
+
+@pytest.mark.parametrize(("quote", "quantity", "units"), [("-13", "1", 2_776), ("13", "-1", -2_775)])
+def test_dydx_rounds_bankruptcy_up(quote: str, quantity: str, units: int) -> None:
+    """21,347e-8 of 1 BTC are worth 2,775.11 units of 1e-6 at a bankruptcy price of 13: a sale gives 2,776 at least, a
+    purchase costs 2,775 at most."""
+    terms = pool(rules(BTC, rows=FLAT), quote, {"BTCUSDT": "50000"}, held(BTC, quantity, "0"))
+    price = bankruptcy(terms, terms.positions[0], CHOICES)
+    part = -D(quantity) * D("0.00021347")
+    assert price == 13
+    assert bankrupt_quote(D(quantity), part, price, dydx.WATERFALL.quote_unit) == D(units) * D("1e-6")
+    assert bankrupt_quote(D(quantity), part, price) == D(quantity) * D("0.00277511"), "exactly, without a unit"
+
+
+def test_dydx_a_long_that_cannot_be_ruined() -> None:
+    """1 BTC with 1 beside: the chain closes it at −1; a price is not negative, so there is none."""
+    terms = pool(rules(BTC, rows=FLAT), "1", {"BTCUSDT": "50000"}, held(BTC, "1", "0"))
+    assert bankruptcy(terms, terms.positions[0], CHOICES) is None
+
+
+@pytest.mark.parametrize(("held", "quantity"), [("1", "0"), ("1", "0.1"), ("-1", "-0.1"), ("1", "-1.1"), ("0", "-1")])
+def test_dydx_what_closes_nothing_is_an_error(held: str, quantity: str) -> None:
+    with pytest.raises(ValueError, match="closes no part"):
+        bankrupt_quote(D(held), D(quantity), D(50_000))
 
 
 @pytest.mark.parametrize(

@@ -401,6 +401,28 @@ def test_every_kind_is_written_by_some_scene(tmp_path: Path) -> None:
     assert both | {f"coin {each}" for each in both} | {"symbolConfig", "multiAssetsMargin", "assetIndexUpdate"} == kinds
 
 
+FORCED_VALUES = ("timeInForce", "type", "reduceOnly", "closePosition", "stopPrice", "workingType", "origType")
+
+
+def kind_of(row: Json) -> str:
+    """`autoclose` or `adl_autoclose`."""
+    return str(row["clientOrderId"]).partition("-")[0]
+
+
+@pytest.mark.parametrize("name", ["fund runs dry", "coin liquidated"])
+def test_forced_orders_have_the_values_of_the_samples(shared: Path, tmp_path: Path, name: str) -> None:
+    """What each of the venue's own orders says of itself, but size, price and time; and no price of 0."""
+    scene, kinds = SCENES[name](tmp_path), set[str]()
+    samples = endpoint(shared, f"{CM if name in COIN_SCENES else UM}/Trading/GetForcedOrders")
+    for path in scene.folder.glob("*/api/forceOrders.json"):
+        for row in loaded(path.read_bytes()):
+            like = [each for each in samples if kind_of(each) == kind_of(row)]
+            assert all(row[key] == each[key] for each in like for key in FORCED_VALUES), row
+            assert D(row["price"]) > 0
+            kinds.add(kind_of(row))
+    assert kinds == ({"autoclose"} if name in COIN_SCENES else {"autoclose", "adl_autoclose"})
+
+
 def test_prices_off_the_tick_are_those_of_deleveragings(written: tuple[str, Scene]) -> None:
     _, scene = written
     prices_told = [

@@ -22,6 +22,7 @@ from margincall.core.protocol.waterfall import (
     Cancel,
     Reduce,
     TakeOver,
+    bankrupt_quote,
     cancels,
     clearance_moves,
     collateral_left,
@@ -205,7 +206,8 @@ def _meet_book(case: Case, pool: PoolTerms, order: OpenOrder) -> None:
     ]
     asset = market.contract.margin_asset
     fund = Collateral(state.fund.account.wallets.get(asset, ZERO))
-    paid = payable_matches(matches, _bankruptcy_in(pool, order.key, state.rules.venue.assumptions), fund)
+    bankrupt = _bankruptcy_in(pool, order.key, state.rules.venue.assumptions)
+    paid = payable_matches(matches, bankrupt, fund, state.rules.waterfall.quote_unit)
     if paid < len(matches):
         lots = Lots(sum(fill.lots for fill in outcome.fills[:paid]))
         met = match(market.book, structs.replace(meeting, lots=lots)) if lots else Outcome()
@@ -261,11 +263,13 @@ def _charge_improvement(case: Case, pool: PoolTerms, key: PositionKey, fills: li
     """dYdX: a part of what the fills were better than bankruptcy; negative what the fund pays for worse ones."""
     state, rules = case.state, case.state.rules.waterfall
     contract = state.markets[key[0]].contract
-    bankrupt = _bankruptcy_in(pool, key, state.rules.venue.assumptions)
+    held = next(each.quantity for each in pool.positions if (each.symbol, each.side) == key)
+    price = _bankruptcy_in(pool, key, state.rules.venue.assumptions)
+    filled = Quantity(sum((fill.quantity for fill in fills), ZERO))
     received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
-    surplus = received + sum((fill.quantity for fill in fills), ZERO) * bankrupt
-    rate = _fee_rate(state, contract)
-    fee = booked(improvement(received, received - surplus, rate))
+    bankrupt = bankrupt_quote(held, filled, price, rules.quote_unit)
+    surplus, rate = received - bankrupt, _fee_rate(state, contract)
+    fee = booked(improvement(received, bankrupt, rate))
     _book_fee(case, key, improvement_moves(case.trader.name, contract.margin_asset, Collateral(fee), rules))
     tell(
         case, "fee", "penalty = min(rate · fills, what they are better than bankruptcy); what is worse the fund pays",

@@ -16,7 +16,7 @@ from margincall.core.contract import value
 from margincall.core.events import Fill, Order
 from margincall.core.margin import PoolTerms, margin
 from margincall.core.prices import bankruptcy
-from margincall.core.protocol.waterfall import Reduce, cancels, improvement, plan
+from margincall.core.protocol.waterfall import Reduce, bankrupt_quote, cancels, improvement, plan
 from margincall.core.rounding import AMOUNT_UNIT, plain
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange.desk import left_for_fee
@@ -184,7 +184,9 @@ def _improvement(
     own = next(each for each in pool.positions if (each.symbol, each.side) == (told.symbol, told.side))
     bankrupt = bankruptcy(pool, own, rules.venue.assumptions) or own.mark
     received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
-    amount = improvement(received, -sum((fill.quantity for fill in fills), ZERO) * bankrupt, rate)
+    filled = Quantity(sum((fill.quantity for fill in fills), ZERO))
+    due = bankrupt_quote(own.quantity, filled, bankrupt, rules.waterfall.quote_unit)
+    amount = improvement(received, due, rate)
     if amount >= 0:
         yield checks.agrees(
             "clearance_fee", told.symbol, printed=sum(told.applied.values(), ZERO), derived=amount,

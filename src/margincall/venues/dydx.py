@@ -23,5 +23,6 @@ WATERFALL = WaterfallRules(
     takeover="none",
     fee="improvement",
     only_bankrupt=True,
+    quote_unit=Decimal("0.000001"),
 )
 DELEVERAGING = DeleverageRules(ranking="account", choice="seeded-start", skip_overlap=True)

@@ -38,7 +38,8 @@ class WaterfallRules(Struct, frozen=True, kw_only=True):
     `fund_notional` is the notional that the fund may hold as a share of its equity (published 2019; none: no such
     limit). `fund_share` of a clearance fee goes to the fund, the rest to the fee account. `only_bankrupt`: nothing is
     taken over while the balance is not negative (dYdX: the next block tries to reduce again). `repay_bad_debt`: with
-    "deleverage" the fund pays bad debts off when it has money again.
+    "deleverage" the fund pays bad debts off when it has money again. `quote_unit`: what a position gives at its
+    bankruptcy price is rounded up to a multiple of it (dYdX; none: exact).
     """
 
     cancel: CancelScope = "pool"
@@ -61,6 +62,7 @@ class WaterfallRules(Struct, frozen=True, kw_only=True):
     only_bankrupt: bool = False
     after_fund: Literal["deleverage", "socialise", "claw-back"] = "deleverage"
     repay_bad_debt: bool = True
+    quote_unit: Decimal | None = None
 
 
 class Cancel(Struct, frozen=True, tag=True):
@@ -236,14 +238,27 @@ def improvement(received: Decimal, bankrupt: Decimal, rate: Decimal) -> Collater
 
 
 @exact
-def payable_matches(matches: Sequence[tuple[Quantity, Price]], bankrupt: Price, fund: Collateral) -> int:
+def bankrupt_quote(held: Quantity, quantity: Quantity, bankrupt: Price, unit: Decimal | None = None) -> Decimal:
+    """What closing `quantity` (signed as a fill) of a linear position `held` gives at its bankruptcy price, negative
+    what it costs; rounded up to a multiple of `unit` (dYdX, toward +∞). Raises `ValueError` for a quantity that is 0,
+    of the position's own sign, or more than is held."""
+    if not quantity or quantity * held >= 0 or abs(quantity) > abs(held):
+        raise ValueError(f"{quantity} closes no part of {held}")
+    return _up_to(-quantity * bankrupt, unit)
+
+
+@exact
+def payable_matches(
+    matches: Sequence[tuple[Quantity, Price]], bankrupt: Price, fund: Collateral, unit: Decimal | None = None
+) -> int:
     """How many of an order's matches, from the first one on, the fund can pay: all before the first one up to which the
     order would be worse than bankruptcy by more than `fund` has. `matches` are signed quantity and price, of a linear
-    contract (dYdX: a match that the fund cannot pay is not valid)."""
-    lacking = ZERO
+    contract, `unit` as in `bankrupt_quote` (dYdX: a match that the fund cannot pay is not valid)."""
+    received, due = ZERO, ZERO
     for number, (quantity, price) in enumerate(matches):
-        lacking += quantity * (price - bankrupt)
-        if lacking > max(fund, ZERO):
+        received -= quantity * price
+        due -= quantity * bankrupt
+        if _up_to(due, unit) - received > max(fund, ZERO):
             return number
     return len(matches)
 
@@ -307,6 +322,10 @@ def _take_over(pool: PoolTerms, position: PositionTerms, assumptions: Assumption
     if price is not None:
         return step
     return TakeOver(step.symbol, step.side, step.quantity, step.price, (*step.assumptions, "no-bankruptcy-price"))
+
+
+def _up_to(amount: Decimal, unit: Decimal | None) -> Decimal:
+    return amount if unit is None else to_step_up(amount, unit)
 
 
 def _quantity_of(position: PositionTerms, notional: Decimal) -> Decimal:
