@@ -388,3 +388,30 @@ def test_triggers_of_cancelled_orders_are_swept_away(kind: dict[str, Any]) -> No
     world.mark(BTC, 49_000)
     world.mark(BTC, 51_000)
     assert world.orders("alice") == []
+# --- marks of one moment ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("money", "ether", "becomes"),
+    [(4_000, 1_900, ("EXPIRED", "EXPIRED")), (3_000, 2_600, ("TRADE", "FILLED"))],
+    ids=["loses", "wins"],
+)
+def test_marks_of_one_moment_are_all_known_before_a_trigger_fires(
+    world: World, money: int, ether: int, becomes: tuple[str, str]
+) -> None:
+    """Carol holds 10 of ether and has a stop on bitcoin, which comes first by name: what ether has done in the same
+    moment counts for her margin. Free are money + 10 · (mark − 2,000) − 10 · mark / 20; the stop needs some 2,500."""
+    world.rich("carol", amount=money)
+    world.trade("carol", "maker", 10, 2_000, symbol=ETH)
+    world.buy("carol", 1, type="STOP_MARKET", stop_price=50_300, working_type="MARK_PRICE")
+    events = world.do(commands.SetMarks(prices={ETH: D(ether), BTC: D(50_300)}))
+    assert [(each.symbol, each.price) for each in events[:2]] == [(BTC, 50_300), (ETH, D(ether))]
+    assert said([each for each in events if getattr(each, "symbol", "") == BTC], "carol")[-1] == becomes
+
+
+def test_triggers_of_one_moment_fire_by_symbol(world: World) -> None:
+    world.sell("maker", 1, 2_001, symbol=ETH)
+    world.buy("alice", 1, type="STOP_MARKET", stop_price=2_001, working_type="MARK_PRICE", symbol=ETH)
+    world.buy("bob", 1, type="STOP_MARKET", stop_price=50_300, working_type="MARK_PRICE")
+    events = world.do(commands.SetMarks(prices={ETH: D(2_001), BTC: D(50_300)}))
+    assert [each.symbol for each in of(Trade, events)] == [BTC, ETH]

@@ -67,17 +67,22 @@ def remark(state: Exchange, market: Market, events: Events) -> set[str]:
 
 
 def set_mark(state: Exchange, market: Market, mark: Price, events: Events) -> set[str]:
-    """A new mark: it is told, and conditional orders and holders are asked whether it concerns them. Returns the
-    accounts that it concerns."""
+    """A new mark of one symbol: it is taken in, and what it triggers fires. Returns the accounts that it concerns."""
+    concerned = take_mark(state, market, mark, events)
+    conditional.marked(state, market, events)
+    return concerned
+
+
+def take_mark(state: Exchange, market: Market, mark: Price, events: Events) -> set[str]:
+    """A new mark is told and known from now on; nothing fires yet, for it may not be the only one of its moment.
+    Returns the accounts that it concerns."""
     symbol = market.contract.symbol
     wrong = state.faults.get(f"wrong_mark:{symbol}")
     mark = Price(wrong) if wrong is not None else mark
     market.previous_mark, market.mark = market.mark, mark
     state.prices[symbol] = mark
     events.append(MarkPrice(time_ms=state.time_ms, symbol=symbol, price=mark))
-    concerned = state.watch.concerned(symbol, mark)
-    conditional.marked(state, market, events)
-    return concerned
+    return state.watch.concerned(symbol, mark)
 
 
 def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:

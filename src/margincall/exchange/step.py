@@ -155,7 +155,8 @@ def _set_marks(state: Exchange, command: commands.SetMarks) -> Events:
 
 
 def _marked(state: Exchange, prices: Mapping[str, Decimal]) -> Events:
-    """Given marks of one moment; a symbol whose prices an injected fault holds back keeps its own."""
+    """Given marks of one moment: all of them are known before any of them triggers an order. A symbol whose prices an
+    injected fault holds back keeps its own."""
     for symbol, price in prices.items():
         if market_of(state, symbol).listing.mark_source != "given":
             raise Refusal(Code.MARK_BY_RULE)
@@ -163,9 +164,11 @@ def _marked(state: Exchange, prices: Mapping[str, Decimal]) -> Events:
             raise Refusal(Code.PRICE_NOT_POSITIVE)
     events: Events = []
     concerned: set[str] = set()
-    for symbol in sorted(prices):
-        if f"stale_index:{symbol}" not in state.faults:
-            concerned |= pricing.set_mark(state, state.markets[symbol], Price(prices[symbol]), events)
+    heard = [symbol for symbol in sorted(prices) if f"stale_index:{symbol}" not in state.faults]
+    for symbol in heard:
+        concerned |= pricing.take_mark(state, state.markets[symbol], Price(prices[symbol]), events)
+    for symbol in heard:
+        conditional.marked(state, state.markets[symbol], events)
     return settle(state, concerned, events)
 
 

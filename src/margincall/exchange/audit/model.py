@@ -80,8 +80,9 @@ class Model(Orders):
             case commands.SetMark():
                 self._mark(command.symbol, command.price)
             case commands.SetMarks():
+                view.marks.update(command.prices)
                 for symbol in sorted(command.prices):
-                    self._mark(symbol, command.prices[symbol])
+                    self._fire_marked(symbol)
             case commands.Decide():
                 for event in told:
                     if isinstance(event, Flow):
@@ -119,7 +120,11 @@ class Model(Orders):
 
     def _mark(self, symbol: str, price: Decimal) -> None:
         self.view.marks[symbol] = price
-        self._fire_all(self._reached(symbol, "MARK_PRICE", price, ()))
+        self._fire_marked(symbol)
+
+    def _fire_marked(self, symbol: str) -> None:
+        """What the mark of a symbol triggers."""
+        self._fire_all(self._reached(symbol, "MARK_PRICE", self.view.marks[symbol], ()))
 
     # --- orders -------------------------------------------------------------------------------------------
 
