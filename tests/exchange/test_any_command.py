@@ -62,7 +62,7 @@ def any_command(random: Random, now: int, kind: Any = None) -> Any:
 def any_value(random: Random, name: str, hint: Any, now: int) -> Any:
     """A value for a field."""
     if name in ("time_ms", "good_till_ms"):
-        return now + random.choice([0, 1, 1_000, 5_000, 60_000, 700_000, -1])
+        return now + random.choice([0, 1, 1_000, 5_000, 60_000, 700_000, -1, 10**12, 2**62])
     if name == "commands":
         kinds = [commands.PlaceOrder, commands.AmendOrder, commands.CancelOrder]
         return tuple(any_command(random, now, random.choice(kinds)) for _ in range(random.randint(0, 6)))

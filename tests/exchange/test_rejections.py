@@ -9,12 +9,12 @@ import pytest
 from msgspec import structs
 
 from margincall.core.units import Price
-from margincall.exchange import commands
+from margincall.exchange import clock, commands
 from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.rejections import Code
 from margincall.exchange.step import receive, step
-from tests.exchange.world import BTC, COIN, ETH, LISTINGS, NOON, RULED, World, code_of, listed
+from tests.exchange.world import BTC, COIN, ETH, LISTINGS, NOON, RULED, World, code_of, listed, rule_set
 
 OF_DISPUTES = {Code.ALREADY_DISPUTED}
 """Needs a liquidation first: `tests/exchange/test_disputes.py`."""
@@ -177,6 +177,8 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     # who, what, when
     (Code.CLOCK_RUNS_BACK, nothing, said("advance", time_ms=NOON - 1)),
     (Code.CLOCK_RUNS_BACK, nothing, said("advance", time_ms=-(2**63) + 1)),
+    (Code.CLOCK_TOO_FAR, nothing, said("advance", time_ms=NOON + clock.SPAN_MS + 1)),
+    (Code.CLOCK_TOO_FAR, nothing, said("advance", time_ms=2**62)),
     (Code.BAD_ACCOUNT, nothing, order(account="nobody")),
     (Code.BAD_ACCOUNT, nothing, order(account="insurance_fund")),
     (Code.BAD_ACCOUNT, nothing, order(account="")),
@@ -454,6 +456,21 @@ def test_the_same_refusal_in_a_batch_names_its_place() -> None:
     events = receive(world.state, json.dumps(batch).encode())
     assert [(each.code, each.place) for each in events if isinstance(each, Rejected)] == [(-4001, 0), (-2011, 1)]
     assert digest(world.state) == before
+
+
+def test_the_clock_ends_with_the_year_9999() -> None:
+    world = World(rule_set(listings={BTC: LISTINGS[BTC]}), time_ms=clock.END_MS - 5_000, marks=False)
+    assert world.refused(commands.Advance(time_ms=clock.END_MS + 1)) == Code.CLOCK_TOO_FAR
+    world.to(clock.END_MS)
+    assert world.refused(commands.Advance(time_ms=clock.END_MS + 1)) == Code.CLOCK_TOO_FAR
+
+
+def test_31_days_at_once_are_not_too_far() -> None:
+    rules = rule_set(listings={BTC: LISTINGS[BTC]}, clearance_ms=clock.SPAN_MS)
+    world = World(rules, marks=False)
+    world.to(NOON + clock.SPAN_MS)
+    last = list(clock.pieces(NOON, NOON + 2 * clock.SPAN_MS + 1))
+    assert last == [NOON + clock.SPAN_MS, NOON + 2 * clock.SPAN_MS, NOON + 2 * clock.SPAN_MS + 1]
 
 
 def test_an_index_too_small_to_be_published_makes_no_mark() -> None:

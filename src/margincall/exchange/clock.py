@@ -5,7 +5,29 @@ from collections.abc import Iterator
 from margincall.core.protocol.funding import SAMPLE_MS
 from margincall.exchange import desk, orders, pricing, timers
 from margincall.exchange.book import OrderId
+from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange
+
+SPAN_MS = 31 * 24 * 3_600_000
+"""How far the clock may advance at once: what falls due by the second is done second by second."""
+END_MS = 253_402_300_799_000
+"""The last second of the year 9999: no time is later."""
+
+
+def check(now_ms: int, to_ms: int) -> None:
+    """Refuse a time to which the clock cannot advance."""
+    if to_ms < now_ms:
+        raise Refusal(Code.CLOCK_RUNS_BACK, f"{to_ms} is before {now_ms}")
+    if to_ms > END_MS or to_ms - now_ms > SPAN_MS:
+        raise Refusal(Code.CLOCK_TOO_FAR, f"{to_ms} is too long after {now_ms}")
+
+
+def pieces(now_ms: int, to_ms: int) -> Iterator[int]:
+    """The times to which the clock must advance, one after the other, to get from a time to a later one."""
+    while to_ms - now_ms > SPAN_MS:
+        now_ms += SPAN_MS
+        yield now_ms
+    yield to_ms
 
 
 def advance(state: Exchange, to_ms: int, events: Events) -> Iterator[set[str]]:

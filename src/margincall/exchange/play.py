@@ -16,7 +16,7 @@ from margincall.config import Misplaced
 from margincall.core.account import PositionSide
 from margincall.core.contract import Contract
 from margincall.core.rounding import CONTEXT, plain, to_step_down
-from margincall.exchange import commands
+from margincall.exchange import clock, commands
 from margincall.exchange.book import Side
 from margincall.exchange.crowd import drawn
 from margincall.exchange.events import AnyExchangeEvent, Rejected
@@ -192,7 +192,8 @@ class _Player:
     def moment(self, time_ms: int, prices: list[Price]) -> None:
         """One moment: clock, faults, ladders, marks, then what accounts open. A maker is faster than a mark: whom the
         mark liquidates meets the orders of this moment, not of the one before."""
-        self.do(commands.Advance(time_ms=time_ms))
+        for each in clock.pieces(self.run.state.time_ms, time_ms):
+            self.do(commands.Advance(time_ms=each))
         self._err(time_ms)
         for command in self._indices():
             self.do(command)

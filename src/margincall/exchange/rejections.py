@@ -84,6 +84,7 @@ class Code(Enum):
     ALREADY_DISPUTED = -9005, "The liquidation was disputed before."
     RESERVED_NAME = -9006, "The name belongs to the venue's own accounts."
     NO_OPEN_DISPUTE = -9007, "There is no open dispute with this number."
+    CLOCK_TOO_FAR = -9008, "The clock advances by at most 31 days at once, and not beyond the year 9999."
 
     @property
     def code(self) -> int:

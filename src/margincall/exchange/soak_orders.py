@@ -213,7 +213,7 @@ def refused(scene: Scene) -> AnyCommand:
         {"reduce_only": True, "side": chance.choice(("BUY", "SELL"))}, {"quantity": lot * 10**6, "price": mark},
     )  # fmt: skip
     others: tuple[AnyCommand, ...] = (
-        commands.Advance(time_ms=state.time_ms - 1),
+        commands.Advance(time_ms=state.time_ms + (-1 if state.next_order % 2 else 10**12)),
         commands.OpenAccount(account=chance.choice((name, "", "insurance_fund", "x" * 65))),
         commands.Transfer(account=name, asset=chance.choice(("NONE", *scene.assets)), amount=ZERO),
         commands.Transfer(account=name, asset=scene.margin_asset(), amount=Decimal("-1e9")),

@@ -13,8 +13,7 @@ from margincall.core.events import Flow, IndexPrice, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
-from margincall.exchange import commands, conditional, desk, disputes, pricing, settings, trading
-from margincall.exchange.clock import advance
+from margincall.exchange import clock, commands, conditional, desk, disputes, pricing, settings, trading
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
 from margincall.exchange.faults import inject
 from margincall.exchange.ledger import book, collect_fees, flow, note_fund
@@ -73,11 +72,10 @@ def changed(events: Iterable[AnyExchangeEvent]) -> Iterator[str]:
 
 
 def _advance(state: Exchange, command: commands.Advance) -> Events:
-    if command.time_ms < state.time_ms:
-        raise Refusal(Code.CLOCK_RUNS_BACK, f"{command.time_ms} is before {state.time_ms}")
+    clock.check(state.time_ms, command.time_ms)
     events: Events = []
     since = 0
-    for concerned in advance(state, command.time_ms, events):
+    for concerned in clock.advance(state, command.time_ms, events):
         settle(state, concerned, events, since)
         since = len(events)
     return events

@@ -44,6 +44,8 @@ class Model(Orders):
                 self._countdown(command)
             case commands.Advance():
                 gate.need(command.time_ms >= view.now, Code.CLOCK_RUNS_BACK)
+                latest = min(view.now + 2_678_400_000, 253_402_300_799_000)
+                gate.need(command.time_ms <= latest, Code.CLOCK_TOO_FAR)
                 self._advance(command.time_ms, told)
             case _:
                 gate.GATES[type(command)](view, command)
