@@ -60,12 +60,99 @@ def test_a_source_without_news_counts_no_more() -> None:
     world = ruled()
     sources(world, a=100, b=102)
     assert market(world).index == 101
-    world.later(299_999)
     sources(world, a=100)
+    world.later(1_000)
+    sources(world, a=100)
+    world.later(298_999)
+    assert market(world).index == 101
+    index, mark = world.later(1)
+    assert isinstance(index, IndexSet)
+    assert isinstance(mark, MarkPrice)
+    assert market(world).index == market(world).mark == 100
+
+
+def test_between_two_samples_a_source_still_counts() -> None:
+    """Five minutes from NOON + 500 ms: the index is made anew with the next full second."""
+    world = ruled()
+    world.later(500)
+    sources(world, b=102)
+    world.later(1_000)
+    sources(world, a=100)
+    world.later(299_499)
     assert market(world).index == 101
     world.later(1)
+    assert (market(world).index, world.state.time_ms) == (100, NOON + 301_000)
+
+
+def test_without_samples_of_the_basis_those_of_the_premium_make_the_index_anew() -> None:
+    world = ruled(mark_source="given", mark=None)
+    sources(world, a=100, b=102)
+    world.later(1_000)
     sources(world, a=100)
+    world.later(299_000)
     assert market(world).index == 100
+
+
+# --- no index --------------------------------------------------------------------------------------------------
+
+
+def without_an_index(last: Any) -> World:
+    """The mark was 100 as long as the index was; the last trade is at `last`, and nobody has told an index for five
+    minutes less a second."""
+    by_last = MarkRules("price-1", Window(0, points=30, interval_ms=1_000), without_index="last-price-protected")
+    world = ruled(mark=by_last)
+    sources(world, a=100)
+    world.trade("alice", "bob", 1, 100, symbol=RULED)
+    world.later(1_000)
+    sources(world, a=100)
+    world.trade("alice", "bob", 1, last, symbol=RULED)
+    world.later(299_000)
+    assert market(world).mark == 100
+    return world
+
+
+@pytest.mark.parametrize(("last", "mark"), [("103", "103"), ("97", "97"), ("120", "105"), ("80", "95")])
+def test_without_a_source_the_last_price_is_the_mark_near_the_last_one_that_had_an_index(last: str, mark: str) -> None:
+    world = without_an_index(last)
+    (told,) = of(MarkPrice, world.later(1_000))
+    assert told.price == D(mark)
+    assert of(MarkPrice, world.later(60_000)) == []
+    world.trade("alice", "bob", 1, "101.5", symbol=RULED)
+    (told,) = of(MarkPrice, world.later(1_000))
+    assert told.price == D("101.5")
+
+
+def test_the_index_is_back_with_its_first_source() -> None:
+    world = without_an_index(120)
+    world.later(60_000)
+    assert market(world).mark == 105
+    sources(world, a=110)
+    assert (market(world).index, market(world).mark) == (110, 110)
+    world.later(600_000)
+    assert market(world).mark == D("115.5")  # 5 % from the new one
+
+
+def test_without_a_source_and_a_trade_the_mark_stays() -> None:
+    by_last = MarkRules("median", Window(0, points=30, interval_ms=1_000), without_index="last-price-protected")
+    world = ruled(mark=by_last)
+    sources(world, a=100)
+    assert of(MarkPrice, world.later(600_000)) == []
+    assert market(world).mark == 100
+
+
+def test_the_last_index_may_stand() -> None:
+    world = ruled()
+    sources(world, a=100)
+    world.later(600_000)
+    world.trade("alice", "bob", 1, 120, symbol=RULED)
+    world.later(1_000)
+    assert (market(world).index, market(world).mark) == (100, 110)
+
+
+def test_a_source_of_no_weight_is_none() -> None:
+    world = without_an_index(120)
+    none = commands.SetIndex(symbol=RULED, sources=(commands.Source("a", D(100), D(0)),))
+    assert [each.price for each in of(MarkPrice, world.do(none))] == [105]
 
 
 def test_the_mark_is_the_median_of_three() -> None:

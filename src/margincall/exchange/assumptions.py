@@ -62,6 +62,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         (),
         "a change of the mode with positions and enough margin",
     ),
+    Assumption(
+        "last-price-trigger",
+        "while no source of the index counts, near the last mark that had one",
+        ("last-index",),
+        "marks and trades of a contract while its index fails",
+    ),
     Assumption("contract-filters", "in the shape of BTCUSDT's", (), "exchangeInfo of the day"),
     Assumption(
         "liquidation-account-order",

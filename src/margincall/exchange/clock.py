@@ -45,8 +45,8 @@ def _happen(state: Exchange, due_ms: int, kind: timers.Kind, about: str, events:
         case "basis":
             return pricing.sample_basis(state, state.markets[about], due_ms, events)
         case "premium":
-            pricing.sample_premium(state, state.markets[about])
             timers.add(state, due_ms + SAMPLE_MS, "premium", about)
+            return pricing.sample_premium(state, state.markets[about], events)
         case "settlement":
             return pricing.settle(state, state.markets[about], due_ms, events)
         case "clearance":

@@ -15,7 +15,15 @@ from margincall.core.protocol.funding import (
     payment,
     premium,
 )
-from margincall.core.protocol.mark import Constituent, FundingClock, basis, mark_price, price_index
+from margincall.core.protocol.mark import (
+    Constituent,
+    FundingClock,
+    MarkRules,
+    basis,
+    mark_price,
+    price_index,
+    protected,
+)
 from margincall.core.protocol.moves import REMAINDER, move
 from margincall.core.units import ZERO, Price
 from margincall.exchange import conditional, timers
@@ -41,18 +49,27 @@ def set_index(state: Exchange, market: Market, command: SetIndex, events: Events
 
 def refresh(state: Exchange, market: Market, events: Events) -> set[str]:
     """Index and mark of this moment, by rule. Returns the accounts concerned."""
+    _make_index(state, market, events)
+    return remark(state, market, events)
+
+
+def _make_index(state: Exchange, market: Market, events: Events) -> None:
+    """The index of the sources that count now. Where none does, the last one stands, and if the last price is to rule
+    meanwhile the market remembers the mark of that time (assumed: `last-price-trigger`)."""
     rules = market.listing.index
     assert rules is not None, "a mark by rule has an index"
     terms = price_index(list(market.sources.values()), state.time_ms, rules)
     if terms is None or not terms.index:
         # No source counts, or they say less than the smallest price that is published.
-        return set()
+        by_last = market.listing.mark is not None and market.listing.mark.without_index == "last-price-protected"
+        market.live_mark = (market.live_mark or market.mark) if by_last else None
+        return
+    market.live_mark = None
     if terms.index != market.index:
         market.index = terms.index
         events.append(
             IndexSet(time_ms=state.time_ms, symbol=market.contract.symbol, index=terms.index, median=terms.median)
         )
-    return remark(state, market, events)
 
 
 def remark(state: Exchange, market: Market, events: Events) -> set[str]:
@@ -60,10 +77,22 @@ def remark(state: Exchange, market: Market, events: Events) -> set[str]:
     rules = market.listing.mark
     if rules is None or market.index is None:
         return set()
-    made = mark_price(
+    mark = _protected(market, rules) if market.live_mark is not None else _made(state, market, rules)
+    return set_mark(state, market, mark, events) if mark is not None and mark != market.mark else set()
+
+
+def _made(state: Exchange, market: Market, rules: MarkRules) -> Price:
+    """The mark by the index."""
+    assert market.index is not None
+    return mark_price(
         market.index, _clock(state, market), rules, samples=market.samples, last=market.last, previous=market.mark
-    )
-    return set_mark(state, market, made.mark, events) if made.mark != market.mark else set()
+    ).mark
+
+
+def _protected(market: Market, rules: MarkRules) -> Price | None:
+    """The mark without an index: the last trade near the last mark that had one; none without a trade."""
+    assert market.live_mark is not None
+    return None if market.last is None else protected(market.last, market.live_mark, rules.last_limit)
 
 
 def set_mark(state: Exchange, market: Market, mark: Price, events: Events) -> set[str]:
@@ -86,12 +115,13 @@ def take_mark(state: Exchange, market: Market, mark: Price, events: Events) -> s
 
 
 def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:
-    """One sample of the basis, and the mark with it. Returns the accounts concerned."""
+    """One sample of the basis, with index and mark of that moment. Returns the accounts concerned."""
     rules = market.listing.mark
     if rules is None or rules.window is None:
         return set()
     window = rules.window
     timers.add(state, due_ms + window.interval_ms, "basis", market.contract.symbol)
+    _make_index(state, market, events)
     bid, ask = market.book.best_bid, market.book.best_ask
     if market.index is not None and bid is not None and ask is not None:
         market.samples.append(basis(price_of(market, bid), price_of(market, ask), market.index))
@@ -99,15 +129,19 @@ def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -
     return remark(state, market, events)
 
 
-def sample_premium(state: Exchange, market: Market) -> None:
-    """One sample of the premium: at what an order of the impact size would fill, against the index."""
+def sample_premium(state: Exchange, market: Market, events: Events) -> set[str]:
+    """One sample of the premium: at what an order of the impact size would fill, against the index. Where no samples
+    of the basis make index and mark anew, this one does. Returns the accounts concerned."""
+    has_window = market.listing.mark is not None and market.listing.mark.window is not None
+    concerned = set() if has_window or market.listing.index is None else refresh(state, market, events)
     rows = state.rules.venue.brackets(market.contract.symbol).rows
     if market.index is None:
-        return
+        return concerned
     size = impact_notional(rows[0].max_leverage or market.listing.default_leverage)
     bid = impact_price(market.contract, _levels(market, "BUY"), size)
     ask = impact_price(market.contract, _levels(market, "SELL"), size)
     market.premiums.append(premium(bid, ask, market.index))
+    return concerned
 
 
 def settle(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:

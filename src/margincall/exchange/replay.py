@@ -208,6 +208,7 @@ def _put_right(state: Exchange, true: Exchange) -> None:
         other = true.markets[symbol]
         if other.mark is not None:
             market.mark, market.previous_mark, market.index = other.mark, other.previous_mark, other.index
+            market.live_mark = other.live_mark
             market.sources, market.samples = dict(other.sources), list(other.samples)
             state.prices[symbol] = other.mark
 

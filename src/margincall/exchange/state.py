@@ -122,6 +122,8 @@ class Market(Struct, kw_only=True):
     previous_mark: Price | None = None
     last: Price | None = None
     index: Price | None = None
+    live_mark: Price | None = None
+    """The last mark that had an index, while none has one and the last price rules; else none."""
     sources: dict[str, Constituent] = {}
     samples: list[Decimal] = []
     premiums: list[Decimal] = []

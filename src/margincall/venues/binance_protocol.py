@@ -60,7 +60,7 @@ def index_rules(symbol: str) -> IndexRules:
 def mark_rules(time_ms: int, *, delivery: bool = False, method: MarkMethod | None = None) -> MarkRules:
     """The mark rule at a time; `method` for extreme conditions, whose criteria are not published."""
     usual: MarkMethod = "price-2" if delivery else "median" if time_ms >= MEDIAN_SINCE_MS else "price-1"
-    return MarkRules(method or usual, window_at(WINDOWS, time_ms))
+    return MarkRules(method or usual, window_at(WINDOWS, time_ms), without_index="last-price-protected")
 
 
 def funding_rules(

@@ -20,6 +20,8 @@ OutlierRule = Literal["capped", "dropped"]
 """What becomes of a source far from the median: held at the band's edge, or left out (two or more: the median)."""
 MarkMethod = Literal["median", "price-1", "price-2", "last-price-protected"]
 """Normal conditions; before 2020-06; extreme conditions and delivery contracts; unstable references."""
+WithoutIndex = Literal["last-index", "last-price-protected"]
+"""While no source counts: the last index stands, or the last price rules, near the last mark that had an index."""
 
 
 class Constituent(Struct, frozen=True):
@@ -74,11 +76,12 @@ class FundingClock(Struct, frozen=True):
 
 class MarkRules(Struct, frozen=True):
     """How the mark is made. `last_limit` is how far a protected last price may lie from the mark before it, as a
-    fraction (assumed: `last-price-limit`)."""
+    fraction (assumed: `last-price-limit`); `without_index`: by what while no source of the index counts."""
 
     method: MarkMethod
     window: Window | None
     last_limit: Decimal = Decimal("0.05")
+    without_index: WithoutIndex = "last-index"
 
 
 class MarkTerms(Struct, frozen=True):
@@ -181,17 +184,16 @@ def mark_price(
         case "price-2":
             chosen = second
         case "last-price-protected":
-            chosen = _protected(last, previous, rules.last_limit)
+            chosen = last if last is None or previous is None else protected(last, previous, rules.last_limit)
     if chosen is None:
         chosen = published_price(median([each for each in (first, second, last) if each is not None]))
     return MarkTerms(rules.method, index, first, second, last, chosen)
 
 
-def _protected(last: Price | None, previous: Price | None, limit: Decimal) -> Price | None:
-    """The last trade, held within the limit around the mark before it."""
-    if last is None or previous is None:
-        return last
-    return published_price(min(max(last, previous * (ONE - limit)), previous * (ONE + limit)))
+@exact
+def protected(last: Price, mark: Price, limit: Decimal) -> Price:
+    """The last trade, held within the limit (a fraction) around a mark; truncated to 8 decimals."""
+    return published_price(min(max(last, mark * (ONE - limit)), mark * (ONE + limit)))
 
 
 def _weighted_median(constituents: Sequence[Constituent]) -> Decimal:
