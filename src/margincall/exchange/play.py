@@ -192,8 +192,8 @@ class _Player:
     def moment(self, time_ms: int, prices: list[Price]) -> None:
         """One moment: clock, faults, ladders, marks, then what accounts open. A maker is faster than a mark: whom the
         mark liquidates meets the orders of this moment, not of the one before."""
-        for each in clock.pieces(self.run.state.time_ms, time_ms):
-            self.do(commands.Advance(time_ms=each))
+        for reached in clock.pieces(self.run.state.time_ms, time_ms):
+            self.do(commands.Advance(time_ms=reached))
         self._err(time_ms)
         for command in self._indices():
             self.do(command)
