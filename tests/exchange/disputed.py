@@ -16,6 +16,7 @@ from margincall.core.rounding import exact
 from margincall.core.rules import FeeRates, VenueRules
 from margincall.core.units import ZERO
 from margincall.exchange import commands as c
+from margincall.exchange.faults import WITH_ASSET
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.judgement import Decision, answer, judge
 from margincall.exchange.rulesets import Listing, RuleSet
@@ -111,10 +112,16 @@ class Story:
         self.order(account, "BUY", quantity, None, symbol=symbol)
         assert self.held(account, symbol) == Decimal(quantity), self.events[-1]
 
-    def fault(self, kind: str, value: str | None = None, *, symbol: str = "", on: bool = True) -> Events:
-        return self.tell(
-            c.InjectFault(kind=kind, on=on, symbol=symbol, value=None if value is None else Decimal(value))  # type: ignore[arg-type]
-        )
+    def fault(
+        self, kind: str, value: str | None = None, *, symbol: str = "", asset: str = "", on: bool = True
+    ) -> Events:
+        wrong = None if value is None else Decimal(value)
+        return self.tell(c.InjectFault(kind=kind, on=on, symbol=symbol, asset=asset, value=wrong))  # type: ignore[arg-type]
+
+    def index(self, asset: str, price: str) -> Events:
+        """The index of a collateral asset, which counts in full."""
+        at = Decimal(price)
+        return self.tell(c.SetAssetIndex(asset=asset, index=at, bid=at, ask=at))
 
     def held(self, account: str, symbol: str = BTC) -> Decimal:
         return self.state.traders[account].account.position((symbol, "BOTH")).quantity
@@ -220,8 +227,8 @@ def _quote(story: Story, chance: random.Random, symbol: str, price: Decimal) -> 
 
 
 def _err(story: Story, chance: random.Random, symbol: str, price: Decimal) -> None:
-    """Any fault, on or off."""
-    kind = chance.choice(sorted(get_args(c.FaultKind)))
+    """Any fault of a symbol or of the whole exchange, on or off."""
+    kind = chance.choice(sorted(set(get_args(c.FaultKind)) - WITH_ASSET))
     value = {
         "wrong_mark": str((price * chance.choice((Decimal("0.99"), Decimal("1.01")))).quantize(Decimal("0.1"))),
         "wrong_brackets": chance.choice(("0.5", "2")),

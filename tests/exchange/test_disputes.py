@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from margincall.core.account import AssetIndex
 from margincall.core.protocol.funding import FundingRules
 from margincall.core.protocol.waterfall import WaterfallRules
 from margincall.exchange import commands as c
@@ -129,6 +130,38 @@ def orders_not_cancelled(fault: bool) -> Story:
     return story
 
 
+def collateral(usde: str = "1") -> Story:
+    """Ann is long 1 BTC at 50,000 with 75 USDT and 900 USDE left, and the maker bids for 5 at 49,450."""
+    story = Story()
+    story.index(USDT, "1")
+    story.index("USDE", usde)
+    story.tell(c.SetAssetMode(account="ann", multi_assets=True))
+    story.tell(c.Transfer(account="ann", asset="USDE", amount=D(900)))
+    story.long("ann", "100")
+    story.order("maker", "BUY", "5", "49450")
+    return story
+
+
+def wrong_asset_index(fault: bool) -> Story:
+    """At 49,500 the balance is 900 − 425 = 475 beside 198; with USDE at 0.65 it would be 160."""
+    story = collateral()
+    if fault:
+        story.fault("wrong_asset_index", "0.65", asset="USDE")
+    story.index("USDE", "1")
+    story.mark(49_500 if fault else 49_200)
+    return story
+
+
+def stale_asset_index(fault: bool) -> Story:
+    """USDE is back at 1, and the venue does not hear of it."""
+    story = collateral("0.65")
+    if fault:
+        story.fault("stale_asset_index", asset="USDE")
+    story.index("USDE", "1")
+    story.mark(49_500 if fault else 49_200)
+    return story
+
+
 def drifting(story: Story, wallet: str, *symbols: str, until: int = 580_000) -> None:
     """At `until`, ann is long 1 of each of these at 50,000, whose marks by rule fall by 67 a second from then on: the
     index stays, the last trades and the book are at 48,000."""
@@ -186,6 +219,9 @@ REFUNDS: list[tuple[Play, str, str]] = [
     (stale_and_late, "275.65", "left"),
     # 0.01 · (49,000 − 48,000) + 0.098
     (orders_not_cancelled, "10.098", "orders_cancelled"),
+    # 75 − 500 at the true mark; 75 − 550 − 24.725, and the fee takes what 900 USDE at 0.65 leave: −585
+    (wrong_asset_index, "160", "trigger"),
+    (stale_asset_index, "160", "trigger"),
 ]
 PLAYS = [play for play, *_ in REFUNDS]
 
@@ -332,6 +368,43 @@ def test_a_fault_in_multi_assets_mode() -> None:
     story.fault("wrong_mark", "49200", symbol=BTC)
     decision = story.decided()
     assert (decision.upheld, decision.refund) == (True, {USDT: D(475)})
+
+
+@pytest.mark.parametrize("play", [wrong_asset_index, stale_asset_index])
+def test_a_wrong_index_of_the_collateral_is_told(play: Play) -> None:
+    found = [each for each in play(True).decided().findings if each.kind == "asset_index"]
+    assert [(each.about, each.verdict, each.printed, each.derived) for each in found[:3]] == [
+        (f"USDE {name}", "does not hold", D("0.65"), 1) for name in ("index", "bid", "ask")
+    ]
+    assert {each.verdict for each in found[3:]} == {"holds"}
+    found = [each for each in play(False).decided().findings if each.kind == "asset_index"]
+    assert {each.verdict for each in found} == {"holds"}
+
+
+def test_a_wrong_index_stays_until_the_next_one_comes() -> None:
+    """Bid and ask keep their proportion to it."""
+    story = Story()
+    story.tell(c.SetAssetIndex(asset="USDE", index=D(2), bid=D("1.9"), ask=D("2.2")))
+    story.fault("wrong_asset_index", "0.7", asset="USDE")
+    wrong = AssetIndex(D("0.7"), D("0.665"), D("0.77"))
+    assert story.state.indices["USDE"] == wrong
+    story.tell(c.SetAssetIndex(asset="USDE", index=D(1), bid=D("0.95"), ask=D("1.1")))
+    assert story.state.indices["USDE"] == wrong
+    story.fault("wrong_asset_index", asset="USDE", on=False)
+    assert story.state.indices["USDE"] == wrong
+    story.index("USDE", "1")
+    assert story.state.indices["USDE"] == AssetIndex(D(1), D(1), D(1))
+
+
+def test_an_index_that_is_wrong_while_the_account_is_liquidated_rightly_costs_what_it_costs() -> None:
+    """The mark alone brings ann to her trigger; that her collateral counted for less left less for the fee."""
+    story = collateral()
+    story.fault("wrong_asset_index", "0.9", asset="USDE")
+    story.mark(49_200)
+    decision = story.decided()
+    assert findings(decision, "trigger") == [("trigger", "holds")]
+    assert ("asset_index", "does not hold") in findings(decision, "asset_index")
+    assert (decision.upheld, decision.refund) == (True, {})  # the order's limit was another, and nothing was lost
 
 
 def test_a_fund_that_cannot_pay_all() -> None:

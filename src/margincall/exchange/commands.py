@@ -26,8 +26,9 @@ OrderKind = Literal[
 ]
 WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
 FaultKind = Literal[
-    "stale_index", "wrong_mark", "late_liquidation", "orders_not_cancelled", "wrong_brackets", "wrong_clearance_rate"
-]
+    "stale_index", "wrong_mark", "late_liquidation", "orders_not_cancelled", "wrong_brackets", "wrong_clearance_rate",
+    "stale_asset_index", "wrong_asset_index",
+]  # fmt: skip
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=True, gc=False):
@@ -222,13 +223,14 @@ class Fund(Command, frozen=True, kw_only=True, tag="fund"):
 
 
 class InjectFault(Command, frozen=True, kw_only=True, tag="inject_fault"):
-    """The operator lets the exchange err as real venues did, until `on` is false. `value` is the wrong price, the
-    factor of the wrong brackets, or the wrong rate."""
+    """The operator lets the exchange err as real venues did, until `on` is false, about a symbol, an asset or all of
+    it. `value` is the wrong price or index, the factor of the wrong brackets, or the wrong rate."""
 
     kind: FaultKind
     on: bool
     symbol: str = ""
     value: Decimal | None = None
+    asset: str = ""
 
 
 class Dispute(Command, frozen=True, kw_only=True, tag="dispute"):

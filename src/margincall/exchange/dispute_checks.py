@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import Struct, structs
 
 from margincall.core import checks
-from margincall.core.account import Account, Marks, PositionKey
+from margincall.core.account import Account, AssetIndex, Marks, PositionKey
 from margincall.core.checks import FAILS, UNCLEAR, Finding
 from margincall.core.contract import value
 from margincall.core.events import Fill, Order
@@ -23,7 +23,7 @@ from margincall.exchange.desk import left_for_fee
 from margincall.exchange.events import LiquidationEnded, LiquidationStarted, LiquidationStep
 from margincall.exchange.liquidation import pool_holding, pool_named
 from margincall.exchange.orders import LIQUIDATED
-from margincall.exchange.replay import Seen, folded
+from margincall.exchange.replay import Seen, folded, marks_by
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import DisputeEntry, Events
 
@@ -31,14 +31,15 @@ OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
 
 
 class Course(Struct, frozen=True):
-    """One liquidation, cut out of its command: the account before and after, its events, and the open orders of the
-    account when the venue's first order came."""
+    """One liquidation, cut out of its command: the account before and after, its events, the open orders of the account
+    when the venue's first order came, and the asset indices that it was told at."""
 
     started: LiquidationStarted
     before: Account
     after: Account
     events: Events
     orders: Mapping[str, PositionKey]
+    indices: Mapping[str, AssetIndex]
 
     @property
     def name(self) -> str:
@@ -65,7 +66,8 @@ def course(seen: Seen, dispute: DisputeEntry, rules: RuleSet) -> Course:
     events = seen.events[start : end + 1]
     before = folded(seen.account, seen.events[:start], dispute.account, rules.venue)
     after = folded(before, events, dispute.account, rules.venue)
-    return Course(started, before, after, events, _open_orders(seen, start, dispute.account))
+    told = marks_by(seen, start, started.time_ms)
+    return Course(started, before, after, events, _open_orders(seen, start, dispute.account), told.indices)
 
 
 def findings(found: Course, marks: Marks, rules: RuleSet) -> list[Finding]:
@@ -113,6 +115,18 @@ def _marks(found: Course, marks: Marks) -> Iterator[Finding]:
         yield checks.agrees(
             "mark", symbol, printed=mark, derived=marks.prices[symbol],
             rule="the mark of that moment, by the journal without the operator's faults",
+        )  # fmt: skip
+    if found.before.multi_assets:
+        for asset in sorted(found.before.wallets):
+            yield from _index(asset, found.indices[asset], marks.indices[asset])
+
+
+def _index(asset: str, told: AssetIndex, true: AssetIndex) -> Iterator[Finding]:
+    """What an asset counts as collateral: its index, and the rates made of it."""
+    for name in ("index", "bid", "ask"):
+        yield checks.agrees(
+            "asset_index", f"{asset} {name}", printed=getattr(told, name), derived=getattr(true, name),
+            rule="the asset's index of that moment, by the journal without the operator's faults",
         )  # fmt: skip
 
 

@@ -194,6 +194,7 @@ class FaultSet(ExchangeEvent, frozen=True, kw_only=True, tag="fault_set"):
     on: bool
     symbol: str
     value: Decimal | None
+    asset: str = ""
 
 
 class Disputed(ExchangeEvent, frozen=True, kw_only=True, tag="disputed"):

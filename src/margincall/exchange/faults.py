@@ -14,7 +14,8 @@ from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange
 
 WITH_SYMBOL = frozenset({"stale_index", "wrong_mark", "late_liquidation", "wrong_brackets"})
-WITH_VALUE = frozenset({"wrong_mark", "wrong_brackets", "wrong_clearance_rate"})
+WITH_ASSET = frozenset({"stale_asset_index", "wrong_asset_index"})
+WITH_VALUE = frozenset({"wrong_mark", "wrong_brackets", "wrong_clearance_rate", "wrong_asset_index"})
 
 
 def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
@@ -22,23 +23,31 @@ def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
 
     stale_index: prices of the symbol are not taken in; wrong_mark: the mark is `value`; late_liquidation: the desk
     overlooks the symbol; orders_not_cancelled; wrong_brackets: maintenance rates of the symbol times `value`;
-    wrong_clearance_rate: the rate is `value`. Switched off, a mark by rule is made anew at once; one that is given
-    stays until the next is given.
+    wrong_clearance_rate: the rate is `value`; stale_asset_index: indices of the asset are not taken in;
+    wrong_asset_index: the asset's index is `value`, its bid and ask in proportion. Switched off, a mark by rule is made
+    anew at once; a mark or an asset's index that is given stays until the next is given.
     """
     kind, symbol = command.kind, command.symbol
     _check(state, command)
-    name = f"{kind}:{symbol}" if symbol else kind
+    about = symbol or command.asset
+    name = f"{kind}:{about}" if about else kind
     was_on = name in state.faults
     if command.on:
         state.faults[name] = command.value
     else:
         state.faults.pop(name, None)
-    events.append(FaultSet(time_ms=state.time_ms, fault=kind, on=command.on, symbol=symbol, value=command.value))
+    events.append(
+        FaultSet(
+            time_ms=state.time_ms, fault=kind, on=command.on, symbol=symbol, value=command.value, asset=command.asset
+        )
+    )  # fmt: skip
     if kind == "wrong_mark":
         market = state.markets[symbol]
         if command.on and command.value is not None:
             return pricing.set_mark(state, market, Price(command.value), events)
         return pricing.remark(state, market, events) if was_on else set()
+    if kind == "wrong_asset_index" and command.on:
+        return pricing.set_asset_index(state, command.asset, state.indices[command.asset], events)
     if kind == "wrong_brackets":
         _rule_by_brackets(state, symbol, command)
     holders = {
@@ -53,6 +62,10 @@ def _check(state: Exchange, command: InjectFault) -> None:
     """A fault that cannot be is refused before anything is changed."""
     if (command.kind in WITH_SYMBOL) != bool(command.symbol):
         raise Refusal(Code.BAD_COMBINATION, "symbol")
+    if (command.kind in WITH_ASSET) != bool(command.asset):
+        raise Refusal(Code.BAD_COMBINATION, "asset")
+    if command.asset and command.asset not in state.indices:
+        raise Refusal(Code.BAD_ASSET)
     if command.on and (command.kind in WITH_VALUE) != (command.value is not None):
         raise Refusal(Code.BAD_COMBINATION, "value")
     if command.value is not None and command.value <= 0:

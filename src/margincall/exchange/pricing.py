@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from margincall.core.events import MarkPrice
+from margincall.core.account import AssetIndex
+from margincall.core.events import IndexPrice, MarkPrice
 from margincall.core.protocol.funding import (
     Level,
     average_premium,
@@ -25,6 +26,7 @@ from margincall.core.protocol.mark import (
     protected,
 )
 from margincall.core.protocol.moves import REMAINDER, move
+from margincall.core.rounding import published_price
 from margincall.core.units import ZERO, Price
 from margincall.exchange import conditional, timers
 from margincall.exchange.book import Side
@@ -112,6 +114,22 @@ def take_mark(state: Exchange, market: Market, mark: Price, events: Events) -> s
     state.prices[symbol] = mark
     events.append(MarkPrice(time_ms=state.time_ms, symbol=symbol, price=mark))
     return state.watch.concerned(symbol, mark)
+
+
+def set_asset_index(state: Exchange, asset: str, told: AssetIndex, events: Events) -> set[str]:
+    """A new index of a collateral asset, unless a fault puts another in its place, with bid and ask in proportion.
+    Returns the accounts that it concerns."""
+    wrong = state.faults.get(f"wrong_asset_index:{asset}")
+    index = told if wrong is None else _scaled(told, wrong)
+    state.indices[asset] = index
+    events.append(IndexPrice(time_ms=state.time_ms, asset=asset, index=index.index, bid=index.bid, ask=index.ask))
+    return {trader.name for trader in state.owners() if trader.account.multi_assets}
+
+
+def _scaled(told: AssetIndex, index: Decimal) -> AssetIndex:
+    """Another index with bid and ask as far from it as they were, truncated to 8 decimals."""
+    bid, ask = (published_price(each * index / told.index) for each in (told.bid, told.ask))
+    return AssetIndex(index, min(bid, index), max(ask, index))
 
 
 def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:

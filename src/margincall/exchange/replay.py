@@ -152,10 +152,10 @@ def true_marks(found: Scene, dispute: DisputeEntry, time_ms: int) -> Marks:
     it liquidated the pool in this command; if it did not, those that it had told by then. What it does not know is as
     it was told."""
     start = _place_of(found.due.events, LiquidationStarted, dispute)
-    return _or_else(_marks_by(found.due, start, time_ms), _marks_by(found.was, None, time_ms))
+    return _or_else(marks_by(found.due, start, time_ms), marks_by(found.was, None, time_ms))
 
 
-def _marks_by(seen: Seen, start: int | None, time_ms: int) -> Marks:
+def marks_by(seen: Seen, start: int | None, time_ms: int) -> Marks:
     """The marks that a run had told before one of its events; without one, up to a time."""
     prices, indices = dict(seen.marks.prices), dict(seen.marks.indices)
     for place, event in enumerate(seen.events):
@@ -187,7 +187,7 @@ def _late(
     if before is not None or start is None:
         return before
     time_ms = due.events[start].time_ms
-    marks = _or_else(_marks_by(due, start, time_ms), state.marks)
+    marks = _or_else(marks_by(due, start, time_ms), state.marks)
     pool = pool_named(margin(account, marks, state.genuine.venue), dispute.pool)
     is_due = pool is not None and pool.liquidated
     return Late(place, time_ms, was.account != due.account) if is_due else None
@@ -200,10 +200,11 @@ def _held(state: Exchange, account: Account, dispute: DisputeEntry) -> PoolTerms
 
 
 def _put_right(state: Exchange, true: Exchange) -> None:
-    """Take faults out of an exchange: prices are those of the run without them, rules the genuine ones. Accounts and
-    books stay as they are."""
+    """Take faults out of an exchange: prices and indices are those of the run without them, rules the genuine ones.
+    Accounts and books stay as they are."""
     state.faults.clear()
     state.rules = state.genuine
+    state.indices.update(true.indices)
     for symbol, market in state.markets.items():
         other = true.markets[symbol]
         if other.mark is not None:

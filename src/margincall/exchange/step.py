@@ -9,7 +9,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from margincall.core.account import AssetIndex
-from margincall.core.events import Flow, IndexPrice, MarginMove, Setting
+from margincall.core.events import Flow, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
@@ -185,12 +185,11 @@ def _set_index(state: Exchange, command: commands.SetIndex) -> Events:
 def _set_asset_index(state: Exchange, command: commands.SetAssetIndex) -> Events:
     if not 0 < command.bid <= command.index <= command.ask:
         raise Refusal(Code.NOT_VALID, "0 < bid <= index <= ask")
-    state.indices[command.asset] = AssetIndex(command.index, command.bid, command.ask)
-    events: Events = [
-        IndexPrice(time_ms=state.time_ms, asset=command.asset, index=command.index, bid=command.bid, ask=command.ask)
-    ]
-    holders = [trader.name for trader in state.owners() if trader.account.multi_assets]
-    return settle(state, holders, events)
+    if f"stale_asset_index:{command.asset}" in state.faults:
+        return []
+    events: Events = []
+    index = AssetIndex(command.index, command.bid, command.ask)
+    return settle(state, pricing.set_asset_index(state, command.asset, index, events), events)
 
 
 def _fund(state: Exchange, command: commands.Fund) -> Events:

@@ -183,6 +183,9 @@ def inject(view: View, command: commands.InjectFault) -> None:
         view.listed(command.symbol)
     about = command.kind in ("stale_index", "wrong_mark", "late_liquidation", "wrong_brackets")
     need(about == bool(command.symbol), Code.BAD_COMBINATION)
+    collateral = command.kind in ("stale_asset_index", "wrong_asset_index")
+    need(collateral == bool(command.asset), Code.BAD_COMBINATION)
+    need(not command.asset or command.asset in view.indices, Code.BAD_ASSET)
 
 
 GATES: dict[type, Callable[..., object]] = {
