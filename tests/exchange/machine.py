@@ -14,11 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from margincall.core.rounding import CONTEXT
 from margincall.exchange import commands, exposure
-from margincall.exchange.audit.auditor import books, fingerprint
+from margincall.exchange.audit.auditor import books
 from margincall.exchange.audit.laws import LAWS
 from margincall.exchange.audit.matrix import holding
 from margincall.exchange.audit.shadow import Shadow
 from margincall.exchange.catalogue import CATALOGUE
+from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.exposure import free, leverage
 from margincall.exchange.genesis import new_exchange
@@ -55,12 +56,12 @@ class VenueMachine(RuleBasedStateMachine):
 
     def send(self, command: Any) -> None:
         """One command, and every law that holds."""
-        before = fingerprint(self.state) if not self.journal or self.is_doubtful(command) else None
+        before = digest(self.state) if not self.journal or self.is_doubtful(command) else None
         events = step(self.state, command)
         self.journal.append(command)
         self.seen.update(type(event).__name__ for event in events)
         if before is not None and events and isinstance(events[0], Rejected):
-            assert fingerprint(self.state) == before, f"{ATOMICITY}: {command}"
+            assert digest(self.state) == before, f"{ATOMICITY}: {command}"
         with localcontext(CONTEXT):
             around = self.shadow.tell(self.state, command, events)
             for number in self.holding:
@@ -198,4 +199,4 @@ class VenueMachine(RuleBasedStateMachine):
         again = new_exchange(self.rules, START_MS)
         for command in self.journal:
             step(again, command)
-        assert fingerprint(again) == fingerprint(self.state), f"{JOURNAL}: another state from the same commands"
+        assert digest(again) == digest(self.state), f"{JOURNAL}: another state from the same commands"

@@ -7,11 +7,10 @@ does is told again from the events (`shadow`) and judged by the laws (`laws`), w
 and in which order. Then the books: resting orders, exposures, reserved and reduced.
 
 Stated bounds: amounts of marks by rule and of funding rates are the engine's word (their rules are tested by
-themselves); after a liquidation within one command the order of arrival is taken from the book; and the whole
-fingerprint of a refused command is compared for every tenth, its parts for all.
+themselves); after a liquidation within one command the order of arrival is taken from the book; and the digest of the
+whole state is taken before every tenth command, to be compared if it is refused, the parts of it for all.
 """
 
-import hashlib
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 
@@ -31,6 +30,7 @@ from margincall.exchange.audit.queue import queued
 from margincall.exchange.audit.shadow import Around, Shadow, traders
 from margincall.exchange.audit.view import View
 from margincall.exchange.commands import AnyCommand
+from margincall.exchange.digest import digest
 from margincall.exchange.events import (
     AnyExchangeEvent,
     Deleveraged,
@@ -45,7 +45,8 @@ from margincall.exchange.state import Exchange, Exposure
 from margincall.exchange.step import step
 
 ZERO = Decimal(0)
-FINGERPRINT_EVERY = 10
+DIGEST_EVERY = 10
+"""A digest costs more than most commands."""
 
 
 class Seen(Struct):
@@ -79,7 +80,7 @@ class Auditor:
         state, seen = self.state, self.seen
         before = View(state, dict(self.arrivals))
         counters = _counters(state)
-        mark = fingerprint(state) if not seen.commands % FINGERPRINT_EVERY else None
+        mark = digest(state) if not seen.commands % DIGEST_EVERY else None
         events = step(state, command)
         seen.commands += 1
         around = self.shadow.tell(state, command, events)
@@ -156,8 +157,8 @@ class Auditor:
             yield "a refused command changed orders or counters"
         if any(trader.account is not before.accounts.get(name) for name, trader in state.traders.items()):
             yield "a refused command changed an account"
-        if mark is not None and mark != fingerprint(state):
-            yield "a refused command changed the fingerprint"
+        if mark is not None and mark != digest(state):
+            yield "a refused command changed the state"
 
     # --- against the events -------------------------------------------------------------------------------
 
@@ -215,22 +216,6 @@ def books(state: Exchange, arrivals: dict[int, int]) -> Iterator[str]:
             if exposure != held.get((name, *key), Exposure()):
                 yield f"{name} {key}: {exposure} is reserved, orders need {held.get((name, *key))}"
     yield from _reducing(view)
-
-
-def fingerprint(state: Exchange) -> str:
-    """A hash over all that belongs to the state."""
-    digest = hashlib.sha256()
-    for name in sorted(state.traders):
-        digest.update(repr(state.traders[name]).encode())
-    for symbol, market in state.markets.items():
-        rests = [list(market.book.orders("BUY")), list(market.book.orders("SELL"))]
-        digest.update(repr((symbol, rests, market.mark, market.last, market.index, market.waiting)).encode())
-        digest.update(repr((market.samples, market.premiums, market.rates, market.sources)).encode())
-    digest.update(repr(_counters(state)).encode())
-    digest.update(
-        repr((state.liquidations, state.deleveraged, state.fund_history, state.deposits, state.faults)).encode()
-    )
-    return digest.hexdigest()
 
 
 def _counters(state: Exchange) -> tuple[object, ...]:
