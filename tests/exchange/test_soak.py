@@ -117,6 +117,22 @@ def test_a_planted_mistake_is_found(module: Any, name: str, instead: Any, monkey
     assert first_problem(range(25)) != ""
 
 
+@pytest.mark.parametrize("crash", [ValueError, AttributeError, RuntimeError])
+def test_a_crash_is_one_seed_s_failure(crash: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is raised: the seed and the command are told, and other seeds go on."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise crash("planted")
+
+    monkeypatch.setattr(gate, "check_margin", broken)
+    report = run(0)
+    assert (report.seed, report.failure is not None) == (0, True)
+    assert report.failure is not None
+    assert isinstance(report.failure.command, commands.PlaceOrder | commands.Batch)
+    assert report.failure.problems[0].startswith(f"{crash.__name__}: planted, in ")
+    assert call("exchange", "soak", "--seed", "0", "--count", "2", "--commands", "120").code == 1
+
+
 def test_the_command_prints_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = call("exchange", "soak", "--seed", "3", "--count", "2", "--commands", "60")
     assert fine.code == 0
