@@ -2,11 +2,12 @@
 counter-example here, and nothing is missing on either side."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from margincall.core.account import Position
@@ -28,6 +29,23 @@ from tests.sources import ROOT
 
 PAGE = ROOT / "docs/spec/invariants.md"
 ROW = re.compile(r"^\| (\d+) \|(.+)\|$", re.MULTILINE)
+SEED = 4711
+EVERYWHERE = {
+    "LiquidationStarted": 40, "cross pool": 15, "isolated pool": 3, "multi pool": 2, "hedged": 2, "triggered": 5,
+    "Warned": 8, "Rejected": 50, "Quoted": 8, "MarginMove": 4, "FaultSet": 10,
+}  # fmt: skip
+"""What has to happen in the courses of each rule-set: an invariant that nothing could have broken says nothing. Other
+seeds give twice as much and more."""
+QUEUE = {"Deleveraged": 20}
+SHARED = {"LossShared": 10, "Moved: negative_balance": 5, "taken over": 30}
+OF_ITS_RULES = {
+    "usdm": {**QUEUE, "taken over": 8},
+    "coinm": {**QUEUE, "taken over": 8},
+    "dydx": {**QUEUE, "Moved: improvement": 8},
+    "socialised": {**SHARED, "Moved: socialised_loss": 10},
+    "clawback": {**SHARED, "Moved: clawback": 10},
+}
+"""A queue where there is one; what the fund takes over, and what it pays; shared losses by their kind."""
 WORDS = ("holds", "violated", "n/a")
 D = Decimal
 
@@ -284,5 +302,8 @@ def test_counter_example(number: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", SETS)
 def test_invariants_hold(name: str) -> None:
-    machine = type(f"{name.title()}Machine", (VenueMachine,), {"rules_name": name})
-    run_state_machine_as_test(machine, settings=settings(max_examples=30, stateful_step_count=40))
+    machine = type(f"{name.title()}Machine", (VenueMachine,), {"rules_name": name, "seen": Counter()})
+    course = settings(max_examples=30, stateful_step_count=40, derandomize=True, database=None)
+    run_state_machine_as_test(seed(SEED)(machine), settings=course)
+    least = {**EVERYWHERE, **OF_ITS_RULES[name]}
+    assert {what: machine.seen[what] for what in least if machine.seen[what] < least[what]} == {}
