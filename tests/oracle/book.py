@@ -1,5 +1,7 @@
 """docs/spec/matching.md, as far as a liquidation needs it: a LIMIT IOC order that expires makers of its own account."""
 
+import copy
+
 OPPOSITE = {"BUY": "SELL", "SELL": "BUY"}
 
 
@@ -37,3 +39,9 @@ def take(orders, owner, side, limit, lots):
         if not maker["lots"]:
             orders.remove(maker)
         yield "fill", maker, traded
+
+
+def matches(orders, owner, side, limit, lots):
+    """What `take` would trade, in its order: [(maker, lots)]. Changes nothing."""
+    told = take(copy.deepcopy(orders), owner, side, limit, lots)
+    return [(maker, traded) for what, maker, traded in told if what == "fill"]

@@ -7,7 +7,7 @@
 from fractions import Fraction
 
 from . import book, deleverage, losses, waterfall
-from .oracle import ZERO, exact_text
+from .oracle import ZERO
 from .venue import Deal, Venue, amounts
 
 
@@ -77,8 +77,8 @@ class Liquidation:
         venue.begun[key] = venue.passes
         before = {name: trader.report() for name, trader in venue.traders.items()}
         self.cancel()
-        self.reduce(self.pool())
-        if self.is_open():
+        filled = self.reduce(self.pool())
+        if self.is_open() and not (filled and self.rules["fee"] == "improvement"):
             isolated_wallet = self.isolated_wallet()
             self.take_over()
             if not self.is_open() and self.rules["after_fund"] in ("socialise", "claw-back"):
@@ -111,12 +111,12 @@ class Liquidation:
     # b
 
     def reduce(self, pool):
-        """One IOC order for the first position, limited by the bankruptcy price; its fee if anything filled."""
+        """One IOC order for the first position, limited by the bankruptcy price; its fee. True if anything filled."""
         venue = self.venue
         position = waterfall.in_order(pool, self.rules["order"])[0]
         limit = waterfall.limit_ticks(pool, position, self.rules, self.split)
         if limit is None:
-            return
+            return False
         given = {
             "rate": venue.liquidation_fee(position.symbol),
             "target": Fraction(venue.assumptions["warning-threshold"]),
@@ -124,6 +124,8 @@ class Liquidation:
         }
         part = waterfall.part_to_close(pool, position, self.rules, given)
         order = Reduction(self, position, limit, part)
+        if self.rules["fee"] == "improvement":
+            order.cut(self.own_price(pool, position), venue.fund.wallets.get(position.asset, ZERO))
         order.meet_book()
         self.note(
             "reduce",
@@ -134,21 +136,26 @@ class Liquidation:
             filled=order.filled,
             fills=order.fills,
             expired=order.expired,
+            cut=order.not_made,
         )
         if order.filled:
             self.charge_fee(pool, position, order)
+        return bool(order.filled)
 
     # c
+
+    def own_price(self, pool, position):
+        """The bankruptcy price of `improvement`: not on the tick, the mark where there is none."""
+        price = waterfall.bankruptcy_price(pool, position, self.split)
+        return position.mark if price is None else price
 
     def charge_fee(self, pool, position, order):
         rate = self.venue.liquidation_fee(position.symbol)
         if self.rules["fee"] == "improvement":
             if self.rules.get("penalty") is not None:
                 rate = Fraction(self.rules["penalty"])
-            price = waterfall.bankruptcy_price(pool, position, self.split)
-            bankrupt = -order.filled * (position.mark if price is None else price)
-            wallet = self.venue.fund.wallets.get(position.asset, ZERO)
-            fee = waterfall.improvement_fee(rate, order.received, bankrupt, wallet)
+            bankrupt = -order.filled * self.own_price(pool, position)
+            fee = waterfall.improvement_fee(rate, order.received, bankrupt)
         else:
             left = self.collateral_left(position, order)
             fee = waterfall.clearance_fee(rate, order.turnover, left, self.rules["fee_cap"])
@@ -276,24 +283,38 @@ class Reduction:
     def __init__(self, liquidation, position, limit, part):
         self.liquidation, self.position, self.limit = liquidation, position, limit
         self.lots = int(part // position.lot)
+        self.side = "SELL" if position.sign > 0 else "BUY"
         self.isolated_wallet_before = liquidation.isolated_wallet()
         self.filled = self.received = self.turnover = self.profits = self.fees = ZERO
         self.fills, self.expired = [], []
+        self.not_made = 0
+
+    def resting(self):
+        return self.liquidation.venue.orders.get(self.position.symbol, [])
+
+    def cut(self, bankruptcy_price, fund_wallet):
+        """Make no match that the fund cannot pay, and none behind it; then the order is one for what is left."""
+        matches = book.matches(self.resting(), self.liquidation.name, self.side, self.limit, self.lots)
+        terms = [self.terms(maker, lots) for maker, lots in matches]
+        made = waterfall.payable_matches(terms, bankruptcy_price, fund_wallet)
+        self.not_made = len(matches) - made
+        if self.not_made:
+            self.lots = sum(lots for _, lots in matches[:made])
 
     def meet_book(self):
-        venue, symbol = self.liquidation.venue, self.position.symbol
-        orders = venue.orders.get(symbol, [])
-        side = "SELL" if self.position.sign > 0 else "BUY"
-        for what, maker, lots in book.take(orders, self.liquidation.name, side, self.limit, self.lots):
+        for what, maker, lots in book.take(self.resting(), self.liquidation.name, self.side, self.limit, self.lots):
             if what == "expire":
                 self.expired.append(maker["id"])
             else:
                 self.fill(maker, lots)
 
+    def terms(self, maker, lots):
+        """Of a fill of so many lots: the quantity as the account gets it, and the price."""
+        return -self.position.sign * lots * self.position.lot, maker["ticks"] * self.position.tick
+
     def fill(self, maker, lots):
         venue, symbol, trader = self.liquidation.venue, self.position.symbol, self.liquidation.trader
-        quantity = -self.position.sign * lots * self.position.lot
-        price = maker["ticks"] * self.position.tick
+        quantity, price = self.terms(maker, lots)
         other = venue.traders[maker["owner"]]
         sides = self.position.side, maker.get("position_side", "BOTH")
         profit, fee = venue.market_trade(trader, other, Deal(symbol, sides, quantity, price))
@@ -368,21 +389,35 @@ def may_clear(trader):
 
 
 def clear_negative(state):
-    """One full ten minutes: the fund pays negative wallets back to 0, as far as it has it."""
+    """One full ten minutes: no account that may be cleared owes anything after it; the fund pays, or `bad_debt`."""
     venue = Venue(state)
-    if venue.rules["after_fund"] != "deleverage":
-        return venue.report()
+    of_fund = venue.rules["after_fund"] == "deleverage"
     for name, trader in venue.traders.items():
-        if not may_clear(trader):
-            continue
-        for asset, amount in sorted(trader.wallets.items()):
-            if amount >= 0:
-                continue
-            paid = min(-amount, max(venue.fund.wallets.get(asset, ZERO), ZERO))
-            venue.pay(trader.wallets, asset, paid)
-            venue.pay(venue.fund.wallets, asset, -paid)
-            debt = -amount - paid
-            venue.note("clear", account=name, asset=asset, amount=paid, debt=debt)
-            if debt:
-                venue.uncovered.append({"account": name, "asset": asset, "debt": exact_text(debt)})
+        if may_clear(trader):
+            for asset, amount in sorted(trader.wallets.items()):
+                if amount < 0:
+                    clear(venue, name, asset, fund_pays=of_fund)
+    if of_fund and venue.rules.get("repay_bad_debt", True):
+        repay_bad_debt(venue)
     return venue.report()
+
+
+def clear(venue, name, asset, *, fund_pays):
+    """Bring a negative wallet to 0; where losses are shared the fund has paid its part already."""
+    trader = venue.traders[name]
+    owed = -trader.wallets[asset]
+    paid = min(owed, max(venue.fund.wallets.get(asset, ZERO), ZERO)) if fund_pays else ZERO
+    debt = owed - paid
+    venue.pay(venue.fund.wallets, asset, -paid)
+    venue.pay(venue.bad_debt, asset, -debt)
+    venue.pay(trader.wallets, asset, owed)
+    venue.note("clear", account=name, asset=asset, amount=paid, debt=debt)
+
+
+def repay_bad_debt(venue):
+    for asset, amount in sorted(venue.bad_debt.items()):
+        repaid = min(-amount, max(venue.fund.wallets.get(asset, ZERO), ZERO))
+        if repaid > 0:
+            venue.pay(venue.fund.wallets, asset, -repaid)
+            venue.pay(venue.bad_debt, asset, repaid)
+            venue.note("repay", asset=asset, amount=repaid)

@@ -9,7 +9,8 @@ import random
 import sys
 from fractions import Fraction
 
-from . import generate_rules
+from . import generate_rules, waterfall
+from .book import OPPOSITE, crosses
 from .desk import make_passes
 from .generate import (
     COINS,
@@ -25,7 +26,8 @@ from .generate import (
     terms_of,
     to_multiple,
 )
-from .oracle import ONE, ZERO, exact_text, half_even, truncate
+from .losses import up_to
+from .oracle import BOOKED_UNIT, ONE, ZERO, exact_text, half_even, truncate
 from .venue import Venue
 
 LARGE = "zz-maker"
@@ -292,12 +294,109 @@ def add_book(rng, state, symbol, first_id):
     state["book"][symbol] = orders
 
 
+# --- a fund that can pay so many matches of an order ----------------------------------------------------------------
+
+
+def first_reduction(state):
+    """The first reducing order, if the fund could pay anything; None if there is none."""
+    wallets = {contract["margin_asset"]: "1000000000000" for contract in state["contracts"].values()}
+    venue = Venue(state | {"fund": {"wallets": wallets, "positions": state["fund"]["positions"]}})
+    make_passes(venue)
+    return next((step for step in venue.log if step["step"] == "reduce"), None)
+
+
+def reduced(state, step):
+    """The pool and the position of a reducing order, as they are before the command."""
+    pool = Venue(state).pools(step["account"])[step["pool"]]
+    key = step["symbol"], step["side"]
+    return pool, next(each for each in pool.positions if (each.symbol, each.side) == key)
+
+
+def settle_bankruptcy(rng, state, step):
+    """The only position of a pool becomes bankrupt at a price on the tick: what a fill lacks has few digits then.
+
+    A few shorts owe so much that no price saves them."""
+    pool, position = reduced(state, step)
+    away = position.sign * between(rng, 0, rng.choice(("0.002", "0.02")))
+    price = to_multiple(position.mark * (1 + away), position.tick)
+    if position.sign < 0 and rng.random() < 0.2:
+        price = -position.tick * rng.randint(0, 1000)
+    change = position.sign * (position.mark - price) * position.held - pool.balance()
+    if len(pool.positions) > 1 or change % BOOKED_UNIT:
+        return
+    account = state["accounts"][step["account"]]
+    account["wallets"][position.asset] = exact_text(Fraction(account["wallets"][position.asset]) + change)
+    for each in account["positions"]:
+        if each["margin"] == "isolated" and (each["symbol"], each["side"]) == (position.symbol, position.side):
+            each["isolated_wallet"] = exact_text(Fraction(each["isolated_wallet"]) + change)
+
+
+def add_counterparties(rng, state, step):
+    """Some orders for a reducing order to meet one after the other, a few of them of its own account."""
+    _, position = reduced(state, step)
+    orders = state["book"][position.symbol]
+    side = "BUY" if position.sign > 0 else "SELL"
+    limit = int(Fraction(step["limit"]) / position.tick)
+    width = int(position.mark * between(rng, "0.0005", "0.01") / position.tick)
+    facing = [order["ticks"] for order in orders if order["side"] == OPPOSITE[side]]
+    if facing:
+        width = min(width, position.sign * (min(facing, key=lambda ticks: position.sign * ticks) - limit) - 1)
+    if width < 0:
+        return
+    lots = abs(int(Fraction(step["quantity"]) / position.lot))
+    first_id = 50 + 100 * list(state["contracts"]).index(position.symbol)
+    for number in range(rng.randint(2, 9)):
+        own = rng.random() < 0.25
+        owner = step["account"] if own else rng.choice([LARGE, *state["accounts"]])
+        size = rng.randint(1, max(lots // rng.choice((1, 2, 3, 5, 8)), 1))
+        ticks = limit + position.sign * rng.randint(0, width)
+        order = {"id": first_id + number, "owner": owner, "side": side, "ticks": ticks, "lots": size}
+        if owner in state["hedged"]:
+            order["position_side"] = SIDES[side]
+        if ticks >= 1:
+            orders.append(order)
+
+
+def needs_of(state, step):
+    """What the fund must have for none, one, two, … matches of an order."""
+    pool, position = reduced(state, step)
+    price = waterfall.bankruptcy_price(pool, position, state["assumptions"].get("bankruptcy-split", "maintenance"))
+    lacking, needs = ZERO, [ZERO]
+    for fill in step["fills"]:
+        lacking += Fraction(fill["quantity"]) * (Fraction(fill["price"]) - (position.mark if price is None else price))
+        needs.append(max(needs[-1], lacking))
+    return position.asset, needs
+
+
+def limit_fund(rng, state):
+    """The fund can pay some matches of the first order exactly, by a unit not, by a unit more, or with something over.
+
+    Nothing if no order is made."""
+    step = first_reduction(state)
+    if step is None:
+        return
+    if rng.random() < 0.5:
+        settle_bankruptcy(rng, state, step)
+    if rng.random() < 0.8 and (step := first_reduction(state)):
+        add_counterparties(rng, state, step)
+    step = first_reduction(state)
+    if step is None:
+        return
+    asset, needs = needs_of(state, step)
+    rising = [place for place, need in enumerate(needs[:-1]) if needs[place + 1] > need]
+    place = rng.choice([*rising, len(needs) - 1])
+    need, most = up_to(needs[place], BOOKED_UNIT), needs[-1]
+    within = truncate(need + (most - need) * between(rng, 0, 1))
+    wallet = rng.choice((need, need, need - BOOKED_UNIT, need + BOOKED_UNIT, within, within))
+    state["fund"]["wallets"][asset] = exact_text(max(wallet, ZERO))
+
+
 # --- states ---------------------------------------------------------------------------------------------------------
 
 
 def random_desk(rng):
     """One state of a venue, in the shape that `desk.liquidate` takes."""
-    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (38, 23, 25, 14))[0]
+    family = rng.choices(("deleverage", "socialise", "claw-back", "dydx"), (34, 22, 24, 20))[0]
     inverse = family != "dydx" and rng.random() < 0.2
     multi_share = 0 if inverse or family == "dydx" else rng.choice((0, 0, 0.3, 1))
     state = {
@@ -328,6 +427,8 @@ def random_desk(rng):
     for number, symbol in enumerate(state["contracts"]):
         add_book(rng, state, symbol, 1 + 100 * number)
     state |= generate_rules.random_rules(rng, family, plain=not inverse and not multi_share)
+    if state["waterfall"]["fee"] == "improvement" and rng.random() < 0.85:
+        limit_fund(rng, state)
     del state["hedged"], state["brittle"]
     return state
 
@@ -371,6 +472,52 @@ def fallen(state, venue):
             yield "fell: deleveraged"
 
 
+def cut_by_fund(venue):
+    """What is to be seen of orders that end at a match that the fund cannot pay."""
+    for place, step in enumerate(venue.log):
+        if not step.get("cut"):
+            continue
+        yield "CUT BY THE FUND"
+        made = len(step["fills"])
+        yield f"cut: {made} made" if made < 4 else "cut: 4 or more made"
+        if step["expired"]:
+            yield "cut: own maker expired"
+        limit = int(Fraction(step["limit"]) / venue.tick(step["symbol"]))
+        side = "SELL" if Fraction(step["quantity"]) < 0 else "BUY"
+        if any(
+            each["owner"] == step["account"] and crosses(side, limit, each) for each in venue.orders[step["symbol"]]
+        ):
+            yield "cut: own maker stays" if made else "cut: 0 made, own maker stays"
+        behind = {each["step"] for each in venue.log[place:] if (each["account"], each["pool"]) == pool_of(step)}
+        if not made and "deleverage" in behind:
+            yield "cut: 0 made, then deleveraged"
+
+
+def pool_of(step):
+    return step["account"], step["pool"]
+
+
+def paid_by_fund(state, venue):
+    """Of a fund that takes over nothing: whether it paid for a worse fill, and whether with all that it had."""
+    wallets = {asset: Fraction(amount) for asset, amount in state["fund"]["wallets"].items()}
+    for step in venue.log:
+        if step["step"] == "fee" and venue.rules["fee"] == "improvement" and venue.rules["takeover"] == "none":
+            wallets[step["asset"]] = wallets.get(step["asset"], ZERO) + Fraction(step["fund"])
+            if Fraction(step["fund"]) < 0:
+                yield "fund pays for a worse fill"
+                if not wallets[step["asset"]]:
+                    yield "fund pays for a worse fill all that it has"
+
+
+def filled_and_bankrupt(venue):
+    """Whether a pool that filled something is below zero still, and yet nothing of it was deleveraged."""
+    for step in venue.log:
+        if step["step"] == "reduce" and step["fills"] and venue.rules["fee"] == "improvement":
+            pool = venue.pools(step["account"]).get(step["pool"])
+            if pool is not None and pool.positions and pool.balance() < 0:
+                yield "filled, still bankrupt, not deleveraged"
+
+
 def features(state):
     """What happens in a state."""
     venue = Venue(state)
@@ -379,7 +526,8 @@ def features(state):
     log, rules = result["log"], state["waterfall"]
     steps = {step["step"] for step in log}
     lost = [step for step in log if step["step"] == "loss"]
-    found = steps | set(fallen(state, venue))
+    found = steps | set(fallen(state, venue)) | set(cut_by_fund(venue)) | set(paid_by_fund(state, venue))
+    found |= set(filled_and_bankrupt(venue))
     if steps & {"reduce", *TAKEN}:
         found.add("LIQUIDATION")
     short = steps & {"deleverage", "uncovered", "takeover-at-mark"} and rules["takeover"] != "none"

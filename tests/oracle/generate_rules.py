@@ -34,6 +34,8 @@ def random_waterfall(rng, family, plain):
         rules["only_bankrupt"] = dydx or rng.random() < 0.5
     if dydx:
         rules["partial"] = "share"
+    if rules["fee"] == "improvement" and rng.random() < 0.4:
+        rules["cancel"] = "none"  # so that own orders stand in the way
     return rules
 
 

@@ -132,7 +132,7 @@ def test_short_isolated():
 
 
 def test_negative_balance():
-    """Section g: as far as the fund has it; not with something open."""
+    """Section g: the fund as far as it has it, then `bad_debt`; not with something open."""
     accounts = {"a": account("0", "0", "-100"), "b": account("0", "0", "-100"), "c": account("1", "50000", "-100")}
     result = clear_negative(venue(accounts, "50000", fund="160"))
     assert [(step["account"], step["amount"], step["debt"]) for step in result["log"]] == [
@@ -140,9 +140,40 @@ def test_negative_balance():
         ("b", "60", "40"),
     ]
     assert result["accounts"]["a"]["wallets"] == {}
-    assert result["accounts"]["b"]["wallets"] == {"USDT": "-40"}
+    assert result["accounts"]["b"]["wallets"] == {}
     assert result["accounts"]["c"]["wallets"] == {"USDT": "-100"}
     assert result["fund"]["wallets"] == {}
+    assert result["bad_debt"] == {"USDT": "-40"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "told", "fund", "bad_debt"),
+    [
+        ({}, [("clear", "30"), ("repay", "40")], "5", {}),
+        ({"repay_bad_debt": False}, [("clear", "30")], "45", {"USDT": "-40"}),
+        ({"after_fund": "socialise"}, [("clear", "0")], "75", {"USDT": "-70"}),
+        ({"after_fund": "claw-back"}, [("clear", "0")], "75", {"USDT": "-70"}),
+    ],
+)
+def test_bad_debt(rules, told, fund, bad_debt):
+    """40 from before, a debt of 30, and a fund with 75; where losses are shared it has paid already."""
+    state = venue({"a": account("0", "0", "-30")}, "50000", fund="75", **rules) | {"bad_debt": {"USDT": "-40"}}
+    result = clear_negative(state)
+    assert [(step["step"], step["amount"]) for step in result["log"]] == told
+    assert (result["accounts"]["a"]["wallets"], result["bad_debt"]) == ({}, bad_debt)
+    assert result["fund"]["wallets"] == {"USDT": fund}
+
+
+def test_new_debts_before_bad_debt():
+    """The fund pays all accounts before it pays anything back."""
+    accounts = {"a": account("0", "0", "-10"), "b": account("0", "0", "-10")}
+    result = clear_negative(venue(accounts, "50000", fund="25") | {"bad_debt": {"USDT": "-40"}})
+    assert [(step["step"], step["amount"]) for step in result["log"]] == [
+        ("clear", "10"),
+        ("clear", "10"),
+        ("repay", "5"),
+    ]
+    assert result["bad_debt"] == {"USDT": "-35"}
 
 
 def test_socialised_loss_of_a_venue():
@@ -302,20 +333,136 @@ def test_dydx_fillable_price():
 
 def test_dydx_improvement_fee():
     received, bankrupt = Fraction(5610), Fraction(5100)
-    assert waterfall.improvement_fee(Fraction("0.005"), received, bankrupt, ZERO) == Fraction("28.05")
-    assert waterfall.improvement_fee(Fraction(1), received, bankrupt, ZERO) == 510
-    assert waterfall.improvement_fee(Fraction(1), bankrupt, received, Fraction(400)) == -400
+    assert waterfall.improvement_fee(Fraction("0.005"), received, bankrupt) == Fraction("28.05")
+    assert waterfall.improvement_fee(Fraction(1), received, bankrupt) == 510
+    assert waterfall.improvement_fee(Fraction(1), bankrupt, received) == -510
+
+
+def bankrupt_venue(fund, book, **rules):
+    """A long that owes 3,000 at the mark 50,000: bankrupt at 53,000, sold down to 47,000; `b` could be deleveraged."""
+    accounts = {
+        "a": account("1", "50000", "-3000"),
+        "b": account("-1", "-50000", "100000"),
+        "maker": account("0", "0", "1000000"),
+    }
+    rules = DYDX | {"partial": "whole", "fillable_spread": "1.5", "cancel": "none"} | rules
+    return venue(accounts, "50000", "0.04", book, fund=fund, **rules)
+
+
+FOUR = (("49900", "0.02"), ("49800", "0.02"), ("49700", "0.02"), ("49600", "0.001"))
+"""Bids that lack 62, 64, 66 and 3.4 against 53,000."""
+
+
+def bids():
+    """The four of the maker, and between them two of `a`, at 49,850 and 49,750."""
+    book = [order(number, "maker", "BUY", price, size) for number, (price, size) in enumerate(FOUR, 1)]
+    return [*book, order(11, "a", "BUY", "49850", "1"), order(12, "a", "BUY", "49750", "1")]
 
 
 def test_fund_pays_for_a_worse_fill():
-    """Filled at the fillable price, worse than bankruptcy: the fund pays as far as it can, `fees` has no part in it."""
-    accounts = {"a": account("1", "50000", "-3000"), "maker": account("0", "0", "1000000")}
-    rules = DYDX | {"partial": "whole", "fund_share": "0.5", "fillable_spread": "1.5"}
+    """Filled at the fillable price, worse than bankruptcy: the fund pays what is lacking, `fees` has no part in it."""
     book = [order(1, "maker", "BUY", "49900", "2")]
-    result = liquidate(venue(accounts, "50000", "0.04", book, fund="100", **rules))
+    result = liquidate(bankrupt_venue("3100", book, fund_share="0.5"))
     fee = next(step for step in result["log"] if step["step"] == "fee")
-    assert (fee["amount"], fee["fund"], fee["fees"]) == ("-100", "-100", "0")
+    assert (fee["amount"], fee["fund"], fee["fees"]) == ("-3100", "-3100", "0")
     assert result["fund"]["wallets"] == {}
+    assert result["accounts"]["a"] == {"wallets": {"USDT": "-24.95"}, "positions": []}  # its taker fee
+
+
+@pytest.mark.parametrize(
+    ("fund", "fills", "expired", "cut", "left"),
+    [
+        ("200", 4, [11, 12], 0, "4.6"),
+        ("195.4", 4, [11, 12], 0, None),
+        ("195.39999999", 3, [11, 12], 1, "3.39999999"),
+        ("192", 3, [11, 12], 1, None),
+        ("130", 2, [11], 2, "4"),
+        ("126", 2, [11], 2, None),
+        ("125.99999999", 1, [], 3, "63.99999999"),
+        ("62", 1, [], 3, None),
+    ],
+)
+def test_order_is_cut_by_the_fund(fund, fills, expired, cut, left):
+    """Matches are made whole up to the first that the fund cannot pay; the 3.4 of the fourth are not asked by 130."""
+    result = liquidate(bankrupt_venue(fund, bids()))
+    assert steps(result) == ["reduce", "fee"]  # still below zero, and `b` is not deleveraged
+    step, fee = result["log"]
+    assert (step["quantity"], step["cut"], step["expired"]) == ("-1", cut, expired)
+    assert [each["id"] for each in step["fills"]] == [1, 2, 3, 4][:fills]
+    assert result["fund"]["wallets"] == ({} if left is None else {"USDT": left})
+    assert Fraction(fee["amount"]) == Fraction(left or 0) - Fraction(fund)
+    gone = {*range(1, fills + 1), *expired}
+    assert {each["id"] for each in result["book"]["BTCUSDT"]} == {1, 2, 3, 4, 11, 12} - gone
+
+
+def test_account_is_where_bankruptcy_would_leave_it():
+    """0.04 sold for 1,994 instead of 2,120, of which the fund pays 126: −3,000 + 0.04 · 3,000 less the taker fee."""
+    result = liquidate(bankrupt_venue("130", bids()))
+    assert result["log"][0]["filled"] == "-0.04"
+    assert result["fees"] == {"USDT": "0.997"}
+    assert result["accounts"]["a"]["wallets"] == {"USDT": "-2880.997"}
+    assert result["accounts"]["a"]["positions"][0]["quantity"] == "0.96"
+    assert result["accounts"]["b"]["positions"][0]["quantity"] == "-1"
+    assert result["passes"] == 2
+
+
+def test_no_match_is_made_then_deleveraged():
+    """A unit less than the 62 of the first match: nothing trades, own orders stay, `b` takes all at 53,000."""
+    result = liquidate(bankrupt_venue("61.99999999", bids()))
+    assert steps(result) == ["reduce", "deleverage"]
+    step, closed = result["log"]
+    assert (step["quantity"], step["filled"], step["fills"], step["expired"], step["cut"]) == ("-1", "0", [], [], 4)
+    assert (closed["quantity"], closed["price"], closed["counterparty"]) == ("1", "53000", "b")
+    assert result["accounts"]["a"] == {"wallets": {}, "positions": []}
+    assert result["accounts"]["b"] == {"wallets": {"USDT": "97000"}, "positions": []}
+    assert len(result["book"]["BTCUSDT"]) == 6
+    assert result["fund"]["wallets"] == {"USDT": "61.99999999"}
+
+
+def test_deleveraged_in_the_next_command():
+    """The first order fills something; the next one nothing, with 4 in the fund, and only then comes deleveraging."""
+    state = bankrupt_venue("130", bids())
+    first = liquidate(state)
+    second = liquidate(after(state, first))
+    assert (steps(first), steps(second)) == (["reduce", "fee"], ["reduce", "deleverage"])
+    assert (second["log"][0]["fills"], second["log"][0]["cut"]) == ([], 2)
+    assert (second["log"][1]["quantity"], second["log"][1]["counterparty"]) == ("0.96", "b")
+
+
+def test_only_own_orders():
+    """No match at all is not a cut: the order meets the book in full."""
+    result = liquidate(bankrupt_venue("0", [order(11, "a", "BUY", "49850", "1")]))
+    assert steps(result) == ["reduce", "deleverage"]
+    assert (result["log"][0]["expired"], result["log"][0]["cut"], result["book"]["BTCUSDT"]) == ([11], 0, [])
+
+
+@pytest.mark.parametrize(("fund", "filled", "fee"), [("50", "-1", "-50"), ("49.99999999", "-0.5", "50")])
+def test_matches_count_together(fund, filled, fee):
+    """Bankrupt at 49,900: 0.5 at 50,000 has 50 over, 0.5 at 49,700 lacks 100. Alone the first pays 50 to the fund."""
+    accounts = {"a": account("1", "50000", "100"), "maker": account("0", "0", "1000000")}
+    rules = DYDX | {"partial": "whole", "fillable_spread": "1.5"}
+    book = [order(1, "maker", "BUY", "50000", "0.5"), order(2, "maker", "BUY", "49700", "0.5")]
+    result = liquidate(venue(accounts, "50000", "0.04", book, fund=fund, **rules))
+    assert steps(result)[:2] == ["reduce", "fee"]
+    assert (result["log"][0]["filled"], result["log"][1]["amount"]) == (filled, fee)
+
+
+def test_nothing_is_taken_over_after_a_fill():
+    """`improvement` where the fund takes over: what is left waits for the next command."""
+    rules = {"takeover": "pool", "only_bankrupt": False}
+    result = liquidate(bankrupt_venue("130", bids(), **rules))
+    assert steps(result) == ["reduce", "fee"]
+    assert steps(liquidate(bankrupt_venue("0", bids(), **rules))) == ["reduce", "deleverage"]
+
+
+def test_cut_by_the_mark():
+    """A short that owes more than it is worth has no bankruptcy price: what a match lacks is asked against the mark."""
+    accounts = {"a": account("-1", "-50000", "-60000"), "maker": account("0", "0", "1000000")}
+    rules = DYDX | {"partial": "whole", "fillable_spread": "1.5"}
+    book = [order(1, "maker", "SELL", "50100", "0.1"), order(2, "maker", "SELL", "50200", "0.1")]
+    result = liquidate(venue(accounts, "50000", "0.04", book, fund="29.99999999", **rules))
+    assert steps(result) == ["reduce", "fee"]
+    assert (result["log"][0]["filled"], result["log"][0]["cut"], result["log"][1]["amount"]) == ("0.1", 1, "-10")
 
 
 @pytest.mark.parametrize(("rate", "closes"), [("0", "1"), ("0.01", "1.111112"), ("0.02", "1.25")])
@@ -475,14 +622,15 @@ def after(state, result):
     state = copy.deepcopy(state)
     for name, each in result["accounts"].items():
         state["accounts"][name] |= each
-    state |= {"fund": result["fund"], "book": result["book"], "deleveragings": result["deleveragings"]}
-    return state
+    return state | {key: result[key] for key in ("fund", "book", "bad_debt", "deleveragings")}
 
 
 def check_books(state, result):
     """Of an inverse fill that turns a position both parts are rounded to 1e-30: so much may be missing each time."""
-    venue_money = [{"wallets": result[key], "positions": []} for key in ("fees", "remainder", "fold_remainder")]
-    quantities, money = books(state, [*state["accounts"].values(), state["fund"]])
+    sums = ("fees", "remainder", "fold_remainder", "bad_debt")
+    venue_money = [{"wallets": result[key], "positions": []} for key in sums]
+    written_off = {"wallets": state.get("bad_debt", {}), "positions": []}
+    quantities, money = books(state, [*state["accounts"].values(), state["fund"], written_off])
     quantities_after, money_after = books(state, [*result["accounts"].values(), result["fund"], *venue_money])
     assert quantities_after == quantities
     slack = 20 * TINY if any(each["kind"] == "inverse" for each in state["contracts"].values()) else ZERO
@@ -519,8 +667,21 @@ def test_random_venues(part):
         assert state == kept
         check_books(state, result)
         check_order(result)
-        cleared = clear_negative(after(state, result))
-        check_books(after(state, result), cleared)
+        state = after(state, result)
+        cleared = clear_negative(state)
+        check_books(state, cleared)
+        check_cleared(state, cleared)
+
+
+def check_cleared(state, cleared):
+    """Whoever may be cleared owes nothing, only the venue does; and that only where the fund has nothing left."""
+    for name, each in cleared["accounts"].items():
+        if state["accounts"][name]["asset_mode"] == "single" and not each["positions"]:
+            assert all(Fraction(amount) >= 0 for amount in each["wallets"].values())
+    for asset, amount in cleared["bad_debt"].items():
+        assert Fraction(amount) < 0
+        if state["waterfall"]["after_fund"] == "deleverage":
+            assert Fraction(cleared["fund"]["wallets"].get(asset, "0")) <= 0
 
 
 @pytest.mark.parametrize("part", range(5))
@@ -560,6 +721,10 @@ def test_what_occurs():
         for feature in features(random_desk(random.Random(f"often-{number}"))):
             seen[feature] = seen.get(feature, 0) + 1
     often = {feature for feature, times in seen.items() if times >= 4}
+    assert seen["CUT BY THE FUND"] >= 8
+    assert often >= {"cut: 0 made", "cut: 0 made, then deleveraged", "cut: 0 made, own maker stays"}
+    assert often >= {"fund pays for a worse fill", "filled, still bankrupt, not deleveraged"}
+    assert set(seen) >= {"cut: 1 made", "cut: 2 made"}
     assert seen["LIQUIDATION"] >= 120
     assert often >= {"FUND EXHAUSTED", "SOCIALISED", "CLAWED BACK", "RESTORED", "own maker expired", "passes > 2"}
     assert often >= {"fell: by an isolated pool of its own", "fell: charged", "fell: maker"}

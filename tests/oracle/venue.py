@@ -1,7 +1,7 @@
 """The accounts, the book and the insurance fund between which the desk moves positions and money.
 
 An account is one of `fold.py`; its margin pools are those of `oracle.py`, made anew whenever they are asked for. The
-fund is an account in one-way mode. `fees` and `remainder` are sums of money by asset.
+fund is an account in one-way mode. `fees`, `remainder` and `bad_debt` (0 or less) are sums of money by asset.
 """
 
 import copy
@@ -111,6 +111,7 @@ class Venue:
         self.fund = Trader(state.get("fund", {}), self.contracts)
         self.orders = copy.deepcopy(state.get("book", {}))
         self.fees, self.remainder = {}, {}
+        self.bad_debt = {asset: Fraction(amount) for asset, amount in state.get("bad_debt", {}).items()}
         self.log, self.uncovered = [], []
         self.seed = state.get("deleveragings", 0)
         self.passes, self.begun = 0, {}
@@ -218,6 +219,7 @@ class Venue:
             "fund": self.fund.report(),
             "fees": amounts(self.fees),
             "remainder": amounts(self.remainder),
+            "bad_debt": amounts(self.bad_debt),
             "fold_remainder": amounts(fold),
             "book": self.orders,
             "uncovered": self.uncovered,

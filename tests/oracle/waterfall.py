@@ -110,12 +110,26 @@ def clearance_fee(rate, notional, collateral, cap):
     return truncate(fee)
 
 
-def improvement_fee(penalty, received, bankrupt, fund_wallet):
+def improvement_fee(penalty, received, bankrupt):
     """Of a fill better than bankruptcy a part goes to the fund (positive); what a worse one lacks the fund pays."""
     surplus = received - bankrupt
     if surplus >= 0:
         return truncate(min(penalty * abs(received), surplus))
-    return -min(truncate(-surplus), max(fund_wallet, ZERO))
+    return -truncate(-surplus)
+
+
+def payable_matches(matches, bankruptcy_price, fund_wallet):
+    """How many of the matches [(signed quantity, price)] are made: up to the first that the fund cannot pay.
+
+    All up to it count together, so what one match gets above the bankruptcy price pays for a later one.
+    """
+    received = bankrupt = ZERO
+    for number, (quantity, price) in enumerate(matches):
+        received -= quantity * price
+        bankrupt -= quantity * bankruptcy_price
+        if bankrupt - received > max(fund_wallet, ZERO):
+            return number
+    return len(matches)
 
 
 # --- takeover -------------------------------------------------------------------------------------------------------
