@@ -388,6 +388,8 @@ def test_triggers_of_cancelled_orders_are_swept_away(kind: dict[str, Any]) -> No
     world.mark(BTC, 49_000)
     world.mark(BTC, 51_000)
     assert world.orders("alice") == []
+
+
 # --- marks of one moment ------------------------------------------------------------------------------------
 
 

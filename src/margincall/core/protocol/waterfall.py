@@ -183,7 +183,7 @@ def limit_price(
 ) -> Price | None:
     """The reducing order's limit on the tick (assumed: `liquidation-limit-tick`), at least one tick; none where the
     bankruptcy price is nowhere."""
-    exactly = fillable_price(pool, position, rules) if rules.limit == "fillable" else None
+    exactly: Decimal | None = fillable_price(pool, position, rules) if rules.limit == "fillable" else None
     if exactly is None:
         exactly = bankruptcy(pool, position, assumptions)
     if exactly is None:
@@ -200,15 +200,15 @@ def limit_on_tick(price: Decimal, tick: Decimal, *, sale: bool, rules: Waterfall
 
 
 @exact
-def fillable_price(pool: PoolTerms, position: PositionTerms, rules: WaterfallRules) -> Price | None:
+def fillable_price(pool: PoolTerms, position: PositionTerms, rules: WaterfallRules) -> Decimal | None:
     """dYdX's limit: `(value − a·spread·maintenance) / quantity`, where `a = adjustment · (1 − balance / maintenance of
-    the pool)` within 0 and 1. Linear contracts only: none for inverse ones, or where it is not positive."""
+    the pool)` within 0 and 1. Linear contracts only: none for inverse ones. It may lie below 0: the order's limit is at
+    least one tick."""
     if position.contract.is_inverse or not pool.maintenance:
         return None
     a = min(max(rules.fillable_adjustment * (pool.maintenance - pool.balance) / pool.maintenance, ZERO), ONE)
     worth = position.quantity * position.mark - a * rules.fillable_spread * position.maintenance
-    price = quotient(worth, position.quantity)
-    return Price(price) if price > 0 else None
+    return quotient(worth, position.quantity)
 
 
 @exact
