@@ -134,18 +134,6 @@ def test_reduce_only_finds_nothing_to_reduce(world: World) -> None:
     assert said(world.mark(BTC, 49_900), "alice") == [("EXPIRED", "EXPIRED")]
 
 
-def test_rules_of_before_say_it_as_they_did(world: World) -> None:
-    """Reason 8 was what a refused one had, and one that was let in said nothing."""
-    world.rich("poor", amount=100)
-    world.state.rules = structs.replace(world.state.rules, tells_triggered=False)
-    for name in ("alice", "poor"):
-        world.buy(name, 1, type="STOP_MARKET", stop_price=50_050, working_type="MARK_PRICE")
-    events = world.mark(BTC, 50_050)
-    assert said(events, "alice")[0] == ("NEW", "NEW")
-    (gone,) = [each for each in of(OrderEvent, events) if each.account == "poor"]
-    assert (gone.order_type, gone.expire_reason, of(TriggerRefused, events)) == ("MARKET", "8", [])
-
-
 # --- close-position ---------------------------------------------------------------------------------------
 
 

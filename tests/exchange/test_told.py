@@ -118,7 +118,7 @@ def test_what_the_fund_does_not_take_leaves_no_order() -> None:
 NOT_OF_THE_DESK = {
     "contract-filters", "order-margin", "market-order-margin", "check-order", "reduce-only-trim", "trigger-sequence",
     "asset-mode-open", "bracket-date", "bracket-rows", "bracket-unchanged", "package-version-date",
-    "funding-isolated-source",
+    "funding-isolated-source", "isolated-margin-source", "stop-limit-price", "trigger-told",
 }  # fmt: skip
 """What a rule-set assumes of its orders, tables and funding: no event of a liquidation rests on it."""
 

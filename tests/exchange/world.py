@@ -92,7 +92,7 @@ LISTINGS = {
 def rule_set(**changed: Any) -> RuleSet:
     """The test venue; `changed` replaces parts of the rule-set."""
     venue = VenueRules("test", CONTRACTS, TABLES, FeeRates(Decimal("0.0002"), Decimal("0.0005")))
-    return structs.replace(RuleSet(name="test", venue=venue, listings=LISTINGS, tells_triggered=True), **changed)
+    return structs.replace(RuleSet(name="test", venue=venue, listings=LISTINGS), **changed)
 
 
 def listed(symbol: str, **changed: Any) -> RuleSet:

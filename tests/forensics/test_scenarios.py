@@ -65,10 +65,10 @@ def failing(found: Answer) -> list[Finding]:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids="+".join)
-@pytest.mark.parametrize("scenario", [*embedded(), "deleveraged"])
+@pytest.mark.parametrize("scenario", [*(name for name in embedded() if name != "wrong_liquidation"), "deleveraged"])
 def test_a_correct_venue_is_not_accused(scenario: str, choice: tuple[str, ...], played: Path) -> None:
     """No finding fails, and every row is understood: exit code 0."""
-    folders = [each for each in sorted((played / scenario).iterdir()) if each.name != "market"]
+    folders = [each for each in sorted((played / scenario).iterdir()) if each.is_dir() and each.name != "market"]
     assert folders
     for folder in folders:
         found = told(folder, choice)

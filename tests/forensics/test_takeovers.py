@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ from margincall.forensics.inferred import TAKEN_OVER
 from margincall.history.bracket_store import load_book
 from tests.cli.calling import call
 
-LIMIT = Decimal("48800")
-"""Of the order before the takeover of 0.030 in `fund_runs_dry`."""
+LIMIT = Decimal("48789.991728")
+"""Of the takeover of 0.030 in `fund_runs_dry` with a poorer fund: the bankruptcy price, between two ticks, as
+the printed profit tells it."""
 
 
 @pytest.fixture(scope="session")
 def dry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of an account of which a part is taken over, and the rest deleveraged."""
-    folder = tmp_path_factory.mktemp("dry") / "out"
-    call("exchange", "run", "fund_runs_dry", "--out", str(folder))
-    return folder
+    folder = tmp_path_factory.mktemp("dry")
+    text = files("margincall.exchange").joinpath("scenarios/fund_runs_dry.toml").read_text(encoding="utf-8")
+    scenario = folder / "poorer.toml"
+    scenario.write_text(text.replace("USDT = 60000", "USDT = 1500"), encoding="utf-8")
+    call("exchange", "run", str(scenario), "--out", str(folder / "out"))
+    return folder / "out"
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +52,7 @@ def changed(stream: Path, target: Path, change: Callable[[dict[str, Any]], None]
     lines = []
     for line in stream.read_text(encoding="utf-8").splitlines():
         message = json.loads(line)
-        is_takeover = message.get("a", {}).get("m") == "INSURANCE_CLEAR" and message["a"]["P"][0]["pa"] == "0.736"
+        is_takeover = message.get("a", {}).get("m") == "INSURANCE_CLEAR" and message["a"]["P"][0]["pa"] == "0.770"
         if is_takeover:
             change(message["a"])
         lines.append(json.dumps(message))
@@ -60,7 +65,7 @@ def changed(stream: Path, target: Path, change: Callable[[dict[str, Any]], None]
 def test_a_part_is_taken_over_at_the_limit_of_the_order(dry: Path) -> None:
     (fill,) = taken(answer([dry / "long-2/stream.jsonl", dry / "market"], load_book()))
     assert (fill.quantity, fill.price) == (Decimal("-0.030"), LIMIT)
-    assert fill.realized == Decimal("-36.4610475")
+    assert fill.realized == Decimal("-36.76129566")
 
 
 def test_at_another_price_a_fill_may_be_missing(dry: Path, tmp_path: Path) -> None:
@@ -108,11 +113,11 @@ def test_a_liquidation_that_goes_on_has_one_trigger(part: str, dry: Path) -> Non
     paths = [str(dry / "long-2" / part), str(dry / "market")]
     said = call("explain", *paths).out
     assert said.count("the trigger was right") == said.count("Verdict sheet") == 1
-    assert said.count("BTCUSDT liquidation continued by order ") == said.count("which began with order 52") == 2
+    assert said.count("BTCUSDT liquidation continued by order ") == said.count("which began with order 98") == 2
     first, second, third = json.loads(call("explain", "--json", *paths).out)["liquidations"]
     assert "goes_on_from" not in first
-    assert second["goes_on_from"] == third["goes_on_from"] == first["order_id"] == "52"
-    assert second["order_id"] == "53"
+    assert second["goes_on_from"] == third["goes_on_from"] == first["order_id"] == "98"
+    assert second["order_id"] == "99"
     void = {"prices.average_fill", "clearance.fee", "clearance.rate", "clearance.base"}
     assert not void & {each["term"] for each in second["unknown"]}
 

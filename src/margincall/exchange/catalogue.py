@@ -115,7 +115,6 @@ def dydx_v4(*, day: str = TODAY, marks: MarkSource = "given", hours: int = 1) ->
     }  # fmt: skip
     return RuleSet(
         name="dydx", venue=venue, listings=listings, waterfall=dydx.WATERFALL, deleveraging=dydx.DELEVERAGING,
-        tells_triggered=True,
         assumed=("contract-filters", "liquidation-taker-fee", "liquidation-self-trade", "order-margin",
                  "liquidation-account-order", "bankruptcy-split", "liquidation-limit-tick", "improvement-whole-order",
                  "bad-debt-write-off", "funding-isolated-source"),
@@ -164,7 +163,7 @@ def _binance(name: str, symbols: tuple[str, ...], *, day: str, marks: MarkSource
     listings = {symbol: _listing(symbol, tables[symbol], day=day, marks=marks, hours=hours) for symbol in symbols}
     return RuleSet(
         name=name, venue=venue, listings=listings, waterfall=binance.WATERFALL, deleveraging=binance.DELEVERAGING,
-        tells_triggered=True, max_waiting_orders=binance.most_waiting(_moment(day)) if symbols == LINEAR else None,
+        max_waiting_orders=binance.most_waiting(_moment(day)) if symbols == LINEAR else None,
         assumed=(*LIQUIDATING, *QUEUEING, "contract-filters", *assumed),
     )  # fmt: skip
 

@@ -113,8 +113,7 @@ def _fire(state: Exchange, market: Market, order: OpenOrder, events: Events) -> 
     except Refusal as refusal:
         _refuse(state, order, refusal, events)
         return
-    if state.rules.tells_triggered:
-        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=TRIGGERED)
+    orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=TRIGGERED)
     if order.close_position:
         order.lots = Lots(reducible(trader, order, market))
     _become(order)
@@ -129,10 +128,6 @@ def _become(order: OpenOrder) -> None:
 
 def _refuse(state: Exchange, order: OpenOrder, refusal: Refusal, events: Events) -> None:
     """It has expired and become nothing; why is told as of a command."""
-    if not state.rules.tells_triggered:  # as journals of before tell it
-        _become(order)
-        orders.said(state, order, "EXPIRED", "EXPIRED", events, reason=TRIGGERED)
-        return
     orders.said(state, order, "EXPIRED", "EXPIRED", events)
     events.append(
         TriggerRefused(

@@ -62,9 +62,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     """A venue in a box. `venue` holds contracts, brackets, fee rates and assumptions; `listings` the symbols that
     trade. `clearance_ms`: time between two clearances of negative balances. `max_waiting_orders`: the most
     conditional orders of an account; none: the most of each symbol, `Filters.max_stop_orders`.
-    `tells_triggered`: a conditional order that fires is told as expired for that reason (assumed: `trigger-told`);
-    journals of before had that reason for those that were refused then. `assumed`: ids of the unpublished rules that
-    the set rests on (`docs/spec/assumptions.md`)."""
+    `assumed`: ids of the unpublished rules that the set rests on (`docs/spec/assumptions.md`)."""
 
     name: str
     venue: VenueRules
@@ -74,7 +72,6 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     warning_ratio: Decimal = Decimal("0.8")
     clearance_ms: int = CLEARANCE_INTERVAL_MS
     max_waiting_orders: int | None = None
-    tells_triggered: bool = False
     assumed: tuple[str, ...] = ()
 
 
