@@ -39,12 +39,20 @@ def oracle_hash(root: Path = ROOT) -> str:
 
 
 def exchange_hash(root: Path = ROOT) -> str:
-    """What the long runs of the exchange depend on: all that the soak imports, the data of the venues, the oracle of
-    the desk, and the runs themselves. What a scenario says and what is exported is not part of it."""
+    """What the soak depends on: all that it imports, the data of the venues, the run itself. What a scenario says and
+    what is exported is not part of it."""
+    return hash_of([*_engine(root), root / "tests/accept/soak_run.py"], root)
+
+
+def waterfall_hash(root: Path = ROOT) -> str:
+    """What the comparison of the desk depends on: the same engine, the oracle, the run itself."""
+    oracle = (root / "tests/oracle").glob("*.py")
+    return hash_of([*_engine(root), *oracle, root / "tests/accept/waterfall_run.py"], root)
+
+
+def _engine(root: Path) -> list[Path]:
     source = root / "src"
-    runs = [root / f"tests/accept/{name}.py" for name in ("soak_run", "waterfall_run")]
-    data = (source / "margincall/venues").rglob("*.json")
-    return hash_of([*imported(source, "margincall.exchange.soak"), *data, *(root / "tests/oracle").glob("*.py"), *runs])
+    return [*imported(source, "margincall.exchange.soak"), *(source / "margincall/venues").rglob("*.json")]
 
 
 def mutation_hash(root: Path = ROOT) -> str:

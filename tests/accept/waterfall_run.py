@@ -14,7 +14,7 @@ from collections import Counter
 from multiprocessing import Pool
 from typing import Any
 
-from tests.accept.hashes import exchange_hash
+from tests.accept.hashes import waterfall_hash
 from tests.oracle.desk_agreement import pairs
 from tests.oracle.generate_desk import features, random_desk
 from tests.sources import ROOT
@@ -83,7 +83,7 @@ def main() -> int:
         "terms": terms,
         "happened": dict(sorted(seen.items())),
         "seconds": round(time.monotonic() - began),
-        "hash": exchange_hash(),
+        "hash": waterfall_hash(),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"{result['agree']} of {count} venues agree, {terms:,} terms, {result['seconds']} s")

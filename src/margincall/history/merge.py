@@ -210,8 +210,9 @@ def _trade_key(fill: Fill) -> tuple[int, int, int, str]:
 
 
 def _forced_behind(orders: Iterable[Placed], fills: Iterable[Placed]) -> dict[Place, tuple[object, ...]]:
-    """The keys of the venue's own orders, by their places, that answers tell in the millisecond of fills of earlier
-    orders of their symbol (a position that was liquidated as it was opened): they stand behind those fills."""
+    """The keys of the venue's own orders, by their places, that answers tell in one millisecond with fills of their
+    symbol: they stand before the first fill of their own or of a later order, else behind those of earlier ones (a
+    position that was liquidated as it was opened)."""
     forced = [each for each in orders if not each.stream and order_of(each).close]
     moments: dict[tuple[str, int], list[Fill]] = {_moment(order_of(each)): [] for each in forced}
     for each in fills if forced else ():
@@ -221,9 +222,13 @@ def _forced_behind(orders: Iterable[Placed], fills: Iterable[Placed]) -> dict[Pl
     keys: dict[Place, tuple[object, ...]] = {}
     for each in forced:
         order = order_of(each)
-        earlier = [fill for fill in moments[_moment(order)] if _is_older(fill.order_id, order.order_id)]
-        if earlier:
-            keys[each.place] = (*max(map(_trade_key, earlier)), 2, each.place)
+        here = moments[_moment(order)]
+        earlier = [_trade_key(fill) for fill in here if _is_older(fill.order_id, order.order_id)]
+        others = [_trade_key(fill) for fill in here if not _is_older(fill.order_id, order.order_id)]
+        if others:
+            keys[each.place] = (*min(others), 0, each.place)
+        elif earlier:
+            keys[each.place] = (*max(earlier), 2, each.place)
     return keys
 
 
