@@ -44,11 +44,11 @@ def effective_leverage(candidate, pnl_of, split):
 
 
 def profit_notional(candidate, pnl_of, split):
-    """Hyperliquid: mark over entry (of a short entry over mark), times notional over balance."""
+    """Hyperliquid: mark over entry (of a short entry over mark), times notional over balance, if that is above 0."""
     position, balance = candidate.position, candidate.pool.balance()
     entry = position.quantity * position.size / position.cost if position.inverse else position.cost / position.quantity
     gain = quotient(position.mark / entry if position.sign > 0 else entry / position.mark)
-    return gain * quotient(candidate.worth(position.notional) / balance) if balance else ZERO
+    return gain * quotient(candidate.worth(position.notional) / balance) if balance > 0 else ZERO
 
 
 def by_name(candidate, pnl_of, split):
