@@ -149,12 +149,17 @@ class Liquidation:
         price = waterfall.bankruptcy_price(pool, position, self.split)
         return position.mark if price is None else price
 
+    def quote_unit(self):
+        """What `improvement` rounds to; None if it does not."""
+        unit = self.rules.get("quote_unit")
+        return None if unit is None else Fraction(unit)
+
     def charge_fee(self, pool, position, order):
         rate = self.venue.liquidation_fee(position.symbol)
         if self.rules["fee"] == "improvement":
             if self.rules.get("penalty") is not None:
                 rate = Fraction(self.rules["penalty"])
-            bankrupt = -order.filled * self.own_price(pool, position)
+            bankrupt = waterfall.at_bankruptcy(order.filled, self.own_price(pool, position), self.quote_unit())
             fee = waterfall.improvement_fee(rate, order.received, bankrupt)
         else:
             left = self.collateral_left(position, order)
@@ -296,7 +301,7 @@ class Reduction:
         """Make no match that the fund cannot pay, and none behind it; then the order is one for what is left."""
         matches = book.matches(self.resting(), self.liquidation.name, self.side, self.limit, self.lots)
         terms = [self.terms(maker, lots) for maker, lots in matches]
-        made = waterfall.payable_matches(terms, bankruptcy_price, fund_wallet)
+        made = waterfall.payable_matches(terms, bankruptcy_price, fund_wallet, self.liquidation.quote_unit())
         self.not_made = len(matches) - made
         if self.not_made:
             self.lots = sum(lots for _, lots in matches[:made])

@@ -338,6 +338,22 @@ def test_dydx_improvement_fee():
     assert waterfall.improvement_fee(Fraction(1), bankrupt, received) == -510
 
 
+@pytest.mark.parametrize(
+    ("filled", "unit", "gets"),
+    [
+        ("-13", "0.000001", "0.002776"),
+        ("13", "0.000001", "-0.002775"),
+        ("-13", None, "0.00277511"),
+        ("-100", "0.000001", "0.021347"),
+        ("100", "0.000001", "-0.021347"),
+    ],
+)
+def test_dydx_rounds_bankruptcy(filled, unit, gets):
+    """Published: up, so that a sale at bankruptcy gives more and a purchase costs less; a multiple stays."""
+    quote_unit = unit and Fraction(unit)
+    assert waterfall.at_bankruptcy(Fraction(filled), Fraction("0.00021347"), quote_unit) == Fraction(gets)
+
+
 def bankrupt_venue(fund, book, **rules):
     """A long that owes 3,000 at the mark 50,000: bankrupt at 53,000, sold down to 47,000; `b` could be deleveraged."""
     accounts = {
@@ -393,6 +409,32 @@ def test_order_is_cut_by_the_fund(fund, fills, expired, cut, left):
     assert Fraction(fee["amount"]) == Fraction(left or 0) - Fraction(fund)
     gone = {*range(1, fills + 1), *expired}
     assert {each["id"] for each in result["book"]["BTCUSDT"]} == {1, 2, 3, 4, 11, 12} - gone
+
+
+@pytest.mark.parametrize(
+    ("unit", "fund", "fills", "fee"),
+    [
+        ("50", "156", 2, "-156"),  # 2,120 is 2,150, and 1,994 are received
+        ("50", "155.99999999", 1, "-102"),  # 1,060 is 1,100
+        ("50", "101.99999999", 0, None),
+        ("10", "126", 2, "-126"),  # 2,120 is a multiple
+        (None, "126", 2, "-126"),
+    ],
+)
+def test_bankruptcy_in_quote_units(unit, fund, fills, fee):
+    """What the fund can pay and what it pays are rounded alike: once, for all matches together."""
+    result = liquidate(bankrupt_venue(fund, bids()[:2], quote_unit=unit))
+    fees = [step["amount"] for step in result["log"] if step["step"] == "fee"]
+    assert (len(result["log"][0]["fills"]), fees) == (fills, [fee] if fee else [])
+
+
+def test_purchase_in_quote_units():
+    """A short bankrupt at 50,010: 0.5 cost 25,005, in units of 10 they cost 25,000, so 25,020 paid lack 20, not 15."""
+    accounts = {"a": account("-1", "-50000", "10"), "maker": account("0", "0", "1000000")}
+    book = [order(1, "maker", "SELL", "50040", "0.5")]
+    rules = DYDX | {"partial": "whole", "fillable_spread": "1.5", "quote_unit": "10"}
+    result = liquidate(venue(accounts, "50000", "0.04", book, fund="20", **rules))
+    assert (result["log"][0]["filled"], result["log"][1]["amount"]) == ("0.5", "-20")
 
 
 def test_account_is_where_bankruptcy_would_leave_it():
@@ -548,6 +590,14 @@ def test_score():
     position = position_of("-1", "-60000", "50000", (("0.01", "0"),))
     candidate = deleverage.Candidate("a", pool_of(position, "10000"), position)
     assert deleverage.leverage_pnl(candidate, "position", "maintenance") == Fraction("0.025")
+
+
+@pytest.mark.parametrize(("wallet", "score"), [("40000", "1.25"), ("-10000", "0"), ("-20000", "0")])
+def test_profit_notional(wallet, score):
+    """A profit of 10,000 at the mark 50,000: (50,000 / 40,000) · 50,000 / balance, 0 without a balance above 0."""
+    position = position_of("1", "40000", "50000")
+    candidate = deleverage.Candidate("a", pool_of(position, wallet), position)
+    assert deleverage.profit_notional(candidate, "position", "maintenance") == Fraction(score)
 
 
 @pytest.mark.parametrize(

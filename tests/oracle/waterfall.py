@@ -110,6 +110,12 @@ def clearance_fee(rate, notional, collateral, cap):
     return truncate(fee)
 
 
+def at_bankruptcy(filled, price, quote_unit):
+    """What an order gets for its fills (signed) at the bankruptcy price; up to the unit, so a purchase costs less."""
+    value = -filled * price
+    return value if quote_unit is None else -floor_to(-value, quote_unit)
+
+
 def improvement_fee(penalty, received, bankrupt):
     """Of a fill better than bankruptcy a part goes to the fund (positive); what a worse one lacks the fund pays."""
     surplus = received - bankrupt
@@ -118,16 +124,16 @@ def improvement_fee(penalty, received, bankrupt):
     return -truncate(-surplus)
 
 
-def payable_matches(matches, bankruptcy_price, fund_wallet):
+def payable_matches(matches, bankruptcy_price, fund_wallet, quote_unit=None):
     """How many of the matches [(signed quantity, price)] are made: up to the first that the fund cannot pay.
 
     All up to it count together, so what one match gets above the bankruptcy price pays for a later one.
     """
-    received = bankrupt = ZERO
+    received = filled = ZERO
     for number, (quantity, price) in enumerate(matches):
         received -= quantity * price
-        bankrupt -= quantity * bankruptcy_price
-        if bankrupt - received > max(fund_wallet, ZERO):
+        filled += quantity
+        if at_bankruptcy(filled, bankruptcy_price, quote_unit) - received > max(fund_wallet, ZERO):
             return number
     return len(matches)
 
