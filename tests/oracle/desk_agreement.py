@@ -29,7 +29,7 @@ from tests.oracle.desk import liquidate
 
 DECIMALS = frozenset(
     {"partial_target", "partial_share", "least_notional", "most_notional", "fillable_adjustment", "fillable_spread"}
-    | {"fund_share", "fund_notional"}
+    | {"fund_share", "fund_notional", "quote_unit"}
 )
 """Fields of `WaterfallRules` that are numbers; `penalty` is the contract's liquidation fee with us."""
 

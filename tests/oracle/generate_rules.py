@@ -36,6 +36,8 @@ def random_waterfall(rng, family, plain):
         rules["partial"] = "share"
     if rules["fee"] == "improvement" and rng.random() < 0.4:
         rules["cancel"] = "none"  # so that own orders stand in the way
+    if rules["fee"] == "improvement":
+        rules["quote_unit"] = rng.choice((None, None, "0.000001", "0.01", "1"))
     return rules
 
 
