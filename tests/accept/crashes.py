@@ -71,7 +71,7 @@ seed = {seed}
 start = {crash.start}
 step = "{crash.step}"
 end = "{crash.length}"
-fund = {{ USDT = 20000 }}
+fund = {{ USDT = 40000 }}
 asset_index = [{{ asset = "USDT", haircut = 0.0001 }}]
 
 [[crowd]]
@@ -88,7 +88,7 @@ symbol = "{symbol}"
 candles = "{crash.folder}"
 interval = "{crash.interval}"
 brackets = "binance_brackets/{crash.brackets}"
-liquidity = {{ depth = 2000, levels = 6, requote_bps = 15 }}
+liquidity = {{ depth = 8000, levels = 6, requote_bps = 15 }}
 """
 
 

@@ -19,7 +19,7 @@ from tests.accept.hashes import exchange_hash, waterfall_hash
 from tests.sources import ROOT
 
 LIQUIDATIONS = 1000
-ACCOUNTS = 230
+ACCOUNTS = 300
 """Accounts of each crash: enough for a thousand liquidation orders in all."""
 VENUES, SAMPLE = 10_000, 200
 HAPPENED, OFTEN = ("LIQUIDATION", "FUND EXHAUSTED", "deleverage", "SOCIALISED", "CLAWED BACK"), 300
