@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from margincall.core.events import Fill
+from margincall.core.events import Fill, Flow
 from margincall.forensics.answer import Answer, answer
 from margincall.forensics.going_on import goes_on_from
 from margincall.forensics.incidents import find_incidents
@@ -134,3 +134,14 @@ def test_an_order_between_two_trades_of_the_trader_is_another_liquidation() -> N
         assert goes_on_from(events, find_incidents(events, ())) == found
     later = Fill(time_ms=1501, quantity=Decimal(-1), trade_id="4", order_id="4", **order)
     assert goes_on_from([closed, later], find_incidents([closed, later], ())) == ("", "")
+
+
+def test_a_wallet_is_made_good_within_ten_minutes() -> None:
+    """The fund clears wallets below 0 at full ten minutes: that is no incident of its own. A fee is, so much later."""
+    closed = Fill(
+        time_ms=270_137, symbol="BTCUSDT", side="BOTH", quantity=Decimal(-1), price=LIMIT, trade_id="1", order_id="1",
+        close="liquidation",
+    )  # fmt: skip
+    for amount, count in ((Decimal("2e-8"), 1), (Decimal("-2e-8"), 2)):
+        flow = Flow(time_ms=600_000, applied={"USDT": amount}, category="insurance_clear", reason="INSURANCE_CLEAR")
+        assert len(find_incidents([closed, flow], ())) == count

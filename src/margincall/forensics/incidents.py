@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from margincall.core.account import PositionSide
 from margincall.core.events import AnyEvent, CloseKind, Fill, Flow, Order, Statement
+from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS
 from margincall.core.units import ZERO
 from margincall.forensics.compare import Comparison
 from margincall.forensics.inferred import TAKEN_OVER
@@ -116,7 +117,7 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: S
     hedge mode, does not tell which."""
     fitting: list[Incident] = []
     for incident in reversed(found):
-        if event.time_ms - incident.time_ms > AFTERMATH_MS:
+        if event.time_ms - incident.time_ms > _within_ms(event):
             break
         fits = incident.kind == "liquidation" and incident.first < place and event.side in (None, incident.side)
         if fits and event.symbol in ("", incident.symbol) and (_is_charged(incident) or not _is_fee(event)):
@@ -134,6 +135,11 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: S
         for each in fitting[1:]
         if (each.symbol, each.side) != (last[0].symbol, last[0].side) or _of_one_second(last[0], each)
     ]
+
+
+def _within_ms(event: Fill | Flow) -> int:
+    """How long after a liquidation it may still belong to it: a wallet below 0 is made good at full ten minutes."""
+    return AFTERMATH_MS if isinstance(event, Fill) or _is_fee(event) else CLEARANCE_INTERVAL_MS
 
 
 def _is_fee(event: Fill | Flow) -> bool:
