@@ -2,7 +2,7 @@
 
     python -m benchmarks.many_fills [--fills 300000] [--json]
 
-Fifty accounts take turns with market orders of changing sizes against a quote that moves; every order is one fill.
+Forty-nine accounts take turns with market orders of changing sizes against a quote that moves; every order is one fill.
 Events are dropped as they come, as a server that has sent them does; the garbage collector runs as it does in one.
 Each tenth is cut into thirty parts; its rate is the median of theirs, by the processor's clock, so that a moment in
 which the machine does something else does not count.
@@ -24,7 +24,8 @@ from margincall.exchange import commands
 from margincall.exchange.step import step
 
 TENTHS, PARTS = 10, 30
-ACCOUNTS = 50
+ACCOUNTS = 49
+"""An odd number: buys and sells take turns, so that each account does both, and its position stays small."""
 
 
 def measure(fills: int, seed: int) -> list[float]:
