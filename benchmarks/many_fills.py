@@ -4,8 +4,9 @@
 
 Forty-nine accounts take turns with market orders of changing sizes against a quote that moves; every order is one fill.
 Events are dropped as they come, as a server that has sent them does; the garbage collector runs as it does in one.
-Each tenth is cut into thirty parts; its rate is the median of theirs, by the processor's clock, so that a moment in
-which the machine does something else does not count.
+The last tenth is timed part by part beside the first tenth of another exchange, which has no history, the two taking
+turns; the rate of each is the median of its parts, by the processor's clock. So a minute in which the machine is slower
+slows both.
 """
 
 import argparse
@@ -13,49 +14,69 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from itertools import cycle
 
 from msgspec import structs
 
 from benchmarks import engine_flow
-from benchmarks.engine_flow import SYMBOL, flow
+from benchmarks.engine_flow import SYMBOL, Operation, flow
 from benchmarks.engine_side import accepted, prepare, venue
 from margincall.exchange import commands
 from margincall.exchange.step import step
 
-TENTHS, PARTS = 10, 30
+TENTHS, PARTS = 10, 60
 ACCOUNTS = 49
 """An odd number: buys and sells take turns, so that each account does both, and its position stays small."""
+NAMES = tuple(f"trader-{number}" for number in range(ACCOUNTS))
 
 
-def measure(fills: int, seed: int) -> list[float]:
-    """Fills a second in each tenth."""
-    state = venue()
-    names = [f"trader-{number}" for number in range(ACCOUNTS)]
-    for name in names:
-        for command in (
-            commands.OpenAccount(account=name),
-            commands.Transfer(account=name, asset="USDT", amount=engine_flow.WALLET),
-            commands.SetLeverage(account=name, symbol=SYMBOL, leverage=engine_flow.LEVERAGE),
-        ):
-            accepted(step(state, command))
-    size = fills // (TENTHS * PARTS)
-    rates = []
-    turns = cycle(names)
-    operations = flow("market-sizes", seed, size * TENTHS * PARTS)
-    for start in range(0, len(operations), size):
-        part = prepare(operations[start : start + size])
-        prepared = [(each.mark, each.quote, structs.replace(each.order, account=next(turns))) for each in part]
+class Player:
+    """An exchange with its accounts, who go on where they stopped."""
+
+    def __init__(self) -> None:
+        self.state = venue()
+        self.turns = cycle(NAMES)
+        for name in NAMES:
+            for command in (
+                commands.OpenAccount(account=name),
+                commands.Transfer(account=name, asset="USDT", amount=engine_flow.WALLET),
+                commands.SetLeverage(account=name, symbol=SYMBOL, leverage=engine_flow.LEVERAGE),
+            ):
+                accepted(step(self.state, command))
+
+    def rate(self, operations: Sequence[Operation]) -> float:
+        """Fills a second over these operations; every one must be a fill."""
+        state, each_of = self.state, prepare(operations)
+        prepared = [(each.mark, each.quote, structs.replace(each.order, account=next(self.turns))) for each in each_of]
         first, begun = state.next_trade, time.process_time()
         for mark, quote, order in prepared:
             if mark is not None and quote is not None:
                 step(state, mark)
                 step(state, quote)
             step(state, order)
-        rates.append((state.next_trade - first) / (time.process_time() - begun))
-    if state.next_trade <= len(operations):
-        sys.exit("not every order was filled")
-    return [statistics.median(rates[start : start + PARTS]) for start in range(0, len(rates), PARTS)]
+        seconds = time.process_time() - begun
+        if state.next_trade - first != len(operations):
+            sys.exit("not every order was filled")
+        return len(operations) / seconds
+
+
+def measure(fills: int, seed: int) -> tuple[float, float]:
+    """Fills a second at the beginning and at the end of so many."""
+    size = fills // (TENTHS * PARTS)
+    operations = flow("market-sizes", seed, size * TENTHS * PARTS)
+    parts = [operations[start : start + size] for start in range(0, len(operations), size)]
+    old, new = Player(), Player()
+    for part in parts[:-PARTS]:
+        old.rate(part)
+    first, last = [], []
+    for number, (begin, end) in enumerate(zip(parts[:PARTS], parts[-PARTS:], strict=True)):
+        for turn in (0, 1):
+            if turn == number % 2:
+                first.append(new.rate(begin))
+            else:
+                last.append(old.rate(end))
+    return statistics.median(first), statistics.median(last)
 
 
 def main() -> int:
@@ -65,12 +86,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    rates = measure(chosen.fills, chosen.seed)
-    ratio = rates[-1] / rates[0]
+    first, last = measure(chosen.fills, chosen.seed)
+    ratio = last / first
     if chosen.json:
-        print(json.dumps({"fills": chosen.fills, "rates": rates, "last/first": ratio}))
+        print(json.dumps({"fills": chosen.fills, "first": first, "last": last, "last/first": ratio}))
     else:
-        print(", ".join(f"{rate:,.0f}" for rate in rates), f"fills/s; last/first {ratio:.3f}")
+        print(f"first tenth {first:,.0f}, last tenth {last:,.0f} fills/s of {chosen.fills:,}; last/first {ratio:.3f}")
     return 0
 
 
