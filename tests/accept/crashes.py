@@ -10,7 +10,6 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,12 +128,6 @@ def trip(crash: Crash, accounts: int, seed: int, data: Path) -> Trip:
 def _mode(truth: Truth) -> str:
     """The mode of the account, as far as the pool and the side of the position tell."""
     return "hedge" if truth.side != "BOTH" else truth.pool.partition(":")[0]
-
-
-def trips(accounts: int, seed: int, data: Path) -> Iterator[Trip]:
-    """All crashes."""
-    for crash in CRASHES:
-        yield trip(crash, accounts, seed, data)
 
 
 def main() -> int:

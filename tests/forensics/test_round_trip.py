@@ -1,9 +1,9 @@
 """Found by explaining what the exchange exports; each was wrong once."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -51,35 +51,40 @@ position = [
 """
 
 
+Exported = Callable[[str], tuple[Truths, Path]]
 STORIES = {"at once": AT_ONCE, "one gains": ONE_GAINS}
 
 
-@cache
-def exported(story: str) -> tuple[Truths, Path]:
-    """A story played and written down."""
-    folder = Path(mkdtemp(prefix="story"))
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """Stories by name, each played and written down once."""
+    return cache(lambda story: played(story, tmp_path_factory.mktemp("story")))
+
+
+def played(story: str, folder: Path) -> tuple[Truths, Path]:
+    """What was booked, and the folder with the files."""
     scenario = read_scenario(STORIES[story], story)
-    played = play(scenario, rule_set_of(scenario, folder, embedded_book()), folder)
-    write_all(played, folder, scenario.day)
-    return truths(played.events), folder
+    run = play(scenario, rule_set_of(scenario, folder, embedded_book()), folder)
+    write_all(run, folder, scenario.day)
+    return truths(run.events), folder
 
 
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_number_comes_back(story: str, shape: str) -> None:
+def test_every_number_comes_back(exported: Exported, story: str, shape: str) -> None:
     found, folder = exported(story)
     assert found.orders
     assert [term for term in terms(found, folder, shape) if not term.is_back] == []
 
 
-def test_it_was_at_once() -> None:
+def test_it_was_at_once(exported: Exported) -> None:
     found, folder = exported("at once")
     (order,) = found.orders
     lines = (folder / "alice/stream.jsonl").read_text(encoding="utf-8").splitlines()
     assert sum('"x":"TRADE"' in line and f'"T":{order.time_ms}' in line for line in lines) > len(order.fills)
 
 
-def test_the_wallet_was_below_zero() -> None:
+def test_the_wallet_was_below_zero(exported: Exported) -> None:
     _, folder = exported("one gains")
     (told,) = explained(folder, "alice", "stream")["liquidations"]
     assert Decimal(told["verdict"]["wallet_balance"]) < 0 < Decimal(told["verdict"]["margin_balance"])

@@ -100,8 +100,8 @@ def merge(messages: Iterable[Message], account: str = "", contracts: Mapping[str
     closed = _distinct_positions(placed[PositionClosed])
     whole = [*fills, *orders.placed, *flows.kept, *prices, *moves, *placed[Setting], *placed[Statement], *closed]
     whole = _undated_last(whole)
-    behind = _forced_behind(orders.placed, fills)
-    whole.sort(key=lambda each: behind.get(each.place) or _order_key(each, told.coarse))
+    forced = _forced_keys(orders.placed, fills)
+    whole.sort(key=lambda each: forced.get(each.place) or _order_key(each, told.coarse))
     return Merged(
         tuple(structs.replace(each.event, seq=seq) for seq, each in enumerate(whole)),
         tuple(problems),
@@ -209,7 +209,7 @@ def _trade_key(fill: Fill) -> tuple[int, int, int, str]:
     return fill.time_ms, PHASES[Fill], len(fill.trade_id), fill.trade_id
 
 
-def _forced_behind(orders: Iterable[Placed], fills: Iterable[Placed]) -> dict[Place, tuple[object, ...]]:
+def _forced_keys(orders: Iterable[Placed], fills: Iterable[Placed]) -> dict[Place, tuple[object, ...]]:
     """The keys of the venue's own orders, by their places, that answers tell in one millisecond with fills of their
     symbol: they stand before the first fill of their own or of a later order, else behind those of earlier ones (a
     position that was liquidated as it was opened)."""
@@ -223,12 +223,10 @@ def _forced_behind(orders: Iterable[Placed], fills: Iterable[Placed]) -> dict[Pl
     for each in forced:
         order = order_of(each)
         here = moments[_moment(order)]
-        earlier = [_trade_key(fill) for fill in here if _is_older(fill.order_id, order.order_id)]
-        others = [_trade_key(fill) for fill in here if not _is_older(fill.order_id, order.order_id)]
-        if others:
-            keys[each.place] = (*min(others), 0, each.place)
-        elif earlier:
-            keys[each.place] = (*max(earlier), 2, each.place)
+        if own := [fill for fill in here if not _is_older(fill.order_id, order.order_id)]:
+            keys[each.place] = (*min(map(_trade_key, own)), 0, each.place)
+        elif here:
+            keys[each.place] = (*max(map(_trade_key, here)), 2, each.place)
     return keys
 
 
