@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.case.coverage import coverage_of
-from margincall.case.folder import readable_paths
+from margincall.cli.answers import read_answer
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
-from margincall.forensics.answer import Answer, answer, example
+from margincall.forensics.answer import Answer
 from margincall.forensics.document import document
 from margincall.forensics.explain import Case
 from margincall.forensics.present import findings_table, headline, holdings, judgement, markdown, sections
 from margincall.forensics.why import UnknownTerm, lines, why
-from margincall.history.bracket_store import load_book
-from margincall.history.scope import Scope, scope_of
+from margincall.history.scope import scope_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +52,7 @@ def explain(
     flows and marks; sizes, profits and wallets follow, no verdict. Of a case folder the evidence is read, and refused
     (exit code 4) if anything in it was altered. Without PATHS: an embedded example.
     """
-    found = _read(paths, scope_of(tz, start, end, account), quiet=as_json)
+    found = read_answer(paths, scope_of(tz, start, end, account), quiet=as_json)
     if not found.is_usable:
         return _nothing(found, as_json)
     cases = _chosen(found, number)
@@ -68,26 +65,6 @@ def explain(
     if markdown_file is not None:
         markdown_file.write_text(_markdown(found, cases), encoding="utf-8")
     return DIFFERENCES if found.is_irregular else FINE
-
-
-def _read(paths: tuple[Path, ...], scope: Scope, *, quiet: bool) -> Answer:
-    book = load_book()
-    if not paths:
-        return example(book)
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        raise UsageError(f"no such file or folder: {', '.join(missing)}")
-    coverage = coverage_of(paths)
-    paths = readable_paths(paths)
-    if quiet or not sys.stderr.isatty():
-        return answer(paths, book, scope=scope, coverage=coverage)
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
-        task = bar.add_task("reading", total=sum(file.stat().st_size for file in files))
-        return answer(paths, book, scope=scope, coverage=coverage, progress=lambda size: bar.advance(task, size))
 
 
 def _chosen(found: Answer, number: int) -> tuple[Case, ...]:

@@ -102,7 +102,7 @@ def document(
 ) -> dict[str, Any]:
     """The whole answer as plain values, in the order of the schema."""
     ids = sorted({name for case in explained.cases for name in case.explanation.assumptions})
-    found: dict[str, Any] = _plain(
+    found: dict[str, Any] = plain_value(
         Document(
             schema=SCHEMA,
             example=tuple(example),
@@ -124,7 +124,7 @@ def document(
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the answer: names and types, without the prose of the docstrings."""
-    found: dict[str, Any] = _without_prose(msgspec.json.schema(Document))
+    found: dict[str, Any] = without_prose(msgspec.json.schema(Document))
     return found
 
 
@@ -185,21 +185,21 @@ def _standing(pool: PoolTerms) -> StandingPool:
     )
 
 
-def _without_prose(schema: Any) -> Any:
+def without_prose(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {key: _without_prose(value) for key, value in schema.items() if key != "description"}
-    return [_without_prose(each) for each in schema] if isinstance(schema, list) else schema
+        return {key: without_prose(value) for key, value in schema.items() if key != "description"}
+    return [without_prose(each) for each in schema] if isinstance(schema, list) else schema
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value as plain ones, with decimals as strings without trailing zeros."""
     if isinstance(value, Decimal):
         return format(plain(value), "f")
     if isinstance(value, Struct):
         named = {name: getattr(value, name) for name in value.__struct_fields__}
-        return {name: _plain(each) for name, each in named.items() if each or name not in WHERE_THERE_IS_ONE}
+        return {name: plain_value(each) for name, each in named.items() if each or name not in WHERE_THERE_IS_ONE}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain_value(each) for each in value]
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain_value(each) for key, each in value.items()}
     return value

@@ -1,0 +1,36 @@
+"""What commands read: the user's files and folders as one answer, with a progress bar where somebody looks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from margincall.case.coverage import coverage_of
+from margincall.case.folder import readable_paths
+from margincall.cli.output import console
+from margincall.errors import UsageError
+from margincall.forensics.answer import Answer, answer, example
+from margincall.history.bracket_store import load_book
+from margincall.history.scope import Scope
+
+
+def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool) -> Answer:
+    """Explain what these paths hold; without any, the embedded example. Of a case folder the evidence is read, and
+    refused if it was altered. Raises `UsageError` for a path that is not there."""
+    book = load_book()
+    if not paths:
+        return example(book)
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    coverage = coverage_of(paths)
+    paths = readable_paths(paths)
+    if quiet or not sys.stderr.isatty():
+        return answer(paths, book, scope=scope, coverage=coverage)
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+        task = bar.add_task("reading", total=sum(file.stat().st_size for file in files))
+        return answer(paths, book, scope=scope, coverage=coverage, progress=lambda size: bar.advance(task, size))

@@ -1,0 +1,87 @@
+"""`margincall verify`: was a liquidation right? Each rule, the numbers, the verdict, for people and for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from margincall.case.folder import readable_paths
+from margincall.cli.answers import read_answer
+from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE
+from margincall.forensics.verify.check import IRREGULAR, Verified
+from margincall.history.scope import scope_of
+
+if TYPE_CHECKING:
+    from margincall.forensics.answer import Answer
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print margincall.verify/1 for programs.")
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
+)
+@click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
+@click.option(
+    "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
+)
+@click.option("--account", default="", metavar="NAME", help="Of several accounts in the files verify this one.")
+def verify(
+    paths: tuple[Path, ...],
+    as_json: bool,
+    beside: tuple[Path, ...],
+    *,
+    tz: str,
+    start: str,
+    end: str,
+    account: str,
+) -> int:
+    """Verify the liquidations in PATHS: the files that `explain` reads, or a case folder, and beside them what the
+    market showed (recorded marks and trades, candles, funding rates, balances of the insurance fund). Each rule holds,
+    does not hold, or cannot be told; with the numbers, the source, what is assumed, and what would settle it.
+    Irregular is only what is irregular under every assumption. Exit code 1: something irregular was found.
+    """
+    from margincall.forensics.verify.document import document
+    from margincall.forensics.verify.run import verified
+
+    scope = scope_of(tz, start, end, account)
+    found = read_answer(paths, scope, quiet=as_json)
+    if not found.is_usable:
+        show(console(stderr=True), problems_section(found.problems))
+        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
+        return NOTHING_USABLE
+    others = [read_answer((path,), scope, quiet=True) for path in beside]
+    verdict, problems = verified(found, readable_paths(paths), others)
+    if as_json:
+        print_json(document(verdict, [*found.problems, *problems]))
+    else:
+        _print(found, verdict)
+    return DIFFERENCES if verdict.conclusion == IRREGULAR else FINE
+
+
+def _print(found: Answer, verdict: Verified) -> None:
+    from margincall.forensics.verify.present import headline, history_sections, sections
+
+    out = console()
+    for line in found.example:
+        out.print(line, markup=False)
+    for reason in verdict.refused:
+        out.print(f"Refused: {reason} No verdict is derived.", markup=False)
+    if not verdict.liquidations:
+        out.print("No liquidation and no deleveraging was found in these files.")
+    for each in verdict.liquidations:
+        out.rule(f"[bold]{headline(each)}", align="left")
+        for part in sections(each):
+            show(out, part)
+    for part in history_sections(verdict):
+        show(out, part)
+    if found.problems:
+        show(out, problems_section(found.problems))
+    out.print(NO_RECOVERY, style="dim")

@@ -1,0 +1,23 @@
+"""What a verification assumes beside the rules of `core/assumptions.py`, by name. Page: `docs/spec/assumptions.md`."""
+
+from collections.abc import Mapping
+
+from margincall.core.assumptions import BY_ID as OF_THE_RULES
+from margincall.core.assumptions import Assumption
+
+CATALOGUE: tuple[Assumption, ...] = (
+    Assumption(
+        "liquidation-delay",
+        "at once: later than the next mark is late",
+        (),
+        "the venue's own word on how long a liquidation may take",
+    ),
+    Assumption(
+        "mark-median",
+        "between Price 1, the last price, and index with the basis of the last 2.5 minutes",
+        (),
+        "the mark's own terms at that second, from the venue",
+    ),
+)
+BY_ID: Mapping[str, Assumption] = {**OF_THE_RULES, **{each.id: each for each in CATALOGUE}}
+"""All of both catalogues."""

@@ -1,0 +1,175 @@
+"""What the liquidation was charged, and in which steps it went: orders, fills, fee, what came after.
+
+The comparisons are those of an explanation (`core/checks.py`); here they are named by the rule, and what an explanation
+must leave open for want of a wallet is decided where no wallet is needed.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.events import Fill, Flow
+from margincall.core.rounding import AMOUNT_UNIT, booked, exact
+from margincall.core.units import ZERO
+from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.verify.check import Check, Kind
+from margincall.forensics.verify.make import check
+from margincall.forensics.verify.view import View, pool_after
+
+POINTS: dict[str, tuple[Kind, ...]] = {
+    "orders_cancelled": ("orders_not_cancelled",),
+    "limit_price": ("order_limit",),
+    "fill_price": ("fill_beyond_bankruptcy",),
+    "balance_after": ("balance_after",),
+    "adl_fee": ("deleveraging_fee",),
+}
+RULE_OF = {"adl_fee": "deleveraging_fee"}
+UNITS = {"limit_price": "price", "fill_price": "price"}
+
+
+def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
+    """The findings of an explanation that need no second look."""
+    return [
+        check(
+            RULE_OF.get(each.kind, each.kind),
+            each.verdict,
+            each.about,
+            numbers={"printed": each.printed, "derived": each.derived, "difference": each.amount},
+            unit=UNITS.get(each.kind, "" if each.kind == "orders_cancelled" else view.asset),
+            note=each.rule if each.verdict == UNCLEAR else "",
+            assumptions=each.assumptions,
+            evidence=each.source,
+            settled_by=each.settled_by,
+            points_to=POINTS[each.kind],
+        )
+        for each in findings
+        if each.kind in POINTS
+    ]
+
+
+@exact
+def fee_check(view: View, finding: Finding | None) -> list[Check]:
+    """The clearance fee: charged once, at the symbol's rate on what the order liquidated. More than that is wrong
+    whatever was left; less may be all that was left."""
+    base = view.money.clearance.base
+    rate = view.moment.rules.contract(view.incident.symbol).liquidation_fee
+    taken = _taken(view)
+    if not taken or base is None or rate is None:
+        return [_unclear_fee(view, finding, taken)] if finding is not None else []
+    due, paid = booked(base * rate), sum(taken, ZERO)
+    over = paid - due
+    if over <= AMOUNT_UNIT:
+        verdict = finding.verdict if finding is not None and finding.verdict != FAILS else HOLDS
+        if finding is not None and finding.verdict == FAILS:
+            verdict = UNCLEAR if over < -AMOUNT_UNIT else HOLDS
+        return [_fee(view, taken, paid, due, verdict, finding)]
+    firsts = [abs(sum(taken[:number], ZERO) - due) <= AMOUNT_UNIT for number in range(1, len(taken))]
+    twice: tuple[Kind, ...] = ("clearance_fee_twice", "clearance_fee_base")
+    points = twice if any(firsts) else ("clearance_fee_base", "clearance_fee_twice")
+    return [_fee(view, taken, paid, due, FAILS, finding, points)]
+
+
+def _fee(
+    view: View,
+    taken: list[Decimal],
+    paid: Decimal,
+    due: Decimal,
+    verdict: str,
+    finding: Finding | None,
+    points: tuple[Kind, ...] = (),
+) -> Check:
+    assert verdict in (HOLDS, FAILS, UNCLEAR)
+    note = f"charged {len(taken)} times" if len(taken) > 1 else ""
+    if verdict != FAILS and paid < due - AMOUNT_UNIT:
+        note = "less than the rate gives: all that was left (assumed: clearance-fee-cap), or less than due"
+    return check(
+        "clearance_fee",
+        verdict,
+        view.incident.symbol,
+        numbers={"printed": paid, "derived": due, "difference": paid - due, "base": view.money.clearance.base},
+        unit=view.asset,
+        note=note,
+        assumptions=("clearance-fee-cap",) if paid < due else (),
+        evidence=_fee_source(view),
+        settled_by=finding.settled_by if finding is not None and verdict == UNCLEAR else "",
+        points_to=points,
+    )
+
+
+def _unclear_fee(view: View, finding: Finding, taken: list[Decimal]) -> Check:
+    return check(
+        "clearance_fee", UNCLEAR, finding.about, numbers={"printed": sum(taken, ZERO) if taken else None},
+        unit=view.asset, note=finding.rule, evidence=finding.source, settled_by=finding.settled_by,
+    )  # fmt: skip
+
+
+def _taken(view: View) -> list[Decimal]:
+    """Each clearance fee, in order, as a positive amount."""
+    flows = [view.history.events[place] for place in view.incident.clearances]
+    amounts = [flow.applied.get(view.asset, ZERO) for flow in flows if isinstance(flow, Flow)]
+    return [-amount for amount in amounts if amount < ZERO]
+
+
+def _fee_source(view: View) -> str:
+    places = view.incident.clearances
+    return str(view.history.events[places[-1]].source) if places else view.evidence
+
+
+@exact
+def steps_check(view: View) -> Check | None:
+    """Whether the liquidation went on although the account met its margin again: after the order's fills and its fee,
+    at the last known marks. None where nothing was taken over and no order followed."""
+    last = _before_going_on(view)
+    if last is None:
+        return None
+    place, what = last
+    pool = pool_after(view, place - 1, view.moment.rules)
+    about = f"{view.incident.symbol}: {what}"
+    if pool is None or not pool.positions:
+        return check(
+            "partial_steps", UNCLEAR, about, evidence=view.evidence,
+            settled_by="a recorded user-data stream with the marks of those seconds",
+        )  # fmt: skip
+    is_sure = view.moment.wallets is None and view.moment.is_complete and view.moment.extreme is None
+    assumed = tuple(name for name in view.moment.assumed)
+    verdict = HOLDS if pool.liquidated else FAILS if is_sure and not assumed else UNCLEAR
+    return check(
+        "partial_steps",
+        verdict,
+        about,
+        numbers={"margin_balance": pool.balance, "maintenance_margin": pool.maintenance, "surplus": pool.surplus},
+        unit=pool.asset,
+        assumptions=assumed,
+        evidence=str(view.history.events[place].source),
+        points_to=("closed_too_much",),
+    )
+
+
+def _before_going_on(view: View) -> tuple[int, str] | None:
+    """Where the liquidation went on after its first order: the takeover of the rest."""
+    traded = False
+    for place in sorted({*view.incident.fills, *view.incident.clearances}):
+        event = view.history.events[place]
+        if isinstance(event, Fill) and event.trade_id == TAKEN_OVER:
+            return (place, "the rest was taken over") if traded else None
+        traded = traded or isinstance(event, Fill)
+    return None
+
+
+@exact
+def size_check(view: View) -> Check | None:
+    """Whether more was closed than was held."""
+    held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
+    if held is None or not held.quantity or view.money.quantity is None or "fills" in view.moment.lacks:
+        return None
+    closed = view.money.quantity
+    over = closed - abs(held.quantity)
+    return check(
+        "partial_steps",
+        FAILS if over > ZERO else HOLDS,
+        f"{view.incident.symbol}: closed against held",
+        numbers={"printed": closed, "derived": abs(held.quantity), "difference": over if over > ZERO else None},
+        unit="quantity",
+        evidence=view.evidence,
+        points_to=("closed_too_much",),
+    )

@@ -1,0 +1,105 @@
+"""From checks that do not hold to what is wrong: one irregularity for each kind, causes before their effects.
+
+A wrong table, a wrong mark or a wrong moment makes the trigger fail as well: what the evidence names directly explains
+what merely follows from it.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from margincall.core.checks import FAILS, UNCLEAR
+from margincall.forensics.verify.check import (
+    IRREGULAR,
+    OPEN,
+    REGULAR,
+    Check,
+    Conclusion,
+    Irregularity,
+    Kind,
+)
+
+SAYS: dict[Kind, str] = {
+    "wrong_brackets": "the venue applied other brackets than those in force",
+    "bad_mark": "the mark price was not one that its rule allows",
+    "too_early": "liquidated before the margin was used up",
+    "too_late": "liquidated long after the margin was used up",
+    "orders_not_cancelled": "open orders were not cancelled first",
+    "order_limit": "the limit of the liquidation order is not the bankruptcy price",
+    "fill_beyond_bankruptcy": "filled beyond the limit of the liquidation order",
+    "closed_too_much": "more was closed than the rule allows",
+    "clearance_fee_twice": "the clearance fee was charged more than once",
+    "clearance_fee_base": "the clearance fee is more than the rate on what was liquidated",
+    "commission": "a commission was not charged at the account's rate",
+    "realized_pnl": "a realised profit or loss does not follow from size, price and entry",
+    "funding_rate": "a funding fee was not paid at the published rate",
+    "deleveraging_rank": "deleveraged although another stood higher in the queue",
+    "deleveraging_price": "deleveraged at another price than the bankruptcy price",
+    "deleveraging_size": "more was deleveraged than was held",
+    "deleveraging_fee": "a fee was charged for a deleveraging",
+    "loss_socialised": "a loss of others was charged although the insurance fund was not empty",
+    "balance_after": "a negative balance was not brought back to 0",
+    "books": "what was printed does not follow from what was booked",
+}
+"""Each kind in words."""
+CAUSES: tuple[Kind, ...] = ("wrong_brackets", "bad_mark")
+EFFECTS: frozenset[Kind] = frozenset({"too_early", "too_late"})
+"""What also shows where one of the causes is at work."""
+CONSEQUENCES: frozenset[Kind] = frozenset({"books", "order_limit"})
+"""What also shows where a single booked number is wrong."""
+NUMBERS: frozenset[Kind] = frozenset({"realized_pnl", "commission"})
+DECISIVE = frozenset({"trigger", "orders_cancelled", "fill_price", "clearance_fee"})
+"""Without an answer to these nobody can call a liquidation regular."""
+
+
+def irregularities(checks: Sequence[Check]) -> tuple[Irregularity, ...]:
+    """What the failing checks show, in the order of the checks."""
+    places: dict[Kind, list[int]] = {}
+    for place, each in enumerate(checks):
+        if each.verdict == FAILS and each.points_to:
+            places.setdefault(each.points_to[0], []).append(place)
+    direct = [kind for kind in CAUSES if kind in places]
+    if direct:
+        for effect in EFFECTS & places.keys():
+            places[direct[0]] += places.pop(effect)
+    if NUMBERS & places.keys():
+        for effect in CONSEQUENCES & places.keys():
+            places[next(iter(NUMBERS & places.keys()))] += places.pop(effect)
+    return tuple(_irregularity(kind, sorted(found), checks) for kind, found in places.items())
+
+
+def _irregularity(kind: Kind, places: list[int], checks: Sequence[Check]) -> Irregularity:
+    shown = [checks[place] for place in places]
+    first = next((each for each in shown if each.points_to[0] == kind), shown[0])
+    others = {other for each in shown for other in each.points_to[1:] if each.points_to[0] == kind}
+    return Irregularity(
+        kind=kind,
+        says=SAYS[kind],
+        amount=_amount(first),
+        unit=first.unit,
+        checks=tuple(places),
+        or_else=tuple(sorted(other for other in others if not _is_excluded(other, checks))),
+    )
+
+
+def _amount(each: Check) -> Decimal | None:
+    for name in ("difference", "surplus"):
+        if name in each.numbers:
+            return each.numbers[name]
+    return None
+
+
+def _is_excluded(kind: Kind, checks: Sequence[Check]) -> bool:
+    """Whether a check that holds speaks against a kind."""
+    speaking = {"wrong_brackets": "maintenance", "bad_mark": "mark"}.get(kind)
+    return any(each.kind == speaking and each.verdict == "holds" for each in checks)
+
+
+def concluded(kind: str, checks: Sequence[Check], found: Sequence[Irregularity]) -> Conclusion:
+    """Irregular, nothing irregular found, or cannot tell because a decisive check has no answer."""
+    if found:
+        return IRREGULAR
+    if kind == "liquidation" and any(each.kind in DECISIVE and each.verdict == UNCLEAR for each in checks):
+        return OPEN
+    if kind in ("indirect", "support"):
+        return OPEN
+    return REGULAR

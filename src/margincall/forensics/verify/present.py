@@ -1,0 +1,122 @@
+"""A verdict in words and tables, for people: sections that the terminal, the report and the dispute bundle print."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from margincall.forensics.present import MARKS, Section, amount, moment
+from margincall.forensics.verify.assumptions import BY_ID
+from margincall.forensics.verify.check import OPEN, Check, Interval, Irregularity, Judged, Verified
+from margincall.forensics.verify.conclude import SAYS
+
+NAMES: Mapping[str, str] = {
+    "trigger": "trigger against the brackets in force",
+    "moment": "acted when the trigger was reached",
+    "maintenance": "maintenance margin printed",
+    "mark": "mark allowed by index and last price",
+    "wick": "wick against other venues",
+    "orders_cancelled": "open orders cancelled first",
+    "limit_price": "limit is the bankruptcy price",
+    "fill_price": "fills within the limit",
+    "partial_steps": "no more closed than allowed",
+    "clearance_fee": "clearance fee and its base",
+    "commission": "commission",
+    "realized_pnl": "realised PnL",
+    "funding": "funding = rate × mark × size",
+    "deleveraging_rank": "deleveraging: rank",
+    "deleveraging_price": "deleveraging: price",
+    "deleveraging_size": "deleveraging: size",
+    "deleveraging_fee": "deleveraging: no fee",
+    "loss_shared": "losses of others",
+    "warning": "warning (none is promised)",
+    "balance_after": "balance after",
+    "books": "books add up",
+}
+"""What each check is called."""
+
+
+def headline(each: Judged) -> str:
+    """One sentence: which liquidation, and what was concluded."""
+    name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
+    what = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "closing", "support": "support reply"}
+    return f"{name} {what.get(each.kind, each.kind)}, {moment(each.time_ms)}: {each.conclusion.upper()}".strip()
+
+
+def sections(each: Judged) -> Iterator[Section]:
+    """What was found, the checks, and the time that it took."""
+    if each.irregularities:
+        yield found_section(each.irregularities)
+    if each.checks:
+        yield checks_section("Checks", each.checks)
+    if each.interval is not None and (rows := tuple(interval_rows(each.interval))):
+        yield Section("When", ("what", "time (UTC)"), rows)
+    if each.conclusion == OPEN and not each.checks:
+        yield Section("Checks", ("",), (("? these files tell too little to check anything",),))
+
+
+def history_sections(verdict: Verified) -> Iterator[Section]:
+    """What was booked beside the liquidations, and what all of it rests on."""
+    if verdict.irregularities:
+        yield found_section(verdict.irregularities)
+    if verdict.checks:
+        yield checks_section("What was booked beside", verdict.checks)
+    chosen = [BY_ID[name] for name in verdict.assumptions if name in BY_ID]
+    if chosen:
+        rows = tuple((one.id, one.default, one.settled_by) for one in chosen)
+        yield Section("Assumed, where the venue publishes no rule", ("id", "assumed", "would be settled by"), rows)
+
+
+def found_section(found: tuple[Irregularity, ...]) -> Section:
+    """What is wrong, in words, with amounts."""
+    rows = tuple(
+        (
+            f"✗ {each.says}",
+            f"{amount(each.amount)} {each.unit}".strip() if each.amount is not None else "",
+            "; ".join(SAYS[other] for other in each.or_else),
+        )
+        for each in found
+    )
+    return Section("Irregular", ("what", "by", "or else"), rows, right=(1,))
+
+
+def checks_section(title: str, checks: tuple[Check, ...]) -> Section:
+    """Every check: verdict, numbers, rule and source, what would settle it."""
+    rows = tuple(
+        (
+            f"{MARKS.get(each.verdict, '?')} {NAMES.get(each.kind, each.kind)}",
+            each.about,
+            told(each),
+            each.note or (each.settled_by and f"needs: {each.settled_by}"),
+            f"{each.source}{f' ({each.since})' if each.since else ''}",
+        )
+        for each in checks
+    )
+    return Section(
+        title, ("check", "of", "numbers", "note", "rule"), rows, note="✓ holds   ✗ does not hold   ? cannot tell"
+    )
+
+
+def told(each: Check) -> str:
+    """The numbers of a check in one text."""
+    return ", ".join(f"{name.replace('_', ' ')} {number_text(number)}" for name, number in each.numbers.items())
+
+
+def number_text(number: Decimal) -> str:
+    """A number with its thousands grouped."""
+    return amount(number)
+
+
+def interval_rows(found: Interval) -> Iterator[tuple[str, str]]:
+    """The times of a liquidation, one row each."""
+    for name, time_ms in (
+        ("last price that was survived", found.survived_ms),
+        ("first price that was not", found.reached_ms),
+        ("order of the venue", found.order_ms),
+        ("last booking", found.closed_ms),
+    ):
+        if time_ms is not None:
+            yield name, moment(time_ms)
+    if found.to_order_ms is not None:
+        least, most = found.to_order_ms
+        yield "from the trigger to the order", f"{least} to {most} ms"
+    if found.to_close_ms is not None:
+        yield "from the order to the last booking", f"{found.to_close_ms} ms"

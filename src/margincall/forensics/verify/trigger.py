@@ -1,0 +1,137 @@
+"""Was the trigger reached, and when: the account at every known price before the venue's order."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.margin import PoolTerms
+from margincall.core.rounding import exact
+from margincall.core.rules import VenueRules
+from margincall.forensics.verify.check import Check, Interval
+from margincall.forensics.verify.make import check
+from margincall.forensics.verify.view import View, moves_before, pool_after, rule_sets, tables_confirmed, with_printed
+from margincall.wire.durations import SECOND_MS
+
+MOST_STEPS = 400
+"""So many events before a liquidation are looked at: marks come every second or every third."""
+SPACING_MS = 3000
+"""The slower of the two streams of marks (`<symbol>@markPrice`, every 3 seconds): between two marks nobody can tell."""
+TABLE_OF_THE_DAY = "a bracket table dated on the day of the liquidation (margincall brackets import)"
+
+
+class Reached(NamedTuple):
+    """Times of the last known price that was survived, and of the first that was not."""
+
+    survived_ms: int | None
+    reached_ms: int | None
+
+
+@exact
+def reached(view: View, rules: VenueRules) -> Reached:
+    """When the pool was first at its trigger without a break up to the venue's order, under these rules."""
+    first: int | None = None
+    for step, place in enumerate(moves_before(view)):
+        pool = pool_after(view, place, rules) if step < MOST_STEPS else None
+        if pool is None or not pool.positions:
+            return Reached(None, first)
+        time_ms = view.history.events[place].time_ms
+        if not pool.liquidated:
+            return Reached(time_ms, first)
+        first = time_ms
+    return Reached(None, first)
+
+
+def interval(view: View) -> Interval:
+    """When the trigger was reached, and how long the venue took."""
+    closed_ms = view.history.events[view.incident.last].time_ms
+    order_ms = view.incident.time_ms
+    if view.moment.pool is None or not view.moment.own_mark_known:
+        return Interval(order_ms=order_ms, closed_ms=closed_ms)
+    if view.moment.extreme is not None or view.moment.boxes:
+        # Within a candle: the trigger lies in its minute, or in the one before.
+        candle = view.history.marks.candle(view.incident.symbol, order_ms)
+        end = None if candle is None else min(order_ms, candle.candle.time_ms + candle.candle.interval_ms)
+        begin = None if candle is None else candle.candle.time_ms
+        return Interval(survived_ms=begin, reached_ms=end, order_ms=order_ms, closed_ms=closed_ms)
+    found = reached(view, view.moment.rules)
+    return Interval(survived_ms=found.survived_ms, reached_ms=found.reached_ms, order_ms=order_ms, closed_ms=closed_ms)
+
+
+def trigger_check(view: View, finding: Finding) -> Check:
+    """The trigger against the brackets in force. An accusation needs a table that is known to be of that day; where the
+    venue printed other brackets to the account, and by them the trigger was reached, it is they that are wrong."""
+    pool = view.moment.pool
+    verdict, note, settled = finding.verdict, "", finding.settled_by
+    if finding.verdict == UNCLEAR:
+        note = finding.rule
+    printed = with_printed(view)
+    is_by_printed = printed is not None and _liquidated(view, printed)
+    if verdict == FAILS and not tables_confirmed(view):
+        verdict, settled = UNCLEAR, TABLE_OF_THE_DAY
+        note = "not reached by the last table known, which may have been changed since"
+    elif verdict == FAILS and is_by_printed:
+        note = "reached by the brackets that the venue printed to the account, not by those of that day"
+    return check(
+        "trigger",
+        verdict,
+        finding.about,
+        numbers=_sheet(pool),
+        unit=pool.asset if pool is not None else "",
+        note=note,
+        assumptions=finding.assumptions,
+        evidence=finding.source,
+        settled_by=settled,
+        points_to=("wrong_brackets",) if is_by_printed else ("too_early", "wrong_brackets", "bad_mark"),
+    )
+
+
+def _liquidated(view: View, rules: VenueRules) -> bool:
+    if view.incident.first == 0:
+        return False
+    pool = pool_after(view, view.incident.first - 1, rules)
+    return pool is not None and pool.liquidated
+
+
+@exact
+def moment_check(view: View, found: Interval) -> Check:
+    """Whether the venue acted when the trigger was reached. Later is irregular only if a mark that was not survived
+    under any assumption had been published for longer than marks are apart."""
+    about = view.moment.pool.name if view.moment.pool is not None else view.incident.symbol
+    times = {"survived": found.survived_ms, "reached": found.reached_ms, "order": found.order_ms}
+    is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
+    bound = SPACING_MS + SECOND_MS + (SECOND_MS if is_coarse else 0)
+    if found.reached_ms is None or found.order_ms is None or view.moment.extreme is not None or view.moment.boxes:
+        return check(
+            "moment", UNCLEAR, about, times_ms=times, evidence=view.evidence, assumptions=("liquidation-delay",),
+            settled_by="the mark price of those seconds (stream <symbol>@markPrice@1s)",
+        )  # fmt: skip
+    latest = [each.reached_ms for each in (reached(view, rules) for rules in rule_sets(view))]
+    sure = [each for each in latest if each is not None]
+    late = found.order_ms - max(sure) if len(sure) == len(latest) else 0
+    is_late = late > bound
+    verdict = HOLDS if not is_late else FAILS if tables_confirmed(view) else UNCLEAR
+    printed = with_printed(view)
+    by_printed = printed is not None and is_late and (reached(view, printed).reached_ms or 0) > max(sure) + bound
+    return check(
+        "moment",
+        verdict,
+        about,
+        times_ms=times,
+        note=f"{late} ms after the first mark that was not survived" if is_late else "",
+        assumptions=("liquidation-delay",),
+        evidence=view.evidence,
+        settled_by=TABLE_OF_THE_DAY if verdict == UNCLEAR else "",
+        points_to=("wrong_brackets",) if by_printed else ("too_late", "wrong_brackets"),
+    )
+
+
+def _sheet(pool: PoolTerms | None) -> dict[str, Decimal | None]:
+    if pool is None:
+        return {}
+    return {
+        "wallet_balance": pool.wallet,
+        "unrealized_pnl": pool.unrealized,
+        "margin_balance": pool.balance,
+        "maintenance_margin": pool.maintenance,
+        "surplus": pool.surplus,
+    }

@@ -1,0 +1,155 @@
+"""What the checks of one liquidation look at, and how the account stood at any moment around it."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from margincall.core.account import Account
+from margincall.core.assumptions import VERDICT_ALTERNATIVES
+from margincall.core.brackets import BracketTable, in_force
+from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, MarkPrice, Setting
+from margincall.core.margin import MissingIndex, PoolTerms
+from margincall.core.rounding import exact
+from margincall.core.rules import VenueRules
+from margincall.forensics.explain import Case
+from margincall.forensics.incidents import Incident
+from margincall.forensics.markline import FRESH_MS
+from margincall.forensics.moment import Moment
+from margincall.forensics.money import Money
+from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.history.public import Market
+from margincall.wire.iso_time import day_of
+
+MOVES = Fill | Flow | MarginMove | MarkPrice | Setting
+"""Events that change how a pool stands."""
+
+
+class View(Struct, frozen=True):
+    """One liquidation with everything that its checks read."""
+
+    history: Reconstruction
+    case: Case
+    market: Market
+
+    @property
+    def incident(self) -> Incident:
+        """The incident."""
+        return self.case.incident
+
+    @property
+    def moment(self) -> Moment:
+        """The moment of its trigger."""
+        assert self.case.moment is not None
+        return self.case.moment
+
+    @property
+    def money(self) -> Money:
+        """What it booked."""
+        assert self.case.money is not None
+        return self.case.money
+
+    @property
+    def tables(self) -> tuple[BracketTable, ...]:
+        """Bracket tables that the venue printed to this account at a time that no file tells."""
+        return self.market.tables
+
+    @property
+    def asset(self) -> str:
+        """The margin asset of its symbol."""
+        return self.history.book.contracts[self.incident.symbol].margin_asset
+
+    @property
+    def evidence(self) -> str:
+        """File and line of its first event."""
+        return str(self.history.events[self.incident.first].source)
+
+
+@exact
+def pool_after(view: View, place: int, rules: VenueRules) -> PoolTerms | None:
+    """The pool of the liquidation after event `place`, at the marks of then; none without it, or where a mark is not
+    fresh."""
+    pool = view.moment.pool
+    if pool is None:
+        return None
+    return pool_in(view, view.history.timeline.after(place), place, rules)
+
+
+def pool_in(view: View, account: Account, place: int, rules: VenueRules) -> PoolTerms | None:
+    """As `pool_after`, of a given account."""
+    assert view.moment.pool is not None
+    name, history = view.moment.pool.name, view.history
+    now = history.events[place].time_ms
+    symbols = {terms.symbol for terms in view.moment.pool.positions}
+    for symbol in symbols:
+        point = history.marks.latest(symbol, place + 1)
+        if point is None or now - point.time_ms > FRESH_MS:
+            return None
+    try:
+        return pool_named(terms_of(account, history.marks.at(symbols, place + 1), rules), name)
+    except MissingIndex:
+        return None
+
+
+def moves_before(view: View) -> Iterator[int]:
+    """Places of events before the liquidation that change how its pool stands, the last first."""
+    events: Sequence[AnyEvent] = view.history.events
+    symbols = {terms.symbol for terms in view.moment.pool.positions} if view.moment.pool is not None else set()
+    for place in range(view.incident.first - 1, -1, -1):
+        event = events[place]
+        if isinstance(event, MOVES) and (not isinstance(event, MarkPrice) or event.symbol in symbols):
+            yield place
+
+
+def rule_sets(view: View) -> list[VenueRules]:
+    """The rules of the moment, and as they would be under each other assumption and with the next later table: what is
+    irregular must be so under all of them."""
+    rules = view.moment.rules
+    found = [rules] + [rules.assuming(assumptions) for _, _, assumptions in VERDICT_ALTERNATIVES]
+    pool = view.moment.pool
+    for terms in pool.positions if pool is not None else ():
+        later = view.history.book.used(terms.symbol, view.incident.time_ms).later
+        if later is not None and later is not terms.table:
+            found.append(rules.with_tables({terms.symbol: later}))
+    return found
+
+
+def with_printed(view: View) -> VenueRules | None:
+    """The rules with the tables that the venue printed to this account; none if it printed none that differ."""
+    pool = view.moment.pool
+    if pool is None:
+        return None
+    printed = {table.symbol: table for table in view.tables}
+    other = {
+        terms.symbol: printed[terms.symbol]
+        for terms in pool.positions
+        if terms.symbol in printed and _rows(printed[terms.symbol]) != _rows(terms.table)
+    }
+    return view.moment.rules.with_tables(other) if other else None
+
+
+def tables_confirmed(view: View) -> bool:
+    """Whether the bracket rows used are known to have been in force: the table is of the very day, or a later one has
+    the same rows. An older table alone may have been changed since."""
+    pool = view.moment.pool
+    if pool is None or not view.moment.brackets_known:
+        return False
+    day = day_of(view.incident.time_ms)
+    for terms in pool.positions:
+        used = view.history.book.used(terms.symbol, view.incident.time_ms)
+        if used.assumed and "bracket-rows" in used.assumed:
+            return False
+        if terms.table.as_of == day:
+            continue
+        if used.later is None:
+            return False
+        row = in_force(used.later, terms.notional)
+        if (row.rate, row.cum) != (terms.bracket.rate, terms.bracket.cum):
+            return False
+    return True
+
+
+def _rows(table: BracketTable) -> tuple[tuple[object, ...], ...]:
+    if table is NO_BRACKETS:
+        return ()
+    return tuple((row.floor, row.cap, row.rate, row.cum) for row in table.rows)
