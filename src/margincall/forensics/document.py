@@ -186,6 +186,7 @@ def _standing(pool: PoolTerms) -> StandingPool:
 
 
 def without_prose(schema: Any) -> Any:
+    """A JSON Schema without the prose of the docstrings."""
     if isinstance(schema, dict):
         return {key: without_prose(value) for key, value in schema.items() if key != "description"}
     return [without_prose(each) for each in schema] if isinstance(schema, list) else schema

@@ -195,14 +195,14 @@ def _cautious(trigger: Finding, history: Reconstruction, incident: Incident, mom
         why = "not reached by these files, but they contradict themselves (see what they say about themselves)"
     elif moment.extreme is not None:
         why = "not reached within the candle, but the mark of that second may have gone further"
-    elif not _enclosed(history, incident, moment):
+    elif not enclosed(history, incident, moment):
         why = "not reached at the last known mark, but the mark may have moved since: no mark encloses the trigger"
     else:
         return trigger
     return structs.replace(trigger, verdict=UNCLEAR, rule=why)
 
 
-def _enclosed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
+def enclosed(history: Reconstruction, incident: Incident, moment: Moment) -> bool:
     """Whether every symbol of the pool has a mark within a second before and one within three seconds after the
     trigger, and the pool survives at both. (Indices are published every second: those at hand count.)"""
     if moment.pool is None:

@@ -1,7 +1,5 @@
 """The maintenance margin that the venue printed, against the brackets in force: which table did it really apply?"""
 
-from decimal import Decimal
-
 from margincall.core.brackets import in_force, maintenance
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
 from margincall.core.contract import notional
@@ -63,7 +61,9 @@ def _printed_margin(view: View, symbol: str) -> list[Check]:
     contract, table = rules.contract(symbol), rules.brackets(symbol)
     worth = notional(contract, Quantity(printed.quantity), Price(printed.mark))
     derived = maintenance(table, worth)
-    slack = last_digit(printed.maintenance) + abs(printed.quantity) * last_digit(printed.mark) * Decimal("0.5")
+    rate = in_force(table, worth).rate
+    blur = abs(notional(contract, Quantity(printed.quantity), Price(printed.mark + last_digit(printed.mark))) - worth)
+    slack = last_digit(printed.maintenance) + blur * rate / 2
     off = printed.maintenance - derived
     differs = abs(off) > slack
     verdict = HOLDS if not differs else FAILS if tables_confirmed(view) else UNCLEAR

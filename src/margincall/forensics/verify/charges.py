@@ -7,6 +7,8 @@ must leave open for want of a wallet is decided where no wallet is needed.
 from collections.abc import Iterable
 from decimal import Decimal
 
+from msgspec import structs
+
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import Fill, Flow
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
@@ -56,43 +58,45 @@ def fee_check(view: View, finding: Finding | None) -> list[Check]:
     taken = _taken(view)
     if not taken or base is None or rate is None:
         return [_unclear_fee(view, finding, taken)] if finding is not None else []
-    due, paid = booked(base * rate), sum(taken, ZERO)
-    over = paid - due
-    if over <= AMOUNT_UNIT:
-        verdict = finding.verdict if finding is not None and finding.verdict != FAILS else HOLDS
-        if finding is not None and finding.verdict == FAILS:
-            verdict = UNCLEAR if over < -AMOUNT_UNIT else HOLDS
-        return [_fee(view, taken, paid, due, verdict, finding)]
+    due = booked(base * rate)
+    if sum(taken, ZERO) > due + AMOUNT_UNIT:
+        return [_too_much(view, taken, due)]
+    return [_no_more_than_due(view, taken, due, finding)]
+
+
+def _too_much(view: View, taken: list[Decimal], due: Decimal) -> Check:
+    """More than the rate gives: where the first charges are right by themselves, the others came on top."""
     firsts = [abs(sum(taken[:number], ZERO) - due) <= AMOUNT_UNIT for number in range(1, len(taken))]
     twice: tuple[Kind, ...] = ("clearance_fee_twice", "clearance_fee_base")
     points = twice if any(firsts) else ("clearance_fee_base", "clearance_fee_twice")
-    return [_fee(view, taken, paid, due, FAILS, finding, points)]
-
-
-def _fee(
-    view: View,
-    taken: list[Decimal],
-    paid: Decimal,
-    due: Decimal,
-    verdict: str,
-    finding: Finding | None,
-    points: tuple[Kind, ...] = (),
-) -> Check:
-    assert verdict in (HOLDS, FAILS, UNCLEAR)
+    told = _fee(view, taken, due)
     note = f"charged {len(taken)} times" if len(taken) > 1 else ""
-    if verdict != FAILS and paid < due - AMOUNT_UNIT:
-        note = "less than the rate gives: all that was left (assumed: clearance-fee-cap), or less than due"
+    return structs.replace(told, verdict=FAILS, points_to=points, note=note)
+
+
+def _no_more_than_due(view: View, taken: list[Decimal], due: Decimal, finding: Finding | None) -> Check:
+    told = _fee(view, taken, due)
+    if sum(taken, ZERO) >= due - AMOUNT_UNIT:
+        return told
+    is_told = finding is not None and finding.verdict == HOLDS
+    return structs.replace(
+        told,
+        verdict=HOLDS if is_told else UNCLEAR,
+        note="all that was left" if is_told else "less than due: it may have been all that was left",
+        assumptions=("clearance-fee-cap",),
+        settled_by=finding.settled_by if finding is not None and not is_told else "",
+    )
+
+
+def _fee(view: View, taken: list[Decimal], due: Decimal) -> Check:
+    paid = sum(taken, ZERO)
     return check(
         "clearance_fee",
-        verdict,
+        HOLDS,
         view.incident.symbol,
         numbers={"printed": paid, "derived": due, "difference": paid - due, "base": view.money.clearance.base},
         unit=view.asset,
-        note=note,
-        assumptions=("clearance-fee-cap",) if paid < due else (),
         evidence=_fee_source(view),
-        settled_by=finding.settled_by if finding is not None and verdict == UNCLEAR else "",
-        points_to=points,
     )
 
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
 from margincall.core.rounding import exact, quotient
-from margincall.core.units import ONE
+from margincall.core.units import ONE, Price
 from margincall.forensics.digits import last_digit
+from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View
@@ -43,10 +44,9 @@ class Allowed(NamedTuple):
 def mark_checks(view: View) -> list[Check]:
     """The marks at the trigger of each symbol of the pool, and wicks of the last price."""
     pool = view.moment.pool
-    if pool is None:
-        return []
+    symbols = {terms.symbol for terms in pool.positions} if pool is not None else {view.incident.symbol}
     found = []
-    for symbol in sorted({terms.symbol for terms in pool.positions}):
+    for symbol in sorted(symbols):
         found.append(_mark_check(view, symbol))
         found += _wick(view, symbol)
     return found
@@ -96,10 +96,8 @@ def _mark_check(view: View, symbol: str) -> Check:
 
 def _note(view: View, symbol: str, nearest: Decimal) -> str:
     """What would have been at the nearest mark that the rule allows."""
-    from margincall.core.units import Price
-    from margincall.forensics.pools import pool_named, terms_of
-
-    assert view.moment.pool is not None
+    if view.moment.pool is None:
+        return f"{nearest:f} is the nearest mark that the rule allows"
     marks = view.moment.marks.with_price(symbol, Price(nearest))
     pool = pool_named(terms_of(view.moment.account, marks, view.moment.rules), view.moment.pool.name)
     survives = pool is not None and not pool.liquidated

@@ -3,19 +3,31 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.margin import PoolTerms
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
+from margincall.forensics.doubt import BACK_CAST
+from margincall.forensics.incident_checks import enclosed
 from margincall.forensics.verify.check import Check, Interval
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.view import View, moves_before, pool_after, rule_sets, tables_confirmed, with_printed
+from margincall.forensics.verify.view import (
+    View,
+    moves_before,
+    pool_after,
+    rule_sets,
+    tables_confirmed,
+    wallet_proven,
+    wallet_sure,
+    with_printed,
+)
 from margincall.wire.durations import SECOND_MS
 
 MOST_STEPS = 400
 """So many events before a liquidation are looked at: marks come every second or every third."""
 SPACING_MS = 3000
 """The slower of the two streams of marks (`<symbol>@markPrice`, every 3 seconds): between two marks nobody can tell."""
+MARKS_OF_THE_SECOND = "the mark price of those seconds (stream <symbol>@markPrice@1s)"
 TABLE_OF_THE_DAY = "a bracket table dated on the day of the liquidation (margincall brackets import)"
 
 
@@ -57,19 +69,16 @@ def interval(view: View) -> Interval:
     return Interval(survived_ms=found.survived_ms, reached_ms=found.reached_ms, order_ms=order_ms, closed_ms=closed_ms)
 
 
+@exact
 def trigger_check(view: View, finding: Finding) -> Check:
-    """The trigger against the brackets in force. An accusation needs a table that is known to be of that day; where the
-    venue printed other brackets to the account, and by them the trigger was reached, it is they that are wrong."""
+    """The trigger against the brackets in force. An accusation needs a wallet that is known, marks on both sides that
+    are survived, and a table that is known to be of that day; where the venue printed other brackets to the account,
+    and by them the trigger was reached, it is they that are wrong."""
     pool = view.moment.pool
-    verdict, note, settled = finding.verdict, "", finding.settled_by
-    if finding.verdict == UNCLEAR:
-        note = finding.rule
     printed = with_printed(view)
     is_by_printed = printed is not None and _liquidated(view, printed)
-    if verdict == FAILS and not tables_confirmed(view):
-        verdict, settled = UNCLEAR, TABLE_OF_THE_DAY
-        note = "not reached by the last table known, which may have been changed since"
-    elif verdict == FAILS and is_by_printed:
+    verdict, note, settled = _trigger_verdict(view, finding)
+    if verdict == FAILS and is_by_printed:
         note = "reached by the brackets that the venue printed to the account, not by those of that day"
     return check(
         "trigger",
@@ -78,11 +87,31 @@ def trigger_check(view: View, finding: Finding) -> Check:
         numbers=_sheet(pool),
         unit=pool.asset if pool is not None else "",
         note=note,
-        assumptions=finding.assumptions,
+        assumptions=finding.assumptions if verdict != FAILS else (),
         evidence=finding.source,
         settled_by=settled,
         points_to=("wrong_brackets",) if is_by_printed else ("too_early", "wrong_brackets", "bad_mark"),
     )
+
+
+def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
+    """Verdict, note, and what would settle it."""
+    if finding.verdict == HOLDS:
+        return HOLDS, "", ""
+    pool, moment = view.moment.pool, view.moment
+    if pool is None or pool.liquidated or not moment.is_complete or moment.extreme is not None:
+        return UNCLEAR, finding.rule, finding.settled_by
+    if any(moment.verdicts.values()):
+        return UNCLEAR, f"it was reached under: {', '.join(sorted(finding.assumptions))}", finding.settled_by
+    if finding.verdict != FAILS and not (BACK_CAST in moment.assumed and wallet_proven(view)):
+        return UNCLEAR, finding.rule, finding.settled_by
+    if not enclosed(view.history, view.incident, moment):
+        return UNCLEAR, "no mark encloses the trigger: the mark may have moved since the last one", MARKS_OF_THE_SECOND
+    if any(each.verdict == FAILS for each in view.history.findings):
+        return UNCLEAR, "the files contradict themselves", finding.settled_by
+    if not tables_confirmed(view):
+        return UNCLEAR, "not reached by the last table known, which may have been changed since", TABLE_OF_THE_DAY
+    return FAILS, "", ""
 
 
 def _liquidated(view: View, rules: VenueRules) -> bool:
@@ -103,13 +132,14 @@ def moment_check(view: View, found: Interval) -> Check:
     if found.reached_ms is None or found.order_ms is None or view.moment.extreme is not None or view.moment.boxes:
         return check(
             "moment", UNCLEAR, about, times_ms=times, evidence=view.evidence, assumptions=("liquidation-delay",),
-            settled_by="the mark price of those seconds (stream <symbol>@markPrice@1s)",
+            settled_by=MARKS_OF_THE_SECOND,
         )  # fmt: skip
     latest = [each.reached_ms for each in (reached(view, rules) for rules in rule_sets(view))]
     sure = [each for each in latest if each is not None]
     late = found.order_ms - max(sure) if len(sure) == len(latest) else 0
     is_late = late > bound
-    verdict = HOLDS if not is_late else FAILS if tables_confirmed(view) else UNCLEAR
+    is_sure = tables_confirmed(view) and wallet_sure(view)
+    verdict: Verdict = HOLDS if not is_late else FAILS if is_sure else UNCLEAR
     printed = with_printed(view)
     by_printed = printed is not None and is_late and (reached(view, printed).reached_ms or 0) > max(sure) + bound
     return check(

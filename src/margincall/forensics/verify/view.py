@@ -11,6 +11,8 @@ from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, MarkPrice, 
 from margincall.core.margin import MissingIndex, PoolTerms
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
+from margincall.core.units import ZERO
+from margincall.forensics.doubt import BACK_CAST, is_back_cast
 from margincall.forensics.explain import Case
 from margincall.forensics.incidents import Incident
 from margincall.forensics.markline import FRESH_MS
@@ -147,6 +149,31 @@ def tables_confirmed(view: View) -> bool:
         if (row.rate, row.cum) != (terms.bracket.rate, terms.bracket.cum):
             return False
     return True
+
+
+def wallet_proven(view: View) -> bool:
+    """Whether a wallet that was cast back from a later print is proven all the same: the files begin with the account.
+    It was empty before the first booking of each asset, and that is a deposit."""
+    pool = view.moment.pool
+    return pool is not None and all(_begins_empty(view, terms.asset) for terms in pool.assets)
+
+
+def wallet_sure(view: View) -> bool:
+    """Whether the wallet at the trigger is printed, or proven, and not in doubt."""
+    return view.moment.wallets is None and (BACK_CAST not in view.moment.assumed or wallet_proven(view))
+
+
+def _begins_empty(view: View, asset: str) -> bool:
+    if not is_back_cast(view.history, view.incident, asset):
+        return True
+    if view.history.opening.account.wallets.get(asset, ZERO) or view.history.compared.feeless:
+        return False
+    for event in view.history.events:
+        if isinstance(event, Fill):
+            return False
+        if isinstance(event, Flow) and asset in event.applied:
+            return event.category == "transfer" and event.applied[asset] > ZERO
+    return False
 
 
 def _rows(table: BracketTable) -> tuple[tuple[object, ...], ...]:
