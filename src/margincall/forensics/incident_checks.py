@@ -343,7 +343,7 @@ def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment)
     been forgotten by the venue: that no other is there proves nothing."""
     if not history.evidence.knows_unfilled_since(incident.time_ms):
         return None
-    symbols = _pool_symbols(history, incident, moment)
+    symbols = pool_symbols(history, incident, moment)
     before = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
     still = [order for order in before if order.is_open]
     tied = [order for order in still if _is_tied(history, incident, order)]
@@ -377,7 +377,7 @@ def _is_tied(history: Reconstruction, incident: Incident, order: OrderState) -> 
     return apart <= (SECOND_MS if files & history.evidence.whole_seconds else 0)
 
 
-def _pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -> set[str]:
+def pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -> set[str]:
     """The symbols whose orders hold margin of the pool: all in multi-assets mode, the position's own if isolated, else
     those that are margined in the same asset and not isolated."""
     contracts = history.book.contracts

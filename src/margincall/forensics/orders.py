@@ -14,12 +14,14 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 class OrderState(Struct, frozen=True):
     """One order before a moment: its symbol, and whether it was neither ended nor filled; when it ended later, if a
-    file tells, and which file."""
+    file tells, and which file; when it is first told of, and what of it was not filled."""
 
     symbol: str
     is_open: bool
     ended_ms: int | None = None
     file: str = ""
+    since_ms: int = 0
+    left: Decimal = ZERO
 
 
 class OrderLine:
@@ -41,6 +43,7 @@ class OrderLine:
             order, filled = self._states[key][last - 1] if last else (None, ZERO)
             if order is not None:
                 left = order.close_position or filled < order.quantity
+                first = next(each for each, _ in self._states[key] if each is not None)
                 later = [each for each, _ in self._states[key][last:] if each is not None and each.status in ENDED]
                 ended = later[0] if later else None
                 found.append(
@@ -49,6 +52,8 @@ class OrderLine:
                         order.status not in ENDED and left,
                         ended.time_ms if ended is not None else None,
                         (ended or order).source.file,
+                        first.time_ms,
+                        max(order.quantity - filled, ZERO),
                     )
                 )
         return found

@@ -13,13 +13,15 @@ from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import Fill, Flow
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.units import ZERO
+from margincall.forensics.incident_checks import pool_symbols
 from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.orders import OrderState
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View, pool_after
+from margincall.wire.durations import SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
-    "orders_cancelled": ("orders_not_cancelled",),
     "limit_price": ("order_limit",),
     "fill_price": ("fill_beyond_bankruptcy",),
     "balance_after": ("balance_after",),
@@ -42,11 +44,47 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
             assumptions=each.assumptions,
             evidence=each.source,
             settled_by=each.settled_by,
-            points_to=POINTS[each.kind],
+            points_to=POINTS.get(each.kind, ("orders_not_cancelled",)),
         )
         for each in findings
-        if each.kind in POINTS
+        if each.kind in POINTS or each.kind == "orders_cancelled"
     ]
+
+
+@exact
+def orders_check(view: View, finding: Finding | None) -> list[Check]:
+    """Open orders are cancelled first. One that is shown open before and after the liquidation's moment proves that it
+    was not, whatever else the files lack."""
+    still = [each for each in view.history.orders.before(view.incident.first) if _stayed(view, each)]
+    if not still:
+        return from_findings(view, [finding]) if finding is not None else []
+    return [
+        check(
+            "orders_cancelled",
+            FAILS,
+            view.incident.symbol,
+            numbers={
+                "cancelled": Decimal(len(view.incident.cancelled)),
+                "still_open": Decimal(len(still)),
+                "difference": sum((each.left for each in still), ZERO),
+            },
+            unit="quantity",
+            times_ms={"order": view.incident.time_ms, "ended": still[0].ended_ms},
+            evidence=still[0].file,
+            points_to=("orders_not_cancelled",),
+        )
+    ]
+
+
+def _stayed(view: View, order: OrderState) -> bool:
+    """Whether an order of the pool was open before the liquidation order came, and still was after it."""
+    first = view.history.events[view.incident.first]
+    is_coarse = {first.source.file, order.file} & view.history.evidence.whole_seconds
+    slack = SECOND_MS if is_coarse else 0
+    if not order.is_open or order.symbol not in pool_symbols(view.history, view.incident, view.moment):
+        return False
+    is_before = order.since_ms < view.incident.time_ms - slack
+    return is_before and (order.ended_ms is None or order.ended_ms > view.incident.time_ms + slack)
 
 
 @exact

@@ -15,7 +15,7 @@ from margincall.forensics.verify.booked import (
     warning_check,
 )
 from margincall.forensics.verify.brackets import bracket_checks
-from margincall.forensics.verify.charges import fee_check, from_findings, size_check, steps_check
+from margincall.forensics.verify.charges import fee_check, from_findings, orders_check, size_check, steps_check
 from margincall.forensics.verify.check import OPEN, Check, Interval, Judged, Verified
 from margincall.forensics.verify.conclude import concluded, irregularities
 from margincall.forensics.verify.deleveraging import deleveraging_checks
@@ -87,7 +87,8 @@ def _liquidation_checks(view: View, findings: Iterable[Finding], found: Interval
         checks.append(moment_check(view, found))
     checks += bracket_checks(view)
     checks += mark_checks(view)
-    checks += from_findings(view, findings)
+    checks += orders_check(view, by_kind.get("orders_cancelled"))
+    checks += from_findings(view, [each for each in findings if each.kind != "orders_cancelled"])
     checks += fee_check(view, by_kind.get("clearance_fee"))
     checks += [each for each in (size_check(view), steps_check(view)) if each is not None]
     checks.append(warning_check(view.history, view.incident.first, view.incident.time_ms))
