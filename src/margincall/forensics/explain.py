@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from margincall.core.checks import Finding
+from margincall.core.checks import FAILS, UNCLEAR, Finding
 from margincall.core.contract import entry_price
 from margincall.core.events import AnyEvent, Flow, Statement
 from margincall.core.margin import PoolTerms, cross_wallet
@@ -86,6 +86,7 @@ def explain(
         _going_on(explain_incident(history, incident, refused), first)
         for incident, first in zip(incidents, goes_on_from(history.events, incidents), strict=True)
     )
+    cases = tuple(_split_before(case, cases[:place]) for place, case in enumerate(cases))
     unknown = tuple(unknown_incidents(history.evidence, is_elsewhere=elsewhere is not None))
     told = Explained(history, cases, history.findings, tuple(rulebook.unknown), unknown)
     if elsewhere is not None:
@@ -107,6 +108,32 @@ def _going_on(case: Case, first: str) -> Case:
     unknown = tuple(each for each in told.unknown if is_charged or not each.term.startswith("clearance."))
     told = structs.replace(told, goes_on_from=first, verdict=verdict, unknown=unknown)
     return structs.replace(case, explanation=told)
+
+
+def _split_before(case: Case, before: Sequence[Case]) -> Case:
+    """The case of an order whose pool had other positions when its liquidation began, in the same moment: the venue may
+    have split the balance among them then, so that a limit that differs from what is left for the last one accuses
+    nobody."""
+    if case.moment is None or case.moment.pool is None:
+        return case
+    pool = case.moment.pool.name
+    is_later = any(
+        each.moment is not None
+        and each.moment.pool is not None
+        and (each.incident.kind, each.incident.time_ms) == (case.incident.kind, case.incident.time_ms)
+        and each.moment.pool.name == pool
+        and len(each.moment.pool.positions) > 1
+        for each in before
+    )
+    if not is_later:
+        return case
+    findings = tuple(
+        structs.replace(each, verdict=UNCLEAR, assumptions=(*each.assumptions, "bankruptcy-split"))
+        if each.kind == "limit_price" and each.verdict == FAILS
+        else each
+        for each in case.explanation.findings
+    )
+    return structs.replace(case, explanation=structs.replace(case.explanation, findings=findings))
 
 
 @exact

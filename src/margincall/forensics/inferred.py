@@ -20,7 +20,7 @@ from margincall.core.contract import price_at_profit
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, Order, Setting, Statement
 from margincall.core.fold import FillTerms, fold
 from margincall.core.margin import cross_wallet
-from margincall.core.rounding import exact, price_nearest, quotient
+from margincall.core.rounding import AMOUNT_UNIT, exact, price_nearest, quotient
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Quantity
 from margincall.forensics.digits import last_digit
@@ -234,9 +234,14 @@ def _taken_in_part(statement: Statement, account: Account, forced: Forced, rules
         )
         contract = rules.contract(printed.symbol)
         price = price_at_profit(contract, part.quantity, part.cost, realized)
+        # A profit is cut off after its last digit: of a small part it leaves the price open by more than a tick.
+        next_price = price_at_profit(contract, part.quantity, part.cost, realized - AMOUNT_UNIT)
         orders = _unfilled(forced, position.key, statement.time_ms)
-        if price is not None and any(
-            abs(price - order.price) <= contract.tick and abs(part.quantity) <= order.quantity - order.executed
+        if price is None or next_price is None:
+            continue
+        slack = max(contract.tick, abs(next_price - price))
+        if any(
+            abs(price - order.price) <= slack and abs(part.quantity) <= order.quantity - order.executed
             for order in orders
         ):
             found.append(_takeover(statement, part, price, fee=ZERO, realized=realized))

@@ -55,7 +55,8 @@ def _of_finding(finding: Finding) -> Check:
 @exact
 def commission_checks(history: Reconstruction) -> list[Check]:
     """The rate of the commission on fills that the venue forced, against the one rate that all the account's own taker
-    fills of the symbol show. Without such fills, or with several rates, nobody can tell."""
+    fills of the symbol show: no more than that. (Closings against the fund, or who is deleveraged, are free.) Without
+    such fills, or with several rates, nobody can tell."""
     own: dict[str, Counter[Decimal]] = {}
     forced: list[tuple[Fill, Decimal]] = []
     for event in history.events:
@@ -82,7 +83,7 @@ def _commission(fill: Fill, worth: Decimal, rate: Decimal) -> Check:
     off = fill.fee - derived
     return check(
         "commission",
-        FAILS if abs(off) > AMOUNT_UNIT else HOLDS,
+        FAILS if off > AMOUNT_UNIT else HOLDS,
         f"{fill.symbol} trade {fill.trade_id}",
         numbers={"printed": fill.fee, "derived": derived, "difference": off, "rate": rate},
         unit=fill.fee_asset or "",

@@ -16,7 +16,7 @@ from margincall.forensics.doubt import BACK_CAST, is_back_cast
 from margincall.forensics.explain import Case
 from margincall.forensics.incidents import Incident
 from margincall.forensics.markline import FRESH_MS
-from margincall.forensics.moment import Moment
+from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
 from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
@@ -82,7 +82,7 @@ def pool_in(view: View, account: Account, place: int, rules: VenueRules) -> Pool
     assert view.moment.pool is not None
     name, history = view.moment.pool.name, view.history
     now = history.events[place].time_ms
-    symbols = {terms.symbol for terms in view.moment.pool.positions}
+    symbols = _symbols_in(view, account)
     for symbol in symbols:
         point = history.marks.latest(symbol, place + 1)
         if point is None or now - point.time_ms > FRESH_MS:
@@ -96,11 +96,19 @@ def pool_in(view: View, account: Account, place: int, rules: VenueRules) -> Pool
 def moves_before(view: View) -> Iterator[int]:
     """Places of events before the liquidation that change how its pool stands, the last first."""
     events: Sequence[AnyEvent] = view.history.events
-    symbols = {terms.symbol for terms in view.moment.pool.positions} if view.moment.pool is not None else set()
     for place in range(view.incident.first - 1, -1, -1):
         event = events[place]
-        if isinstance(event, MOVES) and (not isinstance(event, MarkPrice) or event.symbol in symbols):
+        if isinstance(event, MOVES):
             yield place
+
+
+def _symbols_in(view: View, account: Account) -> set[str]:
+    """The symbols that the pool of the liquidation holds in another account: orders of the same liquidation may have
+    closed some of them since."""
+    held = view.moment.account.position((view.incident.symbol, view.incident.side))
+    if held.margin == "isolated":
+        return {held.symbol}
+    return set(pool_members(account, held, view.moment.rules))
 
 
 def rule_sets(view: View) -> list[VenueRules]:
