@@ -12,6 +12,7 @@ from margincall.errors import BUG, NOTHING_USABLE, USAGE, MargincallError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("margincall.cli.explain:explain", "Explain past liquidations from the venue's files."),
     "verify": ("margincall.cli.verify:verify", "Check a past liquidation against every rule that is published."),
+    "recover": ("margincall.cli.recover:recover", "What is left, who got what, what can be asked for and until when."),
     "rescue": ("margincall.cli.rescue:rescue", "Save a liquidation's evidence before the venue forgets it."),
     "case": ("margincall.cli.case:case", "Folders of evidence that are never altered."),
     "calc": ("margincall.cli.calc:calc", "Liquidation interval, bankruptcy price, ratio and remedy from a few flags."),

@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from margincall.case.warning import NO_RECOVERY as NO_RECOVERY
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.measure import Measurement
 
     from margincall.forensics.present import Section
 
-NO_RECOVERY = (
-    "Nobody can promise that money comes back. Offers to recover liquidation losses for a fee are a known fraud; "
-    "never share keys or pay in advance."
-)
 WORD_MAX = 14
 """Up to so many characters of a name never break, however narrow the screen."""
 STYLES = {"✓": "green", "✗": "bold red", "?": "yellow"}

@@ -1,0 +1,147 @@
+"""`margincall recover`: what is left after a liquidation, who got what, what can be asked for and until when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from margincall.case.coverage import coverage_of
+from margincall.case.folder import readable_paths
+from margincall.case.recover import Given, Recovery, irregularities
+from margincall.case.recover import recover as recovered
+from margincall.case.recover_document import recover_document
+from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
+from margincall.cli.recover_views import closing_sections, complaint_sections, eligibility, evidence_sections, summary
+from margincall.errors import FINE, NOTHING_USABLE, UsageError
+from margincall.forensics.answer import Answer, answer, example
+from margincall.forensics.present import headline
+from margincall.history.bracket_store import load_book
+from margincall.history.scope import Scope, scope_of
+from margincall.wire.numbers import BadNumber, decimal_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print margincall.recover/1 for programs.")
+@click.option("--as-of", "day", default="", metavar="DATE", help="Seen from this day (2026-05-28); today if not given.")
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    metavar="ASSET=PRICE",
+    help="A market price at the time that a programme's formula names; may be given again.",
+)
+@click.option("--net-assets", default="", metavar="USD", help="Net assets at the time of a programme's snapshot.")
+@click.option(
+    "--compensated/--not-compensated", default=None, help="Whether the account was compensated for it otherwise."
+)
+@click.option("--all", "show_all", is_flag=True, help="Show the eligibility table of every programme.")
+@click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
+def recover(
+    paths: tuple[Path, ...],
+    as_json: bool,
+    day: str,
+    references: tuple[str, ...],
+    net_assets: str,
+    *,
+    compensated: bool | None,
+    show_all: bool,
+    tz: str,
+    account: str,
+) -> int:
+    """What is left after the liquidations in PATHS, and what can be asked for: files and folders as `explain` reads
+    them, or a case folder. Margin left and where; what the insurance fund pays and does not pay; deleveraging and
+    clawback; compensation programmes with their conditions; the way of a complaint; the realised loss as a figure for a
+    tax adviser. Each line is an amount or nothing, says how firm it is, and names its source. It promises nothing.
+    Without PATHS: an embedded example.
+    """
+    given = Given(
+        references=dict(_reference(each) for each in references),
+        net_assets=_amount("--net-assets", net_assets) if net_assets else None,
+        compensated=compensated,
+    )
+    found = _read(paths, scope_of(tz, "", "", account))
+    told = recovered(
+        found, as_of=day or datetime.now(UTC).date().isoformat(), given=given, irregular=irregularities(found)
+    )
+    if as_json:
+        print_json(recover_document(found, told))
+    elif found.is_usable:
+        _print(found, told, show_all=show_all)
+    else:
+        out = console()
+        show(out, problems_section(found.problems))
+        out.print(NO_RECOVERY)
+        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
+    return FINE if found.is_usable else NOTHING_USABLE
+
+
+def _read(paths: tuple[Path, ...], scope: Scope) -> Answer:
+    book = load_book()
+    if not paths:
+        return example(book)
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise UsageError(f"no such file or folder: {', '.join(missing)}")
+    return answer(readable_paths(paths), book, scope=scope, coverage=coverage_of(paths))
+
+
+def _reference(text: str) -> tuple[str, Decimal]:
+    name, _, price = text.partition("=")
+    if not name or not price:
+        raise UsageError(f"--reference {text}: write it as ASSET=PRICE, e.g. USDE=0.9995")
+    return name, _amount("--reference", price)
+
+
+def _amount(option: str, text: str) -> Decimal:
+    try:
+        found = decimal_of(text)
+    except BadNumber as error:
+        raise UsageError(f"{option} {text}: {error}") from None
+    if found <= 0:
+        raise UsageError(f"{option} {text}: it must be above 0")
+    return found
+
+
+def _print(found: Answer, told: Recovery, *, show_all: bool) -> None:
+    out = console()
+    for line in found.example:
+        out.print(line, markup=False)
+    out.print(f"Seen from {told.as_of}.", markup=False)
+    if not told.closings:
+        out.print("No liquidation and no deleveraging was found in these files.")
+    for case, closing in zip(found.explained.cases, told.closings, strict=True):
+        out.rule(f"[bold]{headline(case.explanation)}", align="left")
+        for part in closing_sections(closing):
+            show(out, part)
+    out.rule("[bold]The account", align="left")
+    for part in (
+        *summary(told),
+        *eligibility(told, show_all=show_all),
+        *complaint_sections(told),
+        *evidence_sections(told),
+    ):
+        show(out, part)
+    if told.programmes and not show_all:
+        out.print("Every eligibility table: margincall recover … --all", style="dim", markup=False)
+    _print_rest(found, out)
+    out.print(NO_RECOVERY, style="bold", markup=False)
+
+
+def _print_rest(found: Answer, out: Console) -> None:
+    if found.no_verdict:
+        out.print(found.no_verdict, markup=False)
+    for reason in found.refused:
+        out.print(f"Refused: {reason} Amounts are shown as the venue applied them.", markup=False)
+    for unknown in found.explained.unknown:
+        out.print(f"Whether there were other {unknown.term} these files cannot tell: it takes {unknown.settled_by}.")
+    if found.problems:
+        show(out, problems_section(found.problems))
