@@ -172,10 +172,14 @@ class Programme(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def claim(self) -> str:
         """What can be claimed under it today, in a sentence; never a promise."""
-        if self.kind in ("refused", "report"):
-            return "nothing can be claimed under it: " + self.why_status
+        if self.kind == "refused":
+            return "it was refused: nothing can be claimed under it"
+        if self.kind == "report":
+            return "a report, no programme: nothing can be claimed under it"
         if self.status == "closed":
             return "closed: nothing can be claimed under it today"
+        if self.status == "open":
+            return "open, as far as the sources go: whether and what is paid the venue decides"
         return "whether it still applies is not known: " + self.why_status
 
 

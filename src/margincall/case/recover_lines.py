@@ -118,10 +118,10 @@ def _left(case: Case, *, went_on: bool) -> Iterable[Line]:
     for step in steps:
         note = WENT_ON if went_on else NEGATIVE if step.amount < ZERO else AFTER
         where = step.to.removeprefix("you, ").replace("you", "the cross wallet")
-        yield _amount("margin left", step, where, firm, FILES, note)
+        yield _amount("margin left", step, where, firm, source=FILES, note=note)
 
 
-def _amount(what: str, step: Step, where: str, firm: Firm, source: str, note: str = "") -> Line:
+def _amount(what: str, step: Step, where: str, firm: Firm, *, source: str, note: str = "") -> Line:
     """A line of a step; a step of nothing says so."""
     if not step.amount:
         return Line(what, "nothing", None, step.asset, where, firm, source, note)
@@ -133,7 +133,7 @@ def _clearance(case: Case, *, is_known: bool) -> Iterable[Line]:
     source = f"{FILES}; {LIQUIDATION}" if is_known else FILES
     steps = _steps(case, "clearance fee")
     for step in steps:
-        yield _amount(what, step, step.to, "booked", source, note if is_known else "")
+        yield _amount(what, step, step.to, "booked", source=source, note=note if is_known else "")
     if not steps:
         yield _none_booked(case, what, "clearance.fee", source if is_known else "")
 
@@ -154,7 +154,7 @@ def _takeover(case: Case, *, is_known: bool) -> Iterable[Line]:
     source = f"{FILES}; {LIQUIDATION}" if is_known else FILES
     steps = _steps(case, "taken over")
     for step in steps:
-        yield _amount(what, step, step.to, "booked", source, note)
+        yield _amount(what, step, step.to, "booked", source=source, note=note)
     if steps:
         return
     if case.money is None or case.money.rest_unknown:
@@ -169,7 +169,9 @@ def _made_good(history: Reconstruction, case: Case, *, is_known: bool) -> Iterab
     source = f"{FILES}; {LIQUIDATION}" if is_known else FILES
     steps = _steps(case, "made good")
     for step in steps:
-        yield _amount(what, step, step.to, "booked", source, "it brings the wallet to 0, and can not be withdrawn")
+        yield _amount(
+            what, step, step.to, "booked", source=source, note="it brings the wallet to 0, and can not be withdrawn"
+        )
     if steps:
         return
     if case.money is None or not history.evidence.lists_flows:

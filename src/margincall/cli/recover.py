@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
 def recover(
     paths: tuple[Path, ...],
+    *,
     as_json: bool,
     day: str,
     references: tuple[str, ...],
     net_assets: str,
-    *,
     compensated: bool | None,
     show_all: bool,
     tz: str,
