@@ -85,11 +85,14 @@ def _losses(history: Reconstruction, case: Case, after: int) -> tuple[TaxLoss, .
     opening_fees = _opening_fees(history, case)
     if opening_fees:
         parts[asset].append(Part("fees of its opening", -opening_fees))
-    for name, amount in sorted(_funding(history, case, max(opened, after)).items()):
+    funding, is_doubtful = _funding(history, case, max(opened, after))
+    for name, amount in sorted(funding.items()):
         parts.setdefault(name, []).append(Part("funding since it was opened", amount))
     lacks = []
     if told.realized_pnl is None:
         lacks.append("the result of all closing trades")
+    if is_doubtful:
+        lacks.append("funding that is booked without a symbol while several positions were open (income history)")
     if not is_whole:
         lacks.append("fees and funding before the files begin, inside the position")
     if not history.evidence.lists_flows:
@@ -131,13 +134,23 @@ def _opening_fees(history: Reconstruction, case: Case) -> Decimal:
     return max(before.entry_fees - kept, ZERO)
 
 
-def _funding(history: Reconstruction, case: Case, start: int) -> dict[str, Decimal]:
+def _funding(history: Reconstruction, case: Case, start: int) -> tuple[dict[str, Decimal], bool]:
+    """Funding of the position by asset, and whether some in that time is booked without telling of which position (a
+    stream names none in cross margin): it is this one's only where nothing else was open."""
+    key: PositionKey = (case.incident.symbol, case.incident.side)
     found: dict[str, Decimal] = {}
-    for event in history.events[start : case.incident.last + 1]:
-        if not isinstance(event, Flow) or event.category != "funding" or event.symbol != case.incident.symbol:
+    is_doubtful = False
+    for place in range(start, case.incident.last + 1):
+        event = history.events[place]
+        if not isinstance(event, Flow) or event.category != "funding":
             continue
-        if event.side not in (None, case.incident.side):
+        if not event.symbol:
+            held = [each.key for each in history.timeline.before(place).open_positions()]
+            if held != [key]:
+                is_doubtful = True
+                continue
+        elif event.symbol != key[0] or event.side not in (None, key[1]):
             continue
         for asset, amount in event.applied.items():
             found[asset] = found.get(asset, ZERO) + amount
-    return {asset: amount for asset, amount in found.items() if amount}
+    return {asset: amount for asset, amount in found.items() if amount}, is_doubtful

@@ -1,0 +1,416 @@
+"""What `recover` says of whole histories: every line, sum and programme, from files in the venue's own shape."""
+
+import json
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from msgspec import structs
+
+from margincall.case import programmes_check, recover_path, warning
+from margincall.case.programmes import programmes
+from margincall.case.programmes_page import markdown
+from margincall.case.recover import Given, Recovery, UnderProgramme, irregularities, recover
+from margincall.case.recover_document import json_schema, recover_document
+from margincall.case.recover_lines import Firm, Irregular, Line, Says
+from margincall.case.recover_loss import TaxLoss
+from margincall.errors import UsageError
+from margincall.forensics.answer import Answer, answer, example
+from margincall.venues.embedded import embedded_book
+from tests import stories
+from tests.case import depegged
+from tests.case.recovery_page import PAGE, generated
+from tests.case.test_programmes import COLLATERAL, GUARANTEE, TOGETHER, ms
+from tests.sources import ROOT
+
+SCHEMA = ROOT / "docs" / "reference" / "recover.schema.json"
+TODAY = "2026-11-28"
+
+
+def read(*paths: Path) -> Answer:
+    """The files explained with the embedded tables."""
+    return answer(paths, embedded_book())
+
+
+def story(path: Path, *, drop: str = "", add: list[dict[str, Any]] | None = None) -> Answer:
+    """The isolated long of `tests/stories.py`, without messages of a kind, with others at its end."""
+    told = [each for each in stories.liquidation() if each.get("a", {}).get("m") != drop]
+    return read(stories.written([*told, *(add or [])], path / "story.jsonl"))
+
+
+def line(lines: tuple[Line, ...], what: str) -> Line:
+    """The one line of that name."""
+    (found,) = [each for each in lines if each.what == what]
+    return found
+
+
+def parts(loss: TaxLoss) -> dict[str, D]:
+    """Part -> amount."""
+    return {each.what: each.amount for each in loss.parts}
+
+
+def programme(told: Recovery, name: str) -> UnderProgramme:
+    """One programme of the answer."""
+    return next(each for each in told.programmes if each.id == name)
+
+
+def test_the_money_of_the_isolated_long(tmp_path: Path) -> None:
+    """Margin 2,475, loss 2,400, clearance 75: nothing is left of the position, 500 in the cross wallet."""
+    told = recover(story(tmp_path), as_of=TODAY)
+    (closing,) = told.closings
+    assert (closing.kind, closing.symbol, closing.order_id) == ("liquidation", "BTCUSDT", "3")
+    left = line(closing.lines, "margin left")
+    assert (left.says, left.amount, left.where) == ("nothing", None, "in the cross wallet")
+    fee = line(closing.lines, "clearance fee")
+    assert (fee.says, fee.amount, fee.asset, fee.where, fee.firm) == (
+        "amount",
+        D(-75),
+        "USDT",
+        "insurance fund",
+        "booked",
+    )
+    assert line(closing.lines, "position taken over by the fund").says == "nothing"
+    assert line(closing.lines, "negative balance made good by the fund").says == "nothing"
+    assert line(closing.lines, "may be disputed").says == "nothing"
+    assert "not advised" in line(closing.lines, "may be disputed").note
+    wallet = line(told.account, "wallet at the end of the files")
+    assert (wallet.amount, wallet.asset) == (D(500), "USDT")
+    for what in ("refund of a loss by the insurance fund", "closed by deleveraging", "clawback or socialised loss"):
+        assert line(told.account, what).says == "nothing"
+
+
+def test_the_result_of_the_isolated_long(tmp_path: Path) -> None:
+    """−2,400 − 75 − 25 = −2,500: from 3,000 paid in to 500."""
+    told = recover(story(tmp_path), as_of=TODAY)
+    (loss,) = told.closings[0].realized_loss
+    assert parts(loss) == {
+        "result of the closing trades": D(-2400),
+        "clearance fee": D(-75),
+        "fees of its opening": D(-25),
+    }
+    assert (loss.asset, loss.total, loss.lacks) == ("USDT", D(-2500), ())
+    assert "no tax advice" in loss.note
+    assert told.realized_loss == (loss,)
+
+
+def test_the_results_are_all_that_the_account_lost() -> None:
+    """The embedded example, three orders of one cross account: the sum of its results is what is gone."""
+    found = example(embedded_book())
+    told = recover(found, as_of=TODAY)
+    history = found.explained.history
+    assert history is not None
+    account = history.timeline.last
+    paid_in = sum(amount for (asset, why), amount in account.ledger.items() if why in ("opening", "transfer"))
+    (loss,) = told.realized_loss
+    assert len(told.closings) == 3
+    assert loss.total == account.wallets["USDT"] - paid_in
+    assert parts(loss)["taken over"] < 0
+    for what in ("position taken over by the fund", "clearance fee"):
+        assert any(line(each.lines, what).says == "amount" for each in told.closings)
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Answer:
+    """The depegged account, liquidated at 21:40 UTC of that day."""
+    return read(depegged.at(ms("2025-10-10T21:40:00"), depegged.liquidation(), tmp_path / "a.jsonl"))
+
+
+def test_a_whole_history_inside_the_programme_of_october_2025(inside: Answer) -> None:
+    """All conditions are met from the files alone; the formula gives 200 · (0.9995 − 0.05) = 189.90 USD, and of the
+    position 0.1 · |49,900 − 113,000| = 6,310; and still nothing can be claimed: it is closed."""
+    references = {"USDE": D("0.9995"), "BTCUSDT": D(113_000)}
+    found = programme(recover(inside, as_of=TODAY, given=Given(references)), COLLATERAL)
+    assert found.tables[0].verdict == "inside"
+    assert {each.units: each.amount for each in found.tables[0].by_formula} == {
+        "collateral USDE": D("189.9"), "position BTCUSDT": D(6310),
+    }  # fmt: skip
+    assert (found.line.says, found.line.amount, found.status) == ("nothing", None, "closed")
+    assert "closed: nothing can be claimed under it today" in found.line.note
+
+
+@pytest.mark.parametrize(
+    ("time", "verdict"),
+    [
+        ("2025-10-10T21:35:59.999", "outside"),
+        ("2025-10-10T21:36:00", "inside"),
+        ("2025-10-10T22:15:59.999", "inside"),
+        ("2025-10-10T22:16:00", "cannot tell"),
+        ("2025-10-10T22:17:00", "outside"),
+    ],
+)
+def test_the_window_with_whole_histories(tmp_path: Path, time: str, verdict: str) -> None:
+    """The same account, a millisecond before and at each end."""
+    found = read(depegged.at(ms(time), depegged.liquidation(), tmp_path / "a.jsonl"))
+    assert programme(recover(found, as_of=TODAY), COLLATERAL).tables[0].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("messages", "asks", "holds", "verdict"),
+    [
+        (depegged.liquidation("USDC"), "collateral", "cannot tell", "cannot tell"),
+        (depegged.liquidation(multi_assets=False), "collateral", "not met", "outside"),
+        (depegged.liquidation(multi_assets=False), "mode", "not met", "outside"),
+        (depegged.liquidation()[1:], "mode", "cannot tell", "cannot tell"),
+        (depegged.liquidation()[1:], "collateral", "cannot tell", "cannot tell"),
+    ],
+)
+def test_collateral_or_not_with_whole_histories(
+    tmp_path: Path, messages: list[dict[str, Any]], asks: str, holds: str, verdict: str
+) -> None:
+    """Another collateral, single-asset mode, a mode that no file states. A stream prints only what changes: that there
+    was no USDE beside the USDC it cannot tell."""
+    found = read(depegged.at(ms("2025-10-10T21:40:00"), messages, tmp_path / "a.jsonl"))
+    (table,) = programme(recover(found, as_of=TODAY), COLLATERAL).tables
+    assert next(row.holds for row in table.rows if row.asks == asks) == holds
+    assert table.verdict == verdict
+
+
+def test_an_isolated_position_has_no_other_collateral(tmp_path: Path) -> None:
+    """Isolated margin and multi-assets mode exclude each other, so its own margin is all that backs it."""
+    messages = depegged.moved(stories.liquidation(), ms("2025-10-10T21:40:00") - stories.START - 60_500)
+    found = read(stories.written(messages, tmp_path / "a.jsonl"))
+    (table,) = programme(recover(found, as_of=TODAY), COLLATERAL).tables
+    assert {row.asks for row in table.not_met} == {"collateral", "mode"}
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        (Given(), "cannot tell"),
+        (Given(net_assets=D(50)), "cannot tell"),
+        (Given(net_assets=D(8000), compensated=False), "inside"),
+        (Given(net_assets=D(9000), compensated=False), "outside"),
+        (Given(net_assets=D(8000), compensated=True), "outside"),
+    ],
+)
+def test_the_vouchers_with_a_whole_history(tmp_path: Path, given: Given, verdict: str) -> None:
+    """The isolated long in October 2025: 2,400 without its fee of 75, 2,475 with it; 30 % of 8,000 are 2,400, of 9,000
+    2,700."""
+    messages = depegged.moved(stories.liquidation(), ms("2025-10-10T21:40:00") - stories.START - 60_500)
+    found = read(stories.written(messages, tmp_path / "a.jsonl"))
+    assert programme(recover(found, as_of=TODAY, given=given), TOGETHER).tables[0].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("net", "verdict"), [("8000.01", "cannot tell"), ("8250", "cannot tell"), ("8250.01", "outside")]
+)
+def test_whether_fees_count_is_not_published(tmp_path: Path, net: str, verdict: str) -> None:
+    """Between 2,400 and 2,475 nobody can tell: 30 % of 8,250 are 2,475."""
+    messages = depegged.moved(stories.liquidation(), ms("2025-10-10T21:40:00") - stories.START - 60_500)
+    found = read(stories.written(messages, tmp_path / "a.jsonl"))
+    given = Given(net_assets=D(net), compensated=False)
+    assert programme(recover(found, as_of=TODAY, given=given), TOGETHER).tables[0].verdict == verdict
+
+
+def test_losses_of_one_window_count_together(tmp_path: Path) -> None:
+    """Two liquidations of 10 USDT and 7 of fee each: 20 without and 34 with fees; a third outside the window counts
+    not. 30 % of 100 are 30."""
+    day = 86_400_000
+    first = depegged.moved(depegged.liquidation(), ms("2025-10-10T03:00:00") - stories.START)
+    second = depegged.moved(again(depegged.liquidation(), "20"), ms("2025-10-10T05:00:00") - stories.START)
+    third = depegged.moved(again(depegged.liquidation(), "40"), ms("2025-10-10T05:00:00") - stories.START + 3 * day)
+    found = read(stories.written([*first, *second, *third], tmp_path / "a.jsonl"))
+    told = recover(found, as_of=TODAY)
+    assert len(told.closings) == 3
+    tables = programme(told, TOGETHER).tables
+    assert [next(row.because for row in each.rows if row.asks == "loss") for each in tables[:2]] == ["20 to 34 USD"] * 2
+    assert [next(row.holds for row in each.rows if row.asks == "window") for each in tables] == [
+        "met",
+        "met",
+        "not met",
+    ]
+
+
+def again(messages: list[dict[str, Any]], lower: str) -> list[dict[str, Any]]:
+    """The same story once more in the same account: without its deposits, wallets lower by so much, other order ids."""
+    found = json.loads(
+        json.dumps([each for each in messages if each["e"] != "ACCOUNT_UPDATE" or each["a"]["m"] != "DEPOSIT"])
+    )
+    for each in found:
+        for balance in each["a"]["B"] if each["e"] == "ACCOUNT_UPDATE" else ():
+            balance["wb"] = balance["cw"] = str(D(balance["wb"]) - D(lower))
+        if "o" in each:
+            each["o"]["i"] += 100 * int(lower)
+            each["o"]["t"] = each["o"]["t"] and each["o"]["t"] + 100 * int(lower)
+            each["o"]["c"] = each["o"]["c"].replace("0001", f"00{lower}")
+    return found
+
+
+def test_funding_counts_once_and_a_negative_balance_says_how_it_is_cleared(inside: Answer) -> None:
+    """−10 − 7 − 2.5 − 0.5 = −20; 10 were paid in, so −10 are left in USDT, beside 200 USDE."""
+    told = recover(inside, as_of=TODAY)
+    (loss,) = told.realized_loss
+    assert parts(loss)["funding since it was opened"] == D("-0.5")
+    assert loss.total == D(-20)
+    left = line(told.closings[0].lines, "margin left")
+    assert (left.amount, left.asset) == (D(-10), "USDT")
+    assert "ten minutes" in left.note
+    wallets = {each.asset: each.amount for each in told.account if each.what == "wallet at the end of the files"}
+    assert wallets == {"USDT": D(-10), "USDE": D(200)}
+
+
+def test_what_the_fund_pays_and_adjustments_are_shown(tmp_path: Path) -> None:
+    """A fee that was given back, and an ADJUSTMENT: by amount, without a reason."""
+    more = [
+        stories.update(400_000, "INSURANCE_CLEAR", "530", "30", cross="530"),
+        stories.update(500_000, "ADJUSTMENT", "529", "-1", cross="529"),
+    ]
+    told = recover(story(tmp_path, add=more), as_of=TODAY)
+    assert line(told.account, "adjustments").amount == D(-1)
+    paid = [each for each in told.account if each.what == "paid to you by the insurance fund"]
+    assert [(each.amount, each.firm) for each in paid] == [(D(30), "booked")]
+
+
+def test_a_deleveraging_is_told_with_its_price(tmp_path: Path) -> None:
+    """A long of 1 closed at 50,500 by deleveraging, without a fee."""
+    told = recover(read(stories.written(deleveraged(), tmp_path / "a.jsonl")), as_of=TODAY)
+    (closing,) = told.closings
+    assert closing.kind == "adl"
+    own = line(closing.lines, "deleveraged")
+    assert (own.amount, own.asset) == (D(500), "USDT")
+    assert own.note.startswith("at 50500")
+    assert line(told.account, "closed by deleveraging").amount == D(500)
+    found = programme(told, GUARANTEE)
+    assert (found.tables[0].verdict, found.line.says) == ("cannot tell", "cannot tell")
+    assert "no formula for an account was published" in found.line.note
+
+
+def deleveraged() -> list[dict[str, Any]]:
+    """The isolated long of `tests/stories.py`, closed by deleveraging instead."""
+    kept = stories.liquidation()[:5]
+    close = {"client": "adl_autoclose", "side": "SELL", "p": "50500", "o": "LIMIT", "ot": "LIMIT"}
+    return [
+        *kept,
+        stories.order(60_500, 3, execution="NEW", status="NEW", **close),
+        stories.update(60_520, "ORDER", "3475", cross="3475", position=stories.position("0", "0", "500", "0")),
+        stories.order(
+            60_520, 3, execution="TRADE", status="FILLED", l="1", z="1", L="50500", ap="50500", n="0", t=12, rp="500",
+            **close,
+        ),
+    ]  # fmt: skip
+
+
+def test_irregular_findings_are_named(tmp_path: Path) -> None:
+    """What does not hold leads to the line about a dispute, and promises nothing."""
+    told = recover(story(tmp_path), as_of=TODAY, irregular=[Irregular(0, "clearance_fee", "rate · notional")])
+    said = line(told.closings[0].lines, "may be disputed")
+    assert (said.says, said.amount) == ("cannot tell", None)
+    assert "clearance_fee" in said.note
+    assert said.where == "margincall dispute"
+    other = recover(story(tmp_path), as_of=TODAY, irregular=[Irregular(1, "clearance_fee", "of another closing")])
+    assert line(other.closings[0].lines, "may be disputed").says == "nothing"
+    assert irregularities(story(tmp_path)) == ()
+
+
+@pytest.mark.parametrize(
+    ("time", "path"),
+    [
+        ("2026-01-04T23:59:59.999", recover_path.OLD_TERMS),
+        ("2026-01-05T00:00:00", recover_path.NEW_TERMS),
+    ],
+)
+def test_the_terms_go_by_the_day(time: str, path: recover_path.Path) -> None:
+    """Since 2026-01-05 those of ADGM; before sources disagree, and both are named."""
+    assert recover_path.path_of(ms(time)) == path
+    assert {each.deadline for each in path.steps} == {"no deadline found in the sources"}
+    steps = " ".join(each.step for each in path.steps)
+    assert ("seat ADGM" in steps) != ("HKIAC" in steps and "DIFC" in steps)
+    assert any("no legal advice" in each for each in path.notes)
+
+
+def test_without_a_time_or_at_another_venue_no_terms_are_named() -> None:
+    """Nothing is guessed."""
+    assert "not known" in recover_path.path_of(0).terms
+    assert recover_path.path_of(ms("2026-05-01T00:00:00"), "BitMEX") == recover_path.ELSEWHERE
+
+
+def test_deadlines_of_evidence(tmp_path: Path) -> None:
+    """Of 2026-05-28: orders without a fill go after 3 days, margin moves after 30, exports after a year."""
+    time = ms("2026-05-28T20:27:00")
+    found = {each.what: each for each in recover_path.kept(time, ms("2026-05-31T00:00:00"))}
+    orders = found["orders cancelled or expired without a fill"]
+    assert (orders.until_ms, orders.is_gone, orders.days_left) == (ms("2026-05-31T20:27:00"), False, 0)
+    later = {each.what: each for each in recover_path.kept(time, ms("2026-06-01T00:00:00"))}
+    assert later["orders cancelled or expired without a fill"].is_gone
+    moves = found["margin added to or taken from a position"]
+    assert (moves.until_ms, moves.days_left) == (ms("2026-06-27T20:27:00"), 27)
+    assert [each.until_ms for each in found.values()] == sorted(each.until_ms for each in found.values())
+    assert recover_path.first_gone(list(later.values())).startswith("margin added")
+
+
+def test_a_programme_is_not_known_before_its_day(inside: Answer) -> None:
+    """Seen from the day before its announcement the vouchers do not exist."""
+    found = programme(recover(inside, as_of="2025-10-13"), TOGETHER)
+    assert found.status == "not yet announced on the day asked for"
+    assert found.line.says == "nothing"
+    assert programme(recover(inside, as_of="2025-10-14"), TOGETHER).status == "closed"
+
+
+def test_an_open_programme_with_a_formula_has_an_amount(inside: Answer) -> None:
+    """None is open today; were it, the amount of the collateral counts, and without a price nobody can tell."""
+    closed = next(each for each in programmes() if each.id == COLLATERAL)
+    again_open = [structs.replace(closed, status="open")]
+    given = Given({"USDE": D("0.9995"), "BTCUSDT": D(113_000)})
+    (found,) = recover(inside, as_of=TODAY, given=given, book=again_open).programmes
+    assert (found.line.says, found.line.amount, found.line.asset) == ("amount", D("189.9"), "USD")
+    assert "the venue decides" in found.line.note
+    (found,) = recover(inside, as_of=TODAY, book=again_open).programmes
+    assert (found.line.says, found.line.amount) == ("cannot tell", None)
+
+
+def test_every_line_has_an_answer_and_a_source_or_what_settles_it(inside: Answer, tmp_path: Path) -> None:
+    """An amount where it says so and nowhere else; no promise in any text."""
+    for found in (inside, story(tmp_path), example(embedded_book())):
+        told = recover(found, as_of=TODAY)
+        lines = [*told.account, *(each for closing in told.closings for each in closing.lines)]
+        lines += [each.line for each in told.programmes]
+        for each in lines:
+            assert (each.amount is not None) == (each.says == "amount"), each
+            assert each.says in get_args(Says)
+            assert each.firm in get_args(Firm)
+            assert each.source or each.settled_by, each
+        assert told.warning == warning.NO_RECOVERY
+        text = json.dumps(recover_document(found, told)).casefold()
+        for word in ("you will get", "guarantee that", "entitled", "we will recover"):
+            assert word not in text
+
+
+def test_without_a_liquidation_the_account_is_told_all_the_same(tmp_path: Path) -> None:
+    """No closing, no programme, and the warning."""
+    told = recover(read(stories.written(stories.liquidation()[:5], tmp_path / "a.jsonl")), as_of=TODAY)
+    assert (told.closings, told.programmes, told.realized_loss) == ((), (), ())
+    assert line(told.account, "wallet at the end of the files").amount == D(2975)
+    assert told.warning == warning.NO_RECOVERY
+
+
+def test_an_account_that_is_not_modelled_is_told_as_applied(inside: Answer) -> None:
+    """Mode and collateral of another kind of account are not those of a classic one."""
+    told = recover(structs.replace(inside, refused=("portfolio margin",)), as_of=TODAY)
+    (table,) = programme(told, COLLATERAL).tables
+    assert {row.asks: row.holds for row in table.rows if row.asks in ("mode", "collateral", "marked_down")} == {
+        "mode": "cannot tell", "collateral": "cannot tell", "marked_down": "cannot tell",
+    }  # fmt: skip
+    assert line(told.closings[0].lines, "clearance fee").amount == D(-7)
+
+
+def test_a_day_that_is_none_is_refused(inside: Answer) -> None:
+    """`--as-of` is an ISO day."""
+    with pytest.raises(UsageError, match="no day"):
+        recover(inside, as_of="28.11.2026")
+
+
+def test_the_page_is_the_data() -> None:
+    """Change the data, and the page is written anew: `python -m tests.case.recovery_page`."""
+    assert generated() == markdown()
+    for assumption in programmes_check.ASSUMPTIONS:
+        assert f"`{assumption.id}`" in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_committed_schema_is_the_types() -> None:
+    """Change the types, and the schema is written anew: `python -m tests.case.test_recover`."""
+    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(json_schema()))
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
