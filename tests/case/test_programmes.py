@@ -18,6 +18,7 @@ from margincall.case.programmes_check import (
     Table,
     table,
 )
+from margincall.case.recover_facts import loss_in_window
 from margincall.core.contract import Contract
 from margincall.venues import elsewhere
 from margincall.venues.registry import contract_of
@@ -366,3 +367,18 @@ criteria = [{asks = "venue", names = ["A"]}]
             programmes_in(good.replace('asks = "venue", names = ["A"]', wrong))
     with pytest.raises(msgspec.ValidationError):
         programmes_in(good.replace('status = "open"', 'status = "maybe"'))
+
+
+def test_losses_that_may_count_widen_the_range() -> None:
+    """Sure: 100. Perhaps in the window (its last minute), or perhaps no liquidation: 40 each, or not. Outside, or a
+    deleveraging: not. One without an upper end leaves none; one without a known loss leaves everything open."""
+    sure = at("2025-10-10T12:00:00", loss=Range(D(100), D(110)))
+    edge = at("2025-10-11T23:59:30", loss=Range(D(40), D(40)))
+    perhaps = at("2025-10-10T12:00:00", loss=Range(D(40), D(40)), closing="")
+    outside = at("2025-10-12T00:00:00", loss=Range(D(900), D(900)))
+    adl = at("2025-10-10T12:00:00", loss=Range(D(900), D(900)), closing="adl")
+    vouchers = named(TOGETHER)
+    assert loss_in_window(vouchers, [sure, edge, perhaps, outside, adl]) == Range(D(100), D(190))
+    assert loss_in_window(vouchers, [sure, structs.replace(sure, loss=Range(D(1), None))]) == Range(D(101), None)
+    assert loss_in_window(vouchers, [sure, structs.replace(edge, loss=None)]) is None
+    assert loss_in_window(vouchers, [sure, structs.replace(outside, loss=None)]) == Range(D(100), D(110))

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from margincall.case.programmes import Programme, programmes
 from margincall.case.programmes_check import Occurrence, Table, table
-from margincall.case.recover_facts import occurrence, with_losses_of_all
+from margincall.case.recover_facts import loss_in_window, occurrence
 from margincall.case.recover_lines import Firm, Irregular, Line, account_lines, dispute_line, lines_of
 from margincall.case.recover_loss import TaxLoss, losses_of, together
 from margincall.case.recover_path import Kept, Path, kept, path_of
@@ -156,7 +156,8 @@ def _with_given(found: Occurrence, given: Given) -> Occurrence:
 
 
 def _under(programme: Programme, seen: Sequence[Occurrence], given: Given, as_of: str) -> UnderProgramme:
-    tables = tuple(table(programme, with_losses_of_all(programme, each, seen), given.references) for each in seen)
+    loss = loss_in_window(programme, seen)
+    tables = tuple(table(programme, structs.replace(each, loss=loss), given.references) for each in seen)
     return UnderProgramme(
         id=programme.id,
         name=programme.name,

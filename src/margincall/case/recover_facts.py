@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from margincall.case.programmes import Closing, Mode, Programme, Within
-from margincall.case.programmes_check import NOT_MET, Closed, Occurrence, Range, check
+from margincall.case.programmes_check import MET, NOT_MET, Closed, Occurrence, Range, check
 from margincall.core.account import Position
 from margincall.core.events import Setting, Statement
 from margincall.core.margin import cross_wallet
@@ -48,22 +48,23 @@ def occurrence(history: Reconstruction, case: Case, *, is_refused: bool = False)
     return _with_collateral(history, case, found) if is_modelled and case.moment is not None else found
 
 
-def with_losses_of_all(programme: Programme, one: Occurrence, all_: Iterable[Occurrence]) -> Occurrence:
-    """The closing with the losses of all that may lie in the programme's window: a threshold counts them together. One
-    of which that cannot be told widens the range; one without a known loss leaves it open."""
+@exact
+def loss_in_window(programme: Programme, seen: Iterable[Occurrence]) -> Range | None:
+    """What all closings lost that may lie in the programme's window: a threshold counts them together. One of which
+    that cannot be told widens the range; one without a known loss leaves it open (none)."""
     windows = [each for each in programme.criteria if isinstance(each, Within)]
-    low, high = ZERO, ZERO
-    known: Decimal | None = high
-    for each in all_:
+    low = ZERO
+    high: Decimal | None = ZERO
+    for each in seen:
         verdicts = {check(window, each).holds for window in windows}
         if NOT_MET in verdicts or each.closing == "adl":
             continue
         if each.loss is None:
-            return structs.replace(one, loss=None)
-        is_sure = verdicts <= {"met"} and each.closing == "liquidation"
+            return None
+        is_sure = verdicts <= {MET} and each.closing == "liquidation"
         low += each.loss.low if is_sure else ZERO
-        known = None if known is None or each.loss.high is None else known + each.loss.high
-    return structs.replace(one, loss=Range(low, known))
+        high = None if high is None or each.loss.high is None else high + each.loss.high
+    return Range(low, high)
 
 
 def _when(history: Reconstruction, case: Case) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from margincall.core.checks import HOLDS, Finding
+from margincall.core.checks import HOLDS, UNCLEAR, Finding
 from margincall.core.events import Flow
 from margincall.core.rounding import exact, plain
 from margincall.core.units import ZERO
@@ -90,12 +90,13 @@ def dispute_line(irregular: Sequence[Irregular], findings: Sequence[Finding]) ->
         note = f"does not hold: {kinds}; what follows from that only the venue or a tribunal decides"
         return Line("may be disputed", "cannot tell", None, "", "margincall dispute", "derived", FILES, note)
     untold = len([each for each in findings if each.verdict != HOLDS])
+    untold = len([each for each in findings if each.verdict == UNCLEAR])
+    if untold == len(findings):
+        settled_by = "the files that the checks need: margincall explain names them"
+        return Line("may be disputed", "cannot tell", note="no check could be made", settled_by=settled_by)
     note = "no check failed, so a dispute is not advised"
-    if not findings:
-        note = "no check could be made"
-    elif untold:
-        note += f"; {untold} of {len(findings)} checks cannot be told from these files"
-    return Line("may be disputed", "nothing", None, "", "", "derived" if findings else "unknown", FILES, note)
+    note += f"; {untold} of {len(findings)} checks cannot be told from these files" if untold else ""
+    return Line("may be disputed", "nothing", None, "", "", "derived", FILES, note)
 
 
 def _steps(case: Case, *names: str) -> tuple[Step, ...]:
@@ -157,7 +158,9 @@ def _takeover(case: Case, *, is_known: bool) -> Iterable[Line]:
         yield _amount(what, step, step.to, "booked", source=source, note=note)
     if steps:
         return
-    if case.money is None or case.money.rest_unknown:
+    if not is_known:
+        yield Line(what, "cannot tell", source=NO_SOURCE, settled_by="the venue's own rules")
+    elif case.money is None or case.money.rest_unknown:
         settled_by = _settled(case.explanation, "realized_pnl") or "the position after it (account answer, a stream)"
         yield Line(what, "cannot tell", settled_by=settled_by)
     else:
