@@ -412,5 +412,75 @@ def test_the_committed_schema_is_the_types() -> None:
     assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(json_schema()))
 
 
+def test_a_negative_balance_is_made_good(tmp_path: Path) -> None:
+    """Ten minutes later the fund brings −10 to 0: nothing is left, and the account lost the 10 that were paid in."""
+    later = depegged.message(depegged.TRIGGER + 400_000, "INSURANCE_CLEAR", ("USDT", "0", "10"))
+    messages = [*depegged.liquidation(multi_assets=False), later]
+    told = recover(read(depegged.at(ms("2026-05-28T20:03:20"), messages, tmp_path / "a.jsonl")), as_of=TODAY)
+    made_good = line(told.closings[0].lines, "negative balance made good by the fund")
+    assert (made_good.amount, made_good.asset, made_good.firm) == (D(10), "USDT", "booked")
+    assert line(told.closings[0].lines, "margin left").says == "nothing"
+    assert told.realized_loss[0].total == D(-10)
+    assert line(told.account, "paid to you by the insurance fund").amount == D(10)
+
+
+def test_funding_without_a_symbol_beside_another_position_is_not_guessed(tmp_path: Path) -> None:
+    """A stream names no symbol for funding in cross margin: with ETHUSDT open too, whose it is nobody can tell."""
+    bought = {"side": "BUY", "s": "ETHUSDT", "q": "0.01"}
+    other = [
+        stories.order(2000, 9, execution="NEW", status="NEW", **bought),
+        stories.order(2000, 9, execution="TRADE", status="FILLED", l="0.01", z="0.01", L="3000", n="0", t=19, **bought),
+    ]
+    messages = depegged.liquidation()
+    told = recover(read(stories.written([*messages[:9], *other, *messages[9:]], tmp_path / "a.jsonl")), as_of=TODAY)
+    (loss,) = told.closings[0].realized_loss
+    assert "funding since it was opened" not in parts(loss)
+    assert any(each.startswith("funding that is booked without a symbol") for each in loss.lacks)
+
+
+def test_files_that_begin_inside_the_position_say_what_is_not_in_the_result(tmp_path: Path) -> None:
+    """Without the opening: its fee and earlier funding are named as missing."""
+    told = recover(read(stories.written(stories.liquidation()[5:], tmp_path / "a.jsonl")), as_of=TODAY)
+    (loss,) = told.closings[0].realized_loss
+    assert parts(loss) == {"result of the closing trades": D(-2400), "clearance fee": D(-75)}
+    assert "fees and funding before the files begin, inside the position" in loss.lacks
+
+
+def test_funding_between_two_orders_counts_for_the_later_one(tmp_path: Path) -> None:
+    """Half is sold (−5), funding of −0.3 follows, half is sold (−5): funding counts once, and so does each half of the
+    opening's fee of 2.5."""
+    first = depegged.liquidation(multi_assets=False)[:13]
+    sold = {"side": "SELL", "o": "LIQUIDATION", "ot": "LIQUIDATION", "f": "IOC", "p": "49800", "q": "0.05"}
+    filled = {"execution": "TRADE", "status": "FILLED", "l": "0.05", "z": "0.05", "L": "49900", "n": "0", "rp": "-5"}
+    rest = [
+        stories.order(60_500, 3, client="autoclose-1", execution="NEW", status="NEW", **sold),
+        depegged.message(60_520, "ORDER", ("USDT", "2", "0"), quantity="0.05", result="-5"),
+        stories.order(60_520, 3, client="autoclose-1", t=12, **filled, **sold),
+        depegged.message(90_000, "FUNDING_FEE", ("USDT", "1.7", "-0.3")),
+        stories.order(160_500, 4, client="autoclose-2", execution="NEW", status="NEW", **sold),
+        depegged.message(160_520, "ORDER", ("USDT", "-3.3", "0"), quantity="0", result="-10"),
+        stories.order(160_520, 4, client="autoclose-2", t=13, **filled, **sold),
+    ]
+    told = recover(read(stories.written([*first, *rest], tmp_path / "a.jsonl")), as_of=TODAY)
+    each = [parts(loss) for closing in told.closings for loss in closing.realized_loss]
+    assert [one["funding since it was opened"] for one in each] == [D("-0.5"), D("-0.3")]
+    assert [one["fees of its opening"] for one in each] == [D("-1.25"), D("-1.25")]
+    assert told.realized_loss[0].total == D("-13.3")
+
+
+def test_a_margin_that_the_venue_went_on_with_says_so() -> None:
+    """Three orders of one millisecond: what the first two left was not left for long."""
+    told = recover(example(embedded_book()), as_of=TODAY)
+    notes = ["see what follows" in line(each.lines, "margin left").note for each in told.closings]
+    assert notes == [True, True, False]
+
+
+def test_evidence_is_gone_at_the_moment_it_expires() -> None:
+    """Three days after a midnight, at midnight."""
+    when = ms("2026-05-28T00:00:00")
+    for today, is_gone in (("2026-05-30", False), ("2026-05-31", True)):
+        assert recover_path.kept(when, ms(f"{today}T00:00:00"))[0].is_gone == is_gone
+
+
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")

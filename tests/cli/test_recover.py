@@ -172,6 +172,8 @@ def test_another_venue_is_told_as_booked(tmp_path: Path) -> None:
         assert "hold nothing on complaints at this venue" in closing["complaint"]["terms"]
         assert closing["evidence"] == []
     assert said["no_verdict"]
+    loss = next(each for each in programme(said, TOGETHER)["tables"][0]["rows"] if each["asks"] == "loss")
+    assert loss["holds"] == "not met"  # nothing of it lies in the window
 
 
 def test_whole_seconds_on_the_edge_cannot_tell(tmp_path: Path) -> None:
@@ -194,4 +196,5 @@ def test_whole_seconds_on_the_edge_cannot_tell(tmp_path: Path) -> None:
         (table,) = programme(asked(str(file)), COLLATERAL)["tables"]
         rows = {each["asks"]: each for each in table["rows"]}
         assert rows["window"]["holds"] == holds, (second, rows["window"])
+        assert f"{second}.000Z to 2025-10-10T{second}.999Z" in rows["window"]["because"]
         assert rows["collateral"]["holds"] == "cannot tell"
