@@ -11,12 +11,14 @@ from msgspec import structs
 from margincall.case import programmes_check, recover_path, warning
 from margincall.case.programmes import programmes
 from margincall.case.programmes_page import markdown
-from margincall.case.recover import Given, Recovery, UnderProgramme, irregularities, recover
+from margincall.case.recover import Given, Recovery, UnderProgramme, recover
 from margincall.case.recover_document import json_schema, recover_document
-from margincall.case.recover_lines import Firm, Irregular, Line, Says
+from margincall.case.recover_lines import Firm, Line, Says
 from margincall.case.recover_loss import TaxLoss
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer, answer, example
+from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Conclusion, Irregularity, Verified
+from margincall.forensics.verify.judge import verify
 from margincall.venues.embedded import embedded_book
 from tests import stories
 from tests.case import depegged
@@ -57,7 +59,8 @@ def programme(told: Recovery, name: str) -> UnderProgramme:
 
 def test_the_money_of_the_isolated_long(tmp_path: Path) -> None:
     """Margin 2,475, loss 2,400, clearance 75: nothing is left of the position, 500 in the cross wallet."""
-    told = recover(story(tmp_path), as_of=TODAY)
+    found = story(tmp_path)
+    told = recover(found, as_of=TODAY, verdict=verify(found))
     (closing,) = told.closings
     assert (closing.kind, closing.symbol, closing.order_id) == ("liquidation", "BTCUSDT", "3")
     left = line(closing.lines, "margin left")
@@ -291,16 +294,42 @@ def deleveraged() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def test_irregular_findings_are_named(tmp_path: Path) -> None:
-    """What does not hold leads to the line about a dispute, and promises nothing."""
-    told = recover(story(tmp_path), as_of=TODAY, irregular=[Irregular(0, "clearance_fee", "rate · notional")])
+def judged(found: Answer, *irregular: Irregularity, conclusion: Conclusion) -> Verified:
+    """The verdict on an answer with another conclusion about its first closing."""
+    verdict = verify(found)
+    first, *others = verdict.liquidations
+    changed = structs.replace(first, conclusion=conclusion, irregularities=irregular)
+    return structs.replace(verdict, liquidations=(changed, *others))
+
+
+def test_what_may_be_disputed_follows_the_verdict(tmp_path: Path) -> None:
+    """Irregular, nothing irregular, cannot tell, and not verified: a line each, and never an amount or a promise."""
+    found = story(tmp_path)
+    wrong = Irregularity(kind="clearance_fee_twice", says="the fee was taken twice", amount=D(75), unit="USDT")
+    told = recover(found, as_of=TODAY, verdict=judged(found, wrong, conclusion=IRREGULAR))
     said = line(told.closings[0].lines, "may be disputed")
-    assert (said.says, said.amount) == ("cannot tell", None)
-    assert "clearance_fee" in said.note
-    assert said.where == "margincall dispute"
-    other = recover(story(tmp_path), as_of=TODAY, irregular=[Irregular(1, "clearance_fee", "of another closing")])
-    assert line(other.closings[0].lines, "may be disputed").says == "nothing"
-    assert irregularities(story(tmp_path)) == ()
+    assert (said.says, said.amount, said.where) == ("cannot tell", None, "margincall dispute")
+    assert "clearance_fee_twice: the fee was taken twice" in said.note
+    assert "only the venue or a tribunal decides" in said.note
+    told = recover(found, as_of=TODAY, verdict=judged(found, conclusion=REGULAR))
+    said = line(told.closings[0].lines, "may be disputed")
+    assert (said.says, "a dispute is not advised" in said.note) == ("nothing", True)
+    told = recover(found, as_of=TODAY, verdict=judged(found, conclusion=OPEN))
+    assert line(told.closings[0].lines, "may be disputed").says == "cannot tell"
+    told = recover(found, as_of=TODAY)
+    assert line(told.closings[0].lines, "may be disputed").settled_by == "margincall verify"
+
+
+def test_irregular_bookings_beside_the_closings_stand_with_the_account(tmp_path: Path) -> None:
+    """Funding at a wrong rate, say; without any there is no such line."""
+    found = story(tmp_path)
+    wrong = Irregularity(kind="funding_rate", says="funding at another rate than published")
+    verdict = structs.replace(verify(found), irregularities=(wrong,))
+    said = line(recover(found, as_of=TODAY, verdict=verdict).account, "bookings that may be disputed")
+    assert "funding_rate" in said.note
+    clean = structs.replace(verdict, irregularities=())
+    names = [each.what for each in recover(found, as_of=TODAY, verdict=clean).account]
+    assert "bookings that may be disputed" not in names
 
 
 @pytest.mark.parametrize(
@@ -362,7 +391,7 @@ def test_an_open_programme_with_a_formula_has_an_amount(inside: Answer) -> None:
 def test_every_line_has_an_answer_and_a_source_or_what_settles_it(inside: Answer, tmp_path: Path) -> None:
     """An amount where it says so and nowhere else; no promise in any text."""
     for found in (inside, story(tmp_path), example(embedded_book())):
-        told = recover(found, as_of=TODAY)
+        told = recover(found, as_of=TODAY, verdict=verify(found))
         lines = [*told.account, *(each for closing in told.closings for each in closing.lines)]
         lines += [each.line for each in told.programmes]
         for each in lines:

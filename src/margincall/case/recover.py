@@ -12,17 +12,17 @@ from msgspec import Struct, structs
 from margincall.case.programmes import Programme, programmes
 from margincall.case.programmes_check import Occurrence, Table, table
 from margincall.case.recover_facts import loss_in_window, occurrence
-from margincall.case.recover_lines import Firm, Irregular, Line, account_lines, dispute_line, lines_of
+from margincall.case.recover_lines import Firm, Line, account_dispute, account_lines, dispute_line, lines_of
 from margincall.case.recover_loss import TaxLoss, losses_of, together
 from margincall.case.recover_path import Kept, Path, kept, path_of
 from margincall.case.warning import NO_RECOVERY
-from margincall.core.checks import FAILS
 from margincall.core.rounding import exact
 from margincall.core.units import ZERO
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.explain import Case
 from margincall.forensics.incidents import AFTERMATH_MS
+from margincall.forensics.verify.check import Verified
 from margincall.wire.exports import BINANCE
 from margincall.wire.iso_time import time_of
 
@@ -88,11 +88,11 @@ def recover(
     *,
     as_of: str,
     given: Given = NOTHING_ADDED,
-    irregular: Sequence[Irregular] = (),
+    verdict: Verified | None = None,
     book: Sequence[Programme] | None = None,
 ) -> Recovery:
-    """What can be said of recovery, seen from the beginning of an ISO day (UTC). `irregular` are what a verification
-    found not to hold; `book` are the programmes, by default all that are known."""
+    """What can be said of recovery, seen from the beginning of an ISO day (UTC). `verdict` is what a verification
+    of the same answer found; `book` are the programmes, by default all that are known."""
     today_ms = _midnight(as_of)
     explained = found.explained
     history, cases = explained.history, explained.cases
@@ -101,6 +101,7 @@ def recover(
     elsewhere = history.book.elsewhere
     is_binance, venue = elsewhere is None, BINANCE if elsewhere is None else elsewhere.name
     losses = losses_of(history, cases)
+    verdicts = verdict.liquidations if verdict is not None else (None,) * len(cases)
     closings = tuple(
         OfClosing(
             kind=case.explanation.kind,
@@ -110,31 +111,21 @@ def recover(
             order_id=case.explanation.order_id,
             lines=(
                 *lines_of(history, case, went_on=_went_on(cases, number)),
-                dispute_line([each for each in irregular if each.number == number], case.explanation.findings),
+                dispute_line(judged),
             ),
             realized_loss=loss,
             complaint=path_of(case.explanation.time_ms, venue),
             evidence=kept(case.explanation.time_ms, today_ms) if case.explanation.time_ms and is_binance else (),
         )
-        for number, (case, loss) in enumerate(zip(cases, losses, strict=True))
+        for number, (case, loss, judged) in enumerate(zip(cases, losses, verdicts, strict=True))
     )
     seen = [_with_given(occurrence(history, case, is_refused=bool(found.refused)), given) for case in cases]
     return Recovery(
         as_of=as_of,
         closings=closings,
-        account=account_lines(history, cases),
+        account=(*account_lines(history, cases), *account_dispute(verdict.irregularities if verdict else ())),
         programmes=tuple(_under(each, seen, given, as_of) for each in (programmes() if book is None else book) if seen),
         realized_loss=together(losses),
-    )
-
-
-def irregularities(found: Answer) -> tuple[Irregular, ...]:
-    """The checks of an explanation that do not hold, by closing."""
-    return tuple(
-        Irregular(number, finding.kind, finding.rule)
-        for number, case in enumerate(found.explained.cases)
-        for finding in case.explanation.findings
-        if finding.verdict == FAILS
     )
 
 

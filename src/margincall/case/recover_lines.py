@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from margincall.core.checks import HOLDS, UNCLEAR, Finding
+from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.core.events import Flow
 from margincall.core.rounding import exact, plain
 from margincall.core.units import ZERO
@@ -17,6 +17,7 @@ from margincall.forensics.explain import Case
 from margincall.forensics.holdings import wallets_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.sheet import Explanation, Step
+from margincall.forensics.verify.check import IRREGULAR, REGULAR, Irregularity, Judged
 
 Says = Literal["amount", "nothing", "cannot tell"]
 Firm = Literal["booked", "derived", "published", "press", "commentary", "unknown"]
@@ -52,14 +53,6 @@ class Line(Struct, frozen=True):
     settled_by: str = ""
 
 
-class Irregular(Struct, frozen=True):
-    """Something about a closing that does not hold; `number` is the closing's place in the answer, from 0."""
-
-    number: int
-    kind: str
-    rule: str
-
-
 @exact
 def lines_of(history: Reconstruction, case: Case, *, went_on: bool = False) -> tuple[Line, ...]:
     """The lines about one closing; `went_on` says that another followed at once."""
@@ -83,20 +76,31 @@ def account_lines(history: Reconstruction, cases: Sequence[Case]) -> tuple[Line,
     )
 
 
-def dispute_line(irregular: Sequence[Irregular], findings: Sequence[Finding]) -> Line:
-    """Whether there is something to dispute."""
-    if irregular:
-        kinds = ", ".join(dict.fromkeys(each.kind for each in irregular))
-        note = f"does not hold: {kinds}; what follows from that only the venue or a tribunal decides"
-        return Line("may be disputed", "cannot tell", None, "", "margincall dispute", "derived", FILES, note)
-    untold = len([each for each in findings if each.verdict != HOLDS])
-    untold = len([each for each in findings if each.verdict == UNCLEAR])
-    if untold == len(findings):
-        settled_by = "the files that the checks need: margincall explain names them"
-        return Line("may be disputed", "cannot tell", note="no check could be made", settled_by=settled_by)
-    note = "no check failed, so a dispute is not advised"
-    note += f"; {untold} of {len(findings)} checks cannot be told from these files" if untold else ""
-    return Line("may be disputed", "nothing", None, "", "", "derived", FILES, note)
+def dispute_line(judged: Judged | None) -> Line:
+    """Whether a closing may be disputed, by what its verification concluded; none: it was not verified."""
+    what = "may be disputed"
+    if judged is None:
+        return Line(what, "cannot tell", settled_by="margincall verify")
+    untold = [each for each in judged.checks if each.verdict == UNCLEAR]
+    if judged.conclusion == IRREGULAR:
+        return _irregular(what, judged.irregularities)
+    if judged.conclusion == REGULAR:
+        note = "nothing irregular was found, so a dispute is not advised"
+        note += f"; {len(untold)} of {len(judged.checks)} checks cannot be told from these files" if untold else ""
+        return Line(what, "nothing", None, "", "", "derived", FILES, note)
+    settled_by = "; ".join(dict.fromkeys(each.settled_by for each in untold if each.settled_by))
+    return Line(what, "cannot tell", source=FILES, settled_by=settled_by or "files that margincall verify names")
+
+
+def account_dispute(irregular: Sequence[Irregularity]) -> tuple[Line, ...]:
+    """What is irregular of what was booked beside the closings (funding, commissions, shared losses); nothing else."""
+    return (_irregular("bookings that may be disputed", irregular),) if irregular else ()
+
+
+def _irregular(what: str, irregular: Sequence[Irregularity]) -> Line:
+    found = "; ".join(f"{each.kind}: {each.says}" for each in irregular)
+    note = f"{found}. What follows from that only the venue or a tribunal decides"
+    return Line(what, "cannot tell", None, "", "margincall dispute", "derived", FILES, note, "the venue's decision")
 
 
 def _steps(case: Case, *names: str) -> tuple[Step, ...]:

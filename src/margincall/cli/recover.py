@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from margincall.case.coverage import coverage_of
 from margincall.case.folder import readable_paths
-from margincall.case.recover import Given, Recovery, irregularities
+from margincall.case.recover import Given, Recovery
 from margincall.case.recover import recover as recovered
 from margincall.case.recover_document import recover_document
+from margincall.cli.answers import read_answer
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.cli.recover_views import closing_sections, complaint_sections, eligibility, evidence_sections, summary
 from margincall.errors import FINE, NOTHING_USABLE, UsageError
-from margincall.forensics.answer import Answer, answer, example
+from margincall.forensics.answer import Answer
 from margincall.forensics.present import headline
-from margincall.history.bracket_store import load_book
-from margincall.history.scope import Scope, scope_of
+from margincall.forensics.verify.run import verified
+from margincall.history.scope import scope_of
 from margincall.wire.numbers import BadNumber, decimal_of
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ def recover(
         net_assets=_amount("--net-assets", net_assets) if net_assets else None,
         compensated=compensated,
     )
-    found = _read(paths, scope_of(tz, "", "", account))
-    told = recovered(
-        found, as_of=day or datetime.now(UTC).date().isoformat(), given=given, irregular=irregularities(found)
-    )
+    found = read_answer(paths, scope_of(tz, "", "", account), quiet=as_json)
+    verdict, _ = verified(found, readable_paths(paths))
+    today = day or datetime.now(UTC).date().isoformat()
+    told = recovered(found, as_of=today, given=given, verdict=verdict)
     if as_json:
         print_json(recover_document(found, told))
     elif found.is_usable:
@@ -82,16 +82,6 @@ def recover(
         out.print(NO_RECOVERY)
         click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
     return FINE if found.is_usable else NOTHING_USABLE
-
-
-def _read(paths: tuple[Path, ...], scope: Scope) -> Answer:
-    book = load_book()
-    if not paths:
-        return example(book)
-    missing = [str(path) for path in paths if not path.exists()]
-    if missing:
-        raise UsageError(f"no such file or folder: {', '.join(missing)}")
-    return answer(readable_paths(paths), book, scope=scope, coverage=coverage_of(paths))
 
 
 def _reference(text: str) -> tuple[str, Decimal]:
