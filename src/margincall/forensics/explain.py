@@ -111,9 +111,10 @@ def _going_on(case: Case, first: str) -> Case:
 
 
 def _split_before(case: Case, before: Sequence[Case]) -> Case:
-    """The case of an order whose pool had other positions when its liquidation began, in the same moment: the venue may
-    have split the balance among them then, so that a limit that differs from what is left for the last one accuses
-    nobody."""
+    """The case of an order that comes after another of its pool in the same moment: the venue may have set all limits
+    when the liquidation began. Where the balance was split among positions then, or closing one changed what the rest
+    is worth (in multi-assets mode a loss that is booked counts at the rate of the wallet), a limit that differs
+    accuses nobody."""
     if case.moment is None or case.moment.pool is None:
         return case
     pool = case.moment.pool.name
@@ -122,7 +123,7 @@ def _split_before(case: Case, before: Sequence[Case]) -> Case:
         and each.moment.pool is not None
         and (each.incident.kind, each.incident.time_ms) == (case.incident.kind, case.incident.time_ms)
         and each.moment.pool.name == pool
-        and len(each.moment.pool.positions) > 1
+        and (len(each.moment.pool.positions) > 1 or each.moment.pool.kind == "multi")
         for each in before
     )
     if not is_later:
