@@ -27,7 +27,8 @@ OrderKind = Literal[
 WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
 FaultKind = Literal[
     "stale_index", "wrong_mark", "late_liquidation", "orders_not_cancelled", "wrong_brackets", "wrong_clearance_rate",
-    "stale_asset_index", "wrong_asset_index",
+    "stale_asset_index", "wrong_asset_index", "early_liquidation", "fee_twice", "wrong_fee_base",
+    "fill_beyond_bankruptcy", "adl_out_of_rank", "wrong_funding_rate", "socialise_despite_fund",
 ]  # fmt: skip
 
 
@@ -223,14 +224,16 @@ class Fund(Command, frozen=True, kw_only=True, tag="fund"):
 
 
 class InjectFault(Command, frozen=True, kw_only=True, tag="inject_fault"):
-    """The operator lets the exchange err as real venues did, until `on` is false, about a symbol, an asset or all of
-    it. `value` is the wrong price or index, the factor of the wrong brackets, or the wrong rate."""
+    """The operator lets the exchange err as real venues did, until `on` is false, about a symbol, an asset, a symbol of
+    one `account`, or all of it. `value` is the wrong price, index or rate, a factor, or how far it errs: its unit is
+    that of its kind (`exchange/faults.py`)."""
 
     kind: FaultKind
     on: bool
     symbol: str = ""
     value: Decimal | None = None
     asset: str = ""
+    account: str = ""
 
 
 class Dispute(Command, frozen=True, kw_only=True, tag="dispute"):

@@ -32,13 +32,13 @@ from margincall.core.protocol.waterfall import (
     payable_matches,
     plan,
 )
-from margincall.core.rounding import booked, quotient
+from margincall.core.rounding import AMOUNT_UNIT, booked, quotient
 from margincall.core.units import ZERO, Collateral, Price, Quantity
 from margincall.exchange import orders
-from margincall.exchange.book import Lots
+from margincall.exchange.book import Lots, Ticks
 from margincall.exchange.events import LiquidationEnded, LiquidationStarted, Warned
 from margincall.exchange.ledger import book_moves
-from margincall.exchange.liquidation import Case, own_order, pool_holding, pool_named, tell, terms_of
+from margincall.exchange.liquidation import Case, as_due, own_order, pool_holding, pool_named, tell, terms_of
 from margincall.exchange.matching import Outcome, match
 from margincall.exchange.state import Events, Exchange, Liquidation, OpenOrder, Trader
 from margincall.exchange.takeover import share_loss, take_position_over
@@ -99,12 +99,15 @@ def _look_at(state: Exchange, trader: Trader, terms: Terms, done: set[tuple[str,
     """Liquidate the pools of an account that are at their trigger, each once in a command (`done`); returns who is
     concerned by it, itself included."""
     following: set[str] = set()
-    for name in [pool.name for pool in terms.pools if pool.liquidated and (trader.name, pool.name) not in done]:
+    due = [pool.name for pool in terms.pools if pool.liquidated or _is_early(state, trader, pool)]
+    for name in [each for each in due if (trader.name, each) not in done]:
         pool = pool_named(terms_of(state, trader), name)
-        if pool is not None and pool.liquidated and not _is_late(state, pool):
+        early = pool is not None and _is_early(state, trader, pool)
+        if pool is not None and (early or (pool.liquidated and not _is_late(state, pool))):
             done.add((trader.name, name))
             case = _open_case(state, trader, pool, events)
-            _liquidate(case, pool)
+            case.early = early
+            _liquidate(case, as_due(pool) if early else pool)
             if case.moved:
                 following |= case.touched | {trader.name}
     return following
@@ -196,9 +199,9 @@ def _meet_book(case: Case, pool: PoolTerms, order: OpenOrder) -> None:
     """Let the reducing order trade: with `improvement` only the matches that the fund can pay."""
     state, events, market = case.state, case.events, case.state.markets[order.symbol]
     if state.rules.waterfall.fee != "improvement":
-        orders.submit(state, order, events, close="liquidation")
+        orders.submit(state, order, events, bound=_beyond(state, order), close="liquidation")
         return
-    meeting = orders.meeting(order, case.trader, market, None)
+    meeting = orders.meeting(order, case.trader, market, _beyond(state, order))
     outcome = match(market.book, meeting)
     matches = [
         (orders.signed(order, orders.quantity_of(market, fill.lots)), orders.price_of(market, fill.ticks))
@@ -217,6 +220,16 @@ def _meet_book(case: Case, pool: PoolTerms, order: OpenOrder) -> None:
     orders.carry_out(state, order, outcome, events, close="liquidation")
 
 
+def _beyond(state: Exchange, order: OpenOrder) -> Ticks | None:
+    """The injected fault "fill_beyond_bankruptcy": the price up to which the order trades, worse than the limit that it
+    prints; none where it is the limit."""
+    beyond = state.faults.get(f"fill_beyond_bankruptcy:{order.symbol}")
+    if beyond is None or order.ticks is None:
+        return None
+    ticks = int(beyond / state.markets[order.symbol].contract.tick)
+    return Ticks(order.ticks + ticks if order.side == "BUY" else max(order.ticks - ticks, 1))
+
+
 def _bankruptcy_in(pool: PoolTerms, key: PositionKey, assumptions: Assumptions) -> Price:
     """The bankruptcy price of a position of a pool; the mark where there is none (assumed: `no-bankruptcy-price`)."""
     position = next(each for each in pool.positions if (each.symbol, each.side) == key)
@@ -232,14 +245,17 @@ def _charge_clearance(
     base = sum((abs(value(contract, Quantity(fill.quantity), Price(fill.price))) for fill in fills), ZERO)
     left = left_for_fee(case.fresh_pool(), kind, contract.margin_asset, fills, wallet_before)
     rate = _fee_rate(state, contract)
-    fee = clearance_fee(base, rate, left, rules.fee_cap)
-    _book_fee(case, key, clearance_moves(case.trader.name, contract.margin_asset, fee, rules))
+    asset, wrongly = contract.margin_asset, state.faults.get("wrong_fee_base") or ZERO
+    fee = clearance_fee(base + wrongly, rate, left, rules.fee_cap)
+    _book_fee(case, key, clearance_moves(case.trader.name, asset, fee, rules))
     unknown = tuple(each for each in state.rules.assumed if each == "liquidation-fee-rate")
     tell(
         case, "fee", "clearance fee = min(rate · liquidated notional, collateral left)", symbol=key[0], side=key[1],
-        asked=rate * base, applied={contract.margin_asset: fee},
-        assumptions=("clearance-fee-cap", "clearance-fee-share", *unknown),
+        asked=rate * base, applied={asset: fee}, assumptions=("clearance-fee-cap", "clearance-fee-share", *unknown),
     )  # fmt: skip
+    if again := _charged_again(state, fee):
+        _book_fee(case, key, clearance_moves(case.trader.name, asset, again, rules))
+        _tell_again(case, key, asset, again)
 
 
 def left_for_fee(
@@ -268,14 +284,30 @@ def _charge_improvement(case: Case, pool: PoolTerms, key: PositionKey, fills: li
     filled = Quantity(sum((fill.quantity for fill in fills), ZERO))
     received = -sum((fill.quantity * fill.price for fill in fills), ZERO)
     bankrupt = bankrupt_quote(held, filled, price, rules.quote_unit)
-    surplus, rate = received - bankrupt, _fee_rate(state, contract)
-    fee = booked(improvement(received, bankrupt, rate))
-    _book_fee(case, key, improvement_moves(case.trader.name, contract.margin_asset, Collateral(fee), rules))
+    surplus, rate, asset = received - bankrupt, _fee_rate(state, contract), contract.margin_asset
+    fee = Collateral(booked(improvement(received, bankrupt, rate)))
+    if wrongly := state.faults.get("wrong_fee_base"):
+        fee = Collateral(booked(min(rate * (abs(received) + wrongly), surplus)))
+    _book_fee(case, key, improvement_moves(case.trader.name, asset, fee, rules))
     tell(
         case, "fee", "penalty = min(rate · fills, what they are better than bankruptcy); what is worse the fund pays",
         symbol=key[0], side=key[1], asked=rate * abs(received) if surplus > 0 else surplus,
-        applied={contract.margin_asset: fee}, assumptions=("bankruptcy-split", "improvement-whole-order"),
+        applied={asset: fee}, assumptions=("bankruptcy-split", "improvement-whole-order"),
     )  # fmt: skip
+    if again := _charged_again(state, fee):
+        _book_fee(case, key, improvement_moves(case.trader.name, asset, again, rules))
+        _tell_again(case, key, asset, again)
+
+
+def _charged_again(state: Exchange, fee: Collateral) -> Collateral:
+    """The injected fault "fee_twice": what of a fee is charged once more, whatever is left; of any fee the least amount
+    that can be booked."""
+    share = state.faults.get("fee_twice")
+    return Collateral(max(booked(fee * share), AMOUNT_UNIT)) if share is not None and fee > 0 else Collateral(ZERO)
+
+
+def _tell_again(case: Case, key: PositionKey, asset: str, fee: Collateral) -> None:
+    tell(case, "fee", "the fee is charged again", symbol=key[0], side=key[1], applied={asset: fee})
 
 
 def _book_fee(case: Case, key: PositionKey, moves: tuple[Move, ...]) -> None:
@@ -373,3 +405,10 @@ def _warn(state: Exchange, trader: Trader, terms: Terms, events: Events) -> None
 def _is_late(state: Exchange, pool: PoolTerms) -> bool:
     """The injected fault "late_liquidation": the desk does not see a pool whose symbol it is asked to overlook."""
     return any(f"late_liquidation:{each.symbol}" in state.faults for each in pool.positions)
+
+
+def _is_early(state: Exchange, trader: Trader, pool: PoolTerms) -> bool:
+    """The injected fault "early_liquidation": the desk takes a pool that is not at its trigger for one that is."""
+    return not pool.liquidated and any(
+        f"early_liquidation:{each.symbol}:{trader.name}" in state.faults for each in pool.positions
+    )

@@ -195,6 +195,7 @@ class FaultSet(ExchangeEvent, frozen=True, kw_only=True, tag="fault_set"):
     symbol: str
     value: Decimal | None
     asset: str = ""
+    account: str = ""
 
 
 class Disputed(ExchangeEvent, frozen=True, kw_only=True, tag="disputed"):

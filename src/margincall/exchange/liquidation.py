@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core.account import Account, PositionKey, PositionSide
 from margincall.core.contract import Contract
@@ -36,6 +36,8 @@ class Case(Struct, kw_only=True):
     touched: set[str] = set()
     uncovered: dict[str, Decimal] = {}
     moved: bool = False
+    early: bool = False
+    """By an injected fault the pool is not at its trigger: it is taken for one that is until something is closed."""
 
     @property
     def release_assumed(self) -> tuple[str, ...]:
@@ -44,7 +46,8 @@ class Case(Struct, kw_only=True):
 
     def fresh_pool(self) -> PoolTerms | None:
         """The liquidated pool as it stands now, if the account still has it."""
-        return pool_named(terms_of(self.state, self.trader), self.pool)
+        pool = pool_named(terms_of(self.state, self.trader), self.pool)
+        return as_due(pool) if pool is not None and self.early and not self.closed else pool
 
 
 def terms_of(state: Exchange, trader: Trader) -> Terms:
@@ -55,6 +58,11 @@ def terms_of(state: Exchange, trader: Trader) -> Terms:
 def pool_named(terms: Terms, name: str) -> PoolTerms | None:
     """The pool of that name, if the account has it."""
     return next((pool for pool in terms.pools if pool.name == name), None)
+
+
+def as_due(pool: PoolTerms) -> PoolTerms:
+    """The pool as if it were at its trigger."""
+    return structs.replace(pool, liquidated=True)
 
 
 def pool_holding(account: Account, key: PositionKey, contract: Contract) -> str:

@@ -60,7 +60,8 @@ def reducible(trader: Trader, order: OpenOrder, market: Market) -> Lots:
 def submit(
     state: Exchange, order: OpenOrder, events: Events, *, bound: Ticks | None = None, close: CloseKind = ""
 ) -> Outcome:
-    """Let an order meet the book. `bound` is the worst price of a market order; `close` marks the venue's own orders.
+    """Let an order meet the book. `bound` is the worst price of a market order, or another one than the limit that an
+    order of the venue's own prints; `close` marks those.
 
     Says NEW, every fill of both sides, and how it ended.
     """
@@ -164,7 +165,7 @@ def meeting(order: OpenOrder, trader: Trader, market: Market, bound: Ticks | Non
         owner=order.account,
         side=order.side,
         lots=order.left,
-        ticks=order.ticks if is_limit else bound,
+        ticks=order.ticks if bound is None else bound,
         type="LIMIT" if is_limit else "MARKET",
         time_in_force=order.time_in_force if is_limit else "GTC",
         self_trade_prevention=order.self_trade_prevention,

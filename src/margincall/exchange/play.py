@@ -28,11 +28,14 @@ from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.scenario import MAKER, AccountPart, ContractPart, PositionPart, Scenario
 from margincall.exchange.state import Exchange
 from margincall.exchange.step import step
+from margincall.wire.durations import SECOND_MS
 
 MAKER_MONEY = Decimal(10**9)
 BPS = Decimal(10_000)
 ARRIVAL_MS = 137
 """How long after its time a price reaches the exchange: nothing happens on the very second."""
+SPOT = ("spot-a", "spot-b", "spot-c")
+"""The sources of an index: one at the price of the path, one a tick below it and one a tick above."""
 BUY: Side = "BUY"
 SELL: Side = "SELL"
 STOP: commands.OrderKind = "STOP_MARKET"
@@ -148,6 +151,8 @@ class _Player:
         self.run = run
         self.rng = Random(f"{scenario.seed}:ladders")
         self.parts: Mapping[str, ContractPart] = {part.symbol: part for part in scenario.contract}
+        self.prices: dict[str, Decimal] = {}
+        """The last point of each path: what accounts size their orders by, whatever the venue takes for the mark."""
         self.quoted: dict[str, tuple[Decimal, Decimal]] = {}
         self.accounts = [*scenario.account, *drawn(scenario, self._contracts())]
         self.pending = sorted(
@@ -178,7 +183,7 @@ class _Player:
 
     def opening(self, prices: list[Price]) -> Iterator[commands.AnyCommand]:
         """First marks, indices, the fund's money, the maker."""
-        yield commands.SetMarks(prices={each.symbol: each.price for each in prices})
+        yield from self._priced(prices)
         yield from self._indices()
         for asset, amount in self.scenario.fund.items():
             if amount:
@@ -192,18 +197,39 @@ class _Player:
     def moment(self, time_ms: int, prices: list[Price]) -> None:
         """One moment: clock, faults, ladders, marks, then what accounts open. A maker is faster than a mark: whom the
         mark liquidates meets the orders of this moment, not of the one before."""
-        for reached in clock.pieces(self.run.state.time_ms, time_ms):
+        for reached in self._ticks(time_ms):
             self.do(commands.Advance(time_ms=reached))
         self._err(time_ms)
         for command in self._indices():
             self.do(command)
         for each in prices:
             self._quote(each.symbol, each.price)
-        self.do(commands.SetMarks(prices={each.symbol: each.price for each in prices}))
+        for command in self._priced(prices):
+            self.do(command)
         while self.pending and self.pending[0][0] <= time_ms:
             _, name, number = self.pending.pop(0)
             account = self.by_name[name]
             self._open(account, account.position[number])
+
+    def _ticks(self, time_ms: int) -> Iterator[int]:
+        """The times to which the clock advances: at once, or second by second where the venue makes a mark in each."""
+        if any(part.index for part in self.parts.values()):
+            yield from range(self.run.state.time_ms + SECOND_MS, time_ms, SECOND_MS)
+        yield from clock.pieces(self.run.state.time_ms, time_ms)
+
+    def _priced(self, prices: list[Price]) -> Iterator[commands.AnyCommand]:
+        """What the venue hears of the prices of a moment: marks, or what the sources of an index say."""
+        given = {each.symbol: each.price for each in prices if not self.parts[each.symbol].index}
+        self.prices |= {each.symbol: each.price for each in prices}
+        if given:
+            yield commands.SetMarks(prices=given)
+        for each in prices:
+            if each.symbol not in given:
+                tick = self._contracts()[each.symbol].tick
+                sources = tuple(
+                    commands.Source(name, each.price + step * tick) for step, name in zip((-1, 0, 1), SPOT, strict=True)
+                )
+                yield commands.SetIndex(symbol=each.symbol, sources=sources)
 
     def _err(self, time_ms: int) -> None:
         """Switch faults on and off that are due."""
@@ -211,7 +237,9 @@ class _Player:
             _, is_on, number = self.faults.pop(0)
             fault = self.scenario.fault[number]
             value = fault.value if is_on else None
-            command = commands.InjectFault(kind=fault.kind, on=is_on, symbol=fault.symbol, value=value)
+            command = commands.InjectFault(
+                kind=fault.kind, on=is_on, symbol=fault.symbol, value=value, asset=fault.asset, account=fault.account
+            )
             self.ask(command, "operator", f"fault {fault.kind}")
 
     def _indices(self) -> Iterator[commands.AnyCommand]:
@@ -242,7 +270,7 @@ class _Player:
     def _open(self, account: AccountPart, position: PositionPart) -> None:
         """Open a position at the market, and place what belongs to it."""
         symbol = position.symbol
-        contract, price = self._contracts()[symbol], self.run.state.prices[symbol]
+        contract, price = self._contracts()[symbol], self.prices[symbol]
         quantity = position.quantity
         if quantity is None:
             assert position.notional is not None

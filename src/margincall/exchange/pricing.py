@@ -178,7 +178,8 @@ def settle(state: Exchange, market: Market, due_ms: int, events: Events) -> set[
             hours=rules.hours,
         )
     )  # fmt: skip
-    concerned = pay_funding(state, market, terms.rate, events) if market.mark is not None else set()
+    paid = terms.rate + (state.faults.get(f"wrong_funding_rate:{symbol}") or ZERO)
+    concerned = pay_funding(state, market, paid, events) if market.mark is not None else set()
     if market.listing.intervals is not None:
         market.funding_hours = next_hours(market.rates, rules, market.listing.intervals)
     market.next_funding_ms = due_ms + market.funding_hours * HOUR_MS

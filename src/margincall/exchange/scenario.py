@@ -20,7 +20,7 @@ from margincall.core.account import MarginType
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
 from margincall.core.units import ONE, ZERO
 from margincall.exchange.commands import FaultKind
-from margincall.exchange.faults import WITH_SYMBOL, WITH_VALUE
+from margincall.exchange.faults import SIGNED, WITH_ACCOUNT, WITH_ASSET, WITH_SYMBOL, WITH_VALUE
 from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 MAKER = "maker"
@@ -68,6 +68,10 @@ class ContractPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lot: Positive | None = None
     liquidation_fee: Share | None = None
     liquidity: Liquidity = Liquidity()
+    index: bool = False
+    """The path is the index, and the mark follows from it by the venue's rule; else the path is the mark."""
+    funding: bool = False
+    """Funding is settled by the venue's rule."""
 
     def __post_init__(self) -> None:
         """A contract has exactly one kind of price."""
@@ -166,19 +170,29 @@ class IndexPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class FaultPart(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the venue does wrong from `at` on, to `until` or to the end: a fault of `docs/spec/disputes.md`, on a
-    `symbol` where it is of one; `value` is the wrong price, the factor of the maintenance rates, or the wrong rate."""
+    `symbol`, an `asset`, or a symbol of an `account` where it is of one; `value` is a wrong price or rate, a factor, or
+    how far the venue errs, in the unit of the kind."""
 
     kind: FaultKind
     at: SpanMs
     until: SpanMs | None = None
     symbol: str = ""
-    value: Positive | None = None
+    value: Decimal | None = None
+    asset: str = ""
+    account: str = ""
 
     def __post_init__(self) -> None:
         """Each kind needs what it is about."""
-        for field, kinds in (("symbol", WITH_SYMBOL), ("value", WITH_VALUE)):
+        about = (("symbol", WITH_SYMBOL), ("value", WITH_VALUE), ("asset", WITH_ASSET), ("account", WITH_ACCOUNT))
+        for field, kinds in about:
             if (self.kind in kinds) != bool(getattr(self, field)):
                 raise ValueError(f"{field}: expected {'one' if self.kind in kinds else 'none'} for {self.kind}")
+        if self.value is not None and self.value < 0 and self.kind not in SIGNED:
+            raise ValueError(f"value: expected more than 0, found {self.value}")
+        if self.kind == "fee_twice" and self.value is not None and self.value > ONE:
+            raise ValueError(f"value: expected a share of the fee, at most 1, found {self.value}")
+        if self.kind == "adl_out_of_rank" and self.value is not None and self.value % ONE:
+            raise ValueError(f"value: expected a number of accounts, found {self.value}")
         if self.until is not None and self.until <= self.at:
             raise ValueError("until: expected a later time than `at`")
 
@@ -221,6 +235,11 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if any(crowd.draws(account.name) for crowd in self.crowd):
                 yield f"account[{number}].name: expected another name: a crowd has an account of this one"
         for number, fault in enumerate(self.fault):
+            drawn = any(crowd.draws(fault.account) for crowd in self.crowd)
+            if fault.account and not drawn and fault.account not in [each.name for each in self.account]:
+                yield f"fault[{number}].account: expected an account of this file, found {fault.account!r}"
+            if fault.asset and fault.asset not in [each.asset for each in self.asset_index]:
+                yield f"fault[{number}].asset: expected the asset of an `asset_index`, found {fault.asset!r}"
             if fault.symbol not in ("", *known):
                 at = f"fault[{number}].symbol"
                 yield f"{at}: expected a contract of this file: {', '.join(known)}, found {fault.symbol!r}"

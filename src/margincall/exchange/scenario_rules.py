@@ -22,6 +22,7 @@ from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.rulesets import Listing, RuleSet
 from margincall.exchange.scenario import ContractPart, RuleSetName, Scenario
 from margincall.exchange.settings import MOST_LEVERAGE
+from margincall.venues import binance_protocol as binance
 from margincall.venues import dydx
 from margincall.venues.book import BracketBook
 from margincall.venues.registry import contract_of, rules_of, venue_of
@@ -53,6 +54,8 @@ EXAMPLES = {"binance_usdm": "BTCUSDT", "binance_coinm": "BTCUSD_PERP"}
 Mistake = tuple[tuple[str | int, ...], str]
 """The key at which it stands, and what was expected."""
 
+FUNDING_HOURS = 8
+"""Time between two fundings of a contract that asks for funding, until the venue's own rule changes it."""
 FEE = Decimal("0.0125")
 """Clearance fee of contracts whose rate is not known: that of BTCUSDT (assumed: `liquidation-fee-rate`)."""
 
@@ -81,7 +84,11 @@ def rule_set_of(scenario: Scenario, folder: Path, book: BracketBook) -> RuleSet:
             mistakes.append((("contract", number, *error.key), str(error)))
     if mistakes:
         raise Misplaced(mistakes)
-    if mistakes := [*_leverages(scenario, tables), *_assets(scenario, contracts), *_faults(scenario, tables)]:
+    if mistakes := [
+        *_leverages(scenario, tables),
+        *_assets(scenario, contracts),
+        *_faults(scenario, tables, contracts),
+    ]:
         raise Misplaced(mistakes)
     known = CATALOGUE[SETS[scenario.rules]](day=scenario.day)
     fees, unknown = _fees(contracts, scenario)
@@ -93,7 +100,7 @@ def rule_set_of(scenario: Scenario, folder: Path, book: BracketBook) -> RuleSet:
         known,
         name=scenario.rules,
         venue=structs.replace(known.venue, contracts=priced, tables=tables),
-        listings={symbol: Listing() for symbol in contracts},
+        listings={part.symbol: _listing(part, scenario, tables[part.symbol], known) for part in scenario.contract},
         assumed=tuple(dict.fromkeys(assumed)),
     )
 
@@ -103,6 +110,23 @@ def stale(rules: RuleSet, day: str) -> dict[str, str]:
     if "bracket-unchanged" not in rules.assumed:
         return {}
     return {symbol: table.as_of for symbol, table in rules.venue.tables.items() if _is_stale(table, day)}
+
+
+def _listing(part: ContractPart, scenario: Scenario, table: BracketTable, known: RuleSet) -> Listing:
+    """How a contract of a scenario trades: without filters, its mark given, and no funding, but for what the file asks
+    for: index and mark by the venue's rules, funding by those of the rule-set."""
+    listing = Listing()
+    if part.index:
+        spot = part.symbol.partition("USD")[0] + "USDT"
+        listing = structs.replace(
+            listing, mark_source="rule", index=binance.index_rules(spot), mark=binance.mark_rules(scenario.start)
+        )
+    if part.funding and scenario.rules == "dydx":
+        listing = structs.replace(listing, funding=next(iter(known.listings.values())).funding)
+    elif part.funding:
+        rules = binance.funding_rules(part.symbol, scenario.start, hours=FUNDING_HOURS, first_rate=table.rows[0].rate)
+        listing = structs.replace(listing, funding=rules, intervals=binance.interval_rules(scenario.start))
+    return listing
 
 
 def _is_stale(table: BracketTable, day: str) -> bool:
@@ -207,9 +231,19 @@ def _leverages(scenario: Scenario, tables: Mapping[str, BracketTable]) -> Iterat
             yield ("crowd", number, "leverage"), f"expected at most {least}, found {crowd.leverage[1]}"
 
 
-def _faults(scenario: Scenario, tables: Mapping[str, BracketTable]) -> Iterator[Mistake]:
-    """Wrong brackets whose maintenance would be more than the position."""
+def _faults(
+    scenario: Scenario, tables: Mapping[str, BracketTable], contracts: Mapping[str, Contract]
+) -> Iterator[Mistake]:
+    """Wrong brackets whose maintenance would be more than the position; prices beyond a limit that are not on the
+    tick; a wrong rate of a funding that there is not."""
+    parts = {part.symbol: part for part in scenario.contract}
     for number, fault in enumerate(scenario.fault):
+        if fault.kind == "wrong_funding_rate" and not parts[fault.symbol].funding:
+            yield ("fault", number, "kind"), f"expected `funding = true` at the contract {fault.symbol}"
+        if fault.kind == "fill_beyond_bankruptcy" and fault.value is not None:
+            tick = contracts[fault.symbol].tick
+            if to_step_down(fault.value, tick) != fault.value:
+                yield ("fault", number, "value"), f"expected a multiple of the tick {plain(tick)}, found {fault.value}"
         if fault.kind == "wrong_brackets" and fault.value is not None:
             steepest = tables[fault.symbol].rows[-1].rate
             if steepest * fault.value > ONE:

@@ -168,6 +168,19 @@ class DeleveragingLine(Struct, frozen=True, kw_only=True):
     score: Decimal
 
 
+class SharedLossLine(Struct, frozen=True, kw_only=True):
+    """What one account was charged for the loss of the liquidation `number` of `counterparty`, by which rule; `amount`
+    (positive) in `asset`."""
+
+    number: int
+    time_ms: int
+    account: str
+    counterparty: str
+    asset: str
+    amount: Decimal
+    rule: str
+
+
 class FundEntry(Struct, frozen=True, kw_only=True):
     """One change of the insurance fund's wallet, and what it holds after."""
 
@@ -226,6 +239,7 @@ class Exchange(Struct, kw_only=True):
     watch: Watch
     liquidations: list[Liquidation] = []
     deleveraged: list[DeleveragingLine] = []
+    shared_losses: list[SharedLossLine] = []
     disputes: dict[int, DisputeEntry] = {}
     """All disputes by number."""
     disputed: dict[int, int] = {}

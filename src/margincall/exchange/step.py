@@ -15,7 +15,7 @@ from margincall.core.rounding import CONTEXT
 from margincall.core.units import ZERO, Price
 from margincall.exchange import clock, commands, conditional, desk, disputes, pricing, settings, trading
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
-from margincall.exchange.faults import inject
+from margincall.exchange.faults import inject, spend
 from margincall.exchange.ledger import book, collect_fees, flow, note_fund
 from margincall.exchange.quoting import quote
 from margincall.exchange.rejections import Code, Refusal
@@ -209,7 +209,9 @@ def _inject(state: Exchange, command: commands.InjectFault) -> Events:
     if command.symbol:
         market_of(state, command.symbol)
     events: Events = []
-    return settle(state, inject(state, command, events), events)
+    settle(state, inject(state, command, events), events)
+    spend(state)
+    return events
 
 
 def _decide(state: Exchange, command: commands.Decide) -> Events:

@@ -6,7 +6,7 @@ The order and what each step books: `docs/spec/liquidation_desk.md`, d to f.
 from decimal import Decimal
 
 from margincall.core.account import PositionKey
-from margincall.core.contract import value
+from margincall.core.contract import profit, value
 from margincall.core.margin import PoolTerms, cross_wallet
 from margincall.core.protocol.deleverage import (
     Closing,
@@ -15,8 +15,10 @@ from margincall.core.protocol.deleverage import (
     deleverage,
     deleveraging_price,
 )
-from margincall.core.protocol.losses import claw_back, fund_pays, socialise
+from margincall.core.protocol.losses import Shared, claw_back, fund_pays, socialise
+from margincall.core.protocol.moves import FUND
 from margincall.core.protocol.waterfall import Fund, TakeOver, take_over
+from margincall.core.rounding import booked
 from margincall.core.units import ZERO, Collateral, Notional, Price, Quantity
 from margincall.exchange import orders
 from margincall.exchange.book import Lots
@@ -24,7 +26,7 @@ from margincall.exchange.events import Deleveraged, LossShared
 from margincall.exchange.ledger import TAKEN_OVER, Deal, Party, book_fill, book_moves, note_fund
 from margincall.exchange.liquidation import Case, adl_order, holdings, own_order, tell
 from margincall.exchange.queue import ranked
-from margincall.exchange.state import DeleveragingLine, Exchange, Market, OpenOrder, Trader
+from margincall.exchange.state import DeleveragingLine, Exchange, Market, OpenOrder, SharedLossLine, Trader
 
 
 def take_position_over(case: Case, step: TakeOver) -> Decimal:
@@ -39,6 +41,7 @@ def take_position_over(case: Case, step: TakeOver) -> Decimal:
         orders.said(state, order, "NEW", "NEW", events, close="liquidation")
         orders.said(state, order, "EXPIRED", "EXPIRED", events, reason="2", close="liquidation")
         _to_fund(case, key, took.taken, step.price)
+        _share_despite_fund(case, key, took.taken, step.price)
     tell(
         case, "takeover", "the insurance fund takes over at the bankruptcy price", symbol=step.symbol, side=step.side,
         asked=step.quantity, price=step.price, applied={"quantity": Decimal(-took.taken)},
@@ -82,7 +85,7 @@ def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> D
     rules = state.rules.deleveraging
     assert market.mark is not None
     at = deleveraging_price(price, market.mark, market.previous_mark or market.mark, rules)
-    queue = ranked(state, market, -1 if held > 0 else 1, without=frozenset({case.trader.name}))
+    queue = _served(state, ranked(state, market, -1 if held > 0 else 1, without=frozenset({case.trader.name})))
     found = deleverage(queue, held, at, lot=market.contract.lot, rules=rules, seed=state.deleveragings)
     state.deleveragings += 1
     if found.closings:
@@ -98,6 +101,12 @@ def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> D
         applied={"quantity": -(held - (found.uncovered if held > 0 else -found.uncovered))},
     )  # fmt: skip
     return found.uncovered
+
+
+def _served(state: Exchange, queue: tuple[Ranked, ...]) -> tuple[Ranked, ...]:
+    """The queue in the order in which it is served: as it is ranked, unless an injected fault passes over the first."""
+    passed = min(int(state.faults.get("adl_out_of_rank") or ZERO), max(len(queue) - 1, 0))
+    return (*queue[passed:], *queue[:passed])
 
 
 def _close_against(case: Case, order: OpenOrder, closing: Closing, place: Ranked, price: Price) -> None:
@@ -177,11 +186,45 @@ def share_loss(case: Case, pool: PoolTerms, symbol: str, isolated_left: Decimal)
         shared = claw_back(
             trader.name, asset, cover.left, {each.name: _winnings(state, each, asset) for each in others}
         )
-    book_moves(state, shared.moves, events)
+    _book_shared(case, asset, rule, shared, loss=lacks, paid=cover.paid)
+
+
+def _share_despite_fund(case: Case, key: PositionKey, taken: Quantity, price: Price) -> None:
+    """The injected fault "socialise_despite_fund": who holds the symbol with a profit pays the fund what it loses by
+    taking a position over at `price`, against the mark, up to the fault's value."""
+    state, market = case.state, case.state.markets[key[0]]
+    most = state.faults.get("socialise_despite_fund")
+    if most is None:
+        return
+    assert market.mark is not None
+    lost = -profit(market.contract, taken, value(market.contract, taken, price), market.mark)
+    amount, asset = booked(min(max(lost, ZERO), most)), market.contract.margin_asset
+    holders = {
+        each.name: Quantity(sum((abs(one.quantity) for one in held), ZERO))
+        for each in state.owners()
+        if each is not case.trader
+        and (held := [one for one in holdings(state, each, symbol=key[0]) if one.unrealized > 0])
+    }
+    if amount and holders:
+        shared = socialise(FUND, asset, amount, holders)
+        _book_shared(case, asset, "socialise", shared, loss=amount, paid=Collateral(ZERO))
+
+
+def _book_shared(case: Case, asset: str, rule: str, shared: Shared, *, loss: Decimal, paid: Collateral) -> None:
+    """Book what others are charged for a loss, write it into their public history, and tell it."""
+    state, trader = case.state, case.trader
+    book_moves(state, shared.moves, case.events)
     case.touched |= set(shared.charges)
-    events.append(
+    state.shared_losses += [
+        SharedLossLine(
+            number=case.number, time_ms=state.time_ms, account=name, counterparty=trader.name, asset=asset,
+            amount=amount, rule=rule,
+        )
+        for name, amount in shared.charges.items()
+    ]  # fmt: skip
+    case.events.append(
         LossShared(
-            time_ms=state.time_ms, account=trader.name, asset=asset, rule=rule, loss=lacks, fund=cover.paid,
+            time_ms=state.time_ms, account=trader.name, asset=asset, rule=rule, loss=loss, fund=paid,
             charges=shared.charges, left=shared.left,
             assumptions=("shared-loss-base", *(("bad-debt-write-off",) if shared.left else ())),
         )
