@@ -120,9 +120,12 @@ CATALOGUE: tuple[Assumption, ...] = (
     ),
     Assumption("liquidation-fee-rate", "that of BTCUSDT, where a symbol's is not known", (), "exchangeInfo of the day"),
     Assumption("dispute-account-as-it-stood", "the account just before the liquidation", (), "nothing: it is our desk"),
-    Assumption("refund-at-true-mark", "worth before less worth after", (), "refunds that a venue paid"),
-    Assumption("refund-by-replay", "what a correct liquidation leaves more", (), "refunds that a venue paid"),
-    Assumption("refund-orders-at-mark", "the orders' loss at the mark of the dispute", (), "refunds that a venue paid"),
+    Assumption(
+        "refund-is-harm",
+        "what the account is worth less at the end of the liquidation than in a run without the faults, at its marks",
+        (),
+        "refunds that a venue paid",
+    ),
 )
 
 BY_ID: Mapping[str, Assumption] = {**OF_THE_RULES, **{assumption.id: assumption for assumption in CATALOGUE}}

@@ -11,6 +11,7 @@ from decimal import localcontext
 from msgspec import structs
 
 from margincall.core.account import Account, AssetIndex, Marks, PositionKey
+from margincall.core.brackets import BracketTable
 from margincall.core.contract import entry_price
 from margincall.core.events import (
     AnyEvent,
@@ -30,7 +31,8 @@ from margincall.core.prices import break_even
 from margincall.core.rounding import CONTEXT, booked, exact, plain, printed_entry
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price
-from margincall.exchange.events import AnyExchangeEvent, Warned
+from margincall.exchange.events import AnyExchangeEvent, FaultSet, LiquidationStarted, Warned
+from margincall.exchange.faults import wrong_table
 from margincall.exchange.ledger import TAKEN_OVER
 from margincall.exchange.standing import Told, reserved, rests, standing
 from margincall.wire.encode_state import AccountState
@@ -46,7 +48,11 @@ class Diary:
     def __init__(self, name: str, rules: VenueRules) -> None:
         """An account of which nothing has been told."""
         self.name = name
-        self.rules = rules
+        self.rules = self._genuine = rules
+        self.applied: Mapping[str, BracketTable] = rules.tables
+        """The brackets by which the account was liquidated last; until then those in force."""
+        self.liquidated_ms: int | None = None
+        """When that was."""
         self.account = Account()
         self.prices: dict[str, Price] = {}
         self.indices: dict[str, AssetIndex] = {}
@@ -64,6 +70,8 @@ class Diary:
                     self.prices[event.symbol] = Price(event.price)
                 elif isinstance(event, IndexPrice):
                     self.indices[event.asset] = AssetIndex(event.index, event.bid, event.ask)
+                elif isinstance(event, FaultSet):
+                    self._rule_by(event)
                 elif getattr(event, "account", "") == self.name:
                     yield from self._told(event)
 
@@ -90,8 +98,18 @@ class Diary:
                     yield self._update(event.time_ms, "MARGIN_TYPE_CHANGE", [(event.symbol, "BOTH")], ())
             case Warned():
                 yield self._margin_call(event)
+            case LiquidationStarted():
+                self.applied, self.liquidated_ms = self.rules.tables, event.time_ms
             case _:
                 pass
+
+    def _rule_by(self, fault: FaultSet) -> None:
+        """The venue computes and prints by the brackets that it really applies, also while they are wrong."""
+        if fault.fault == "wrong_brackets":
+            table = self._genuine.brackets(fault.symbol)
+            if fault.on and fault.value is not None:
+                table = wrong_table(table, fault.value)
+            self.rules = self.rules.with_tables({fault.symbol: table})
 
     def _trade(self, fill: Fill) -> Iterator[AnyEvent]:
         """The account update of a trade, then the order with its fill; of a takeover the update alone."""

@@ -11,16 +11,17 @@ from msgspec import Struct, structs
 
 from margincall.core import checks
 from margincall.core.account import Account, AssetIndex, Marks, PositionKey
-from margincall.core.checks import FAILS, UNCLEAR, Finding
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.contract import value
 from margincall.core.events import Fill, Order
 from margincall.core.margin import PoolTerms, margin
 from margincall.core.prices import bankruptcy
+from margincall.core.protocol.moves import FUND
 from margincall.core.protocol.waterfall import Reduce, bankrupt_quote, cancels, improvement, plan
 from margincall.core.rounding import AMOUNT_UNIT, plain
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange.desk import left_for_fee
-from margincall.exchange.events import LiquidationEnded, LiquidationStarted, LiquidationStep
+from margincall.exchange.events import Deleveraged, LiquidationEnded, LiquidationStarted, LiquidationStep, LossShared
 from margincall.exchange.liquidation import pool_holding, pool_named
 from margincall.exchange.orders import LIQUIDATED
 from margincall.exchange.replay import Seen, folded, marks_by
@@ -80,6 +81,50 @@ def findings(found: Course, marks: Marks, rules: RuleSet) -> list[Finding]:
     if trigger.verdict != FAILS:
         said += [*_order(found, pool, rules), *_cancelled(found, rules), *_fee(found, pool, marks, rules)]
     return [*said, *_after(found, rules)]
+
+
+def findings_of_a_hit(seen: Seen, dispute: DisputeEntry, rules: RuleSet) -> Iterator[Finding]:
+    """What another's liquidation did to an account: its place in the queue of deleveraging, the fee, and whether the
+    fund could have paid what the account was charged."""
+    start = next(
+        place
+        for place, event in enumerate(seen.events)
+        if isinstance(event, LiquidationStarted) and event.number == dispute.liquidation
+    )
+    end = next(place for place in range(start, len(seen.events)) if isinstance(seen.events[place], LiquidationEnded))
+    served: dict[tuple[str, bool], int] = {}
+    for place in range(start, end):
+        event = seen.events[place]
+        if isinstance(event, Deleveraged):
+            queue = event.symbol, event.quantity > 0
+            served[queue] = served.get(queue, 0) + 1
+            if event.account == dispute.account and rules.deleveraging.choice == "queue":
+                yield _rank(event, served[queue])
+        elif isinstance(event, Fill) and event.close == "adl" and event.account == dispute.account:
+            yield checks.deleveraging_fee(fee=event.fee or ZERO, about=f"{event.symbol} trade {event.trade_id}")
+        elif isinstance(event, LossShared) and dispute.account in event.charges:
+            fund = folded(seen.fund, seen.events[:place], FUND, rules.venue).wallets.get(event.asset, ZERO)
+            yield _charge(event, dispute.account, fund, rules)
+
+
+def _rank(event: Deleveraged, served: int) -> Finding:
+    return Finding(
+        kind="adl_rank", verdict=FAILS if event.rank > served else HOLDS, about=f"{event.symbol} {event.side}",
+        rule="the queue is served from its head (docs/spec/deleveraging.md)",
+        printed=Decimal(event.rank), derived=Decimal(served), amount=Decimal(event.rank - served),
+        assumptions=event.assumptions,
+    )  # fmt: skip
+
+
+def _charge(event: LossShared, name: str, fund: Decimal, rules: RuleSet) -> Finding:
+    charge = event.charges[name]
+    wrong = rules.waterfall.after_fund == "deleverage" or fund > 0
+    return Finding(
+        kind="shared_loss", verdict=FAILS if wrong else HOLDS, about=event.asset,
+        rule="others are charged by the rule of the venue, and for what the fund has not (docs/spec/waterfall.md)",
+        printed=charge, derived=ZERO if wrong else charge, amount=charge if wrong else ZERO,
+        assumptions=event.assumptions,
+    )  # fmt: skip
 
 
 def left_open(found: Course, rules: RuleSet) -> list[str]:
@@ -172,8 +217,14 @@ def _cancelled(found: Course, rules: RuleSet) -> Iterator[Finding]:
 def _fee(found: Course, pool: PoolTerms, marks: Marks, rules: RuleSet) -> Iterator[Finding]:
     """The fee on what the order filled, by the rule and the rate of the venue."""
     reduced = next((place for place, _ in found.steps("reduce")), None)
-    for _, told in found.steps("fee"):
+    for number, (_, told) in enumerate(found.steps("fee")):
         assert reduced is not None, "a fee is on what an order filled"
+        if number:
+            yield checks.agrees(
+                "fee_twice", told.symbol, printed=sum(told.applied.values(), ZERO), derived=ZERO,
+                rule="one fee on what an order filled (docs/spec/liquidation_desk.md, c)",
+            )  # fmt: skip
+            continue
         contract, key = rules.venue.contract(told.symbol), (told.symbol, told.side)
         fills, rate = _fills(found, reduced), contract.liquidation_fee or ZERO
         if rules.waterfall.fee == "improvement":

@@ -6,6 +6,7 @@ The desk itself looks at the journal, which the exchange does not see: `exchange
 
 from bisect import bisect_left
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import structs
 
@@ -21,19 +22,35 @@ from margincall.exchange.state import DisputeEntry, Events, Exchange, Liquidatio
 
 
 def open_dispute(state: Exchange, trader: Trader, command: Dispute, events: Events) -> None:
-    """Take in a dispute of one of the account's own liquidations, once."""
+    """Take in a dispute of one of the account's own liquidations, or of one for which it was deleveraged or charged;
+    each once."""
     line = _line(state, command.liquidation)
-    if line is None or line.account != trader.name:
+    is_own = line is not None and line.account == trader.name
+    about = "liquidation" if is_own else _hit(state, trader, command.liquidation)
+    if about is None:
         raise Refusal(Code.NO_SUCH_LIQUIDATION)
-    if line.number in state.disputed:
+    number, hit = state.next_dispute, (command.liquidation, trader.name)
+    if (command.liquidation in state.disputed) if is_own else (hit in state.hits_disputed):
         raise Refusal(Code.ALREADY_DISPUTED)
-    number = state.next_dispute
     state.next_dispute += 1
-    state.disputed[line.number] = number
+    if is_own:
+        state.disputed[command.liquidation] = number
+    else:
+        state.hits_disputed[hit] = number
     state.disputes[number] = DisputeEntry(
-        number=number, account=trader.name, liquidation=line.number, pool=line.pool, opened_ms=state.time_ms
-    )
-    events.append(Disputed(time_ms=state.time_ms, number=number, account=trader.name, liquidation=line.number))
+        number=number, account=trader.name, liquidation=command.liquidation, about=about,
+        pool=line.pool if line is not None and is_own else "", opened_ms=state.time_ms,
+    )  # fmt: skip
+    events.append(Disputed(time_ms=state.time_ms, number=number, account=trader.name, liquidation=command.liquidation))
+
+
+def _hit(state: Exchange, trader: Trader, number: int) -> Literal["deleveraging", "shared_loss"] | None:
+    """What another's liquidation did to an account, by the public histories."""
+    if any(each.number == number and each.account == trader.name for each in state.deleveraged):
+        return "deleveraging"
+    if any(each.number == number and each.account == trader.name for each in state.shared_losses):
+        return "shared_loss"
+    return None
 
 
 def decide(state: Exchange, command: Decide, events: Events) -> None:

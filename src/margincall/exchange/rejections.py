@@ -80,7 +80,7 @@ class Code(Enum):
     MARK_BY_RULE = -9001, "The mark price of this symbol is made by rule, not given."
     MARK_UNKNOWN = -9002, "The symbol has no mark price yet."
     ACCOUNT_EXISTS = -9003, "The account exists already."
-    NO_SUCH_LIQUIDATION = -9004, "The account has no liquidation with this number."
+    NO_SUCH_LIQUIDATION = -9004, "No liquidation with this number was of the account or hit it."
     ALREADY_DISPUTED = -9005, "The liquidation was disputed before."
     RESERVED_NAME = -9006, "The name belongs to the venue's own accounts."
     NO_OPEN_DISPUTE = -9007, "There is no open dispute with this number."

@@ -8,7 +8,8 @@ from pathlib import Path
 
 MARKER = ".margincall-run"
 SAID = "# Written by `margincall exchange run`, which may write it again. The folders of the last run:"
-FILES = ("stream.jsonl", "marks.jsonl", "leverageBracket_*.json", "api/*.json", "csv/*.csv")
+FILES = ("stream.jsonl", "marks.jsonl", "trades.jsonl", "insuranceBalance.jsonl", "fundingRate.json",
+         "leverageBracket_*.json", "api/*.json", "csv/*.csv")  # fmt: skip
 """What a run writes into them."""
 
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
+from typing import get_args
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from margincall.exchange import commands, soak_orders
 from margincall.exchange.audit.auditor import Auditor
 from margincall.exchange.catalogue import CATALOGUE
 from margincall.exchange.commands import AnyCommand
+from margincall.exchange.faults import WITH_ACCOUNT, WITH_ASSET, WITH_SYMBOL
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.soak_orders import Scene
@@ -30,6 +32,7 @@ DAYS = ("2022-03-01", "2024-06-01", "2026-09-15")
 START_MS = 1_789_516_710_000  # 2026-09-15T23:58:30: funding and clearance are near
 RULE_SHARE = 25
 """Per cent of the seeds whose marks are made by rule."""
+FAULTS: tuple[commands.FaultKind, ...] = tuple(kind for kind in get_args(commands.FaultKind) if kind not in WITH_ASSET)
 PRICES = {"BTC": 60_000, "ETH": 3_000, "BNB": 600}
 
 
@@ -268,10 +271,12 @@ def _dispute(scene: Scene) -> AnyCommand:
 
 
 def _fault_off(scene: Scene) -> AnyCommand:
-    """Faults stay off: the auditor judges a venue that follows its rules."""
-    kinds: tuple[commands.FaultKind, ...] = ("stale_index", "wrong_mark", "late_liquidation", "wrong_brackets")
-    kind = scene.chance.choice(kinds)
-    return commands.InjectFault(kind=kind, on=False, symbol=scene.symbol())
+    """Faults stay off: the auditor judges a venue that follows its rules. Some of them cannot be."""
+    kind = scene.chance.choice(FAULTS)
+    return commands.InjectFault(
+        kind=kind, on=False, symbol=scene.symbol() if kind in WITH_SYMBOL else "",
+        account=scene.name() if kind in WITH_ACCOUNT else "",
+    )  # fmt: skip
 
 
 def _batch(scene: Scene) -> AnyCommand:

@@ -192,18 +192,21 @@ class FundEntry(Struct, frozen=True, kw_only=True):
 
 
 class DisputeEntry(Struct, frozen=True, kw_only=True):
-    """One dispute of a liquidation: `refund` is what was booked, `unpaid` what the fund did not have."""
+    """One dispute of a liquidation, or of what another's liquidation did to the account (`about`): `refund` is what was
+    booked, `unpaid` what the fund did not have."""
 
     number: int
     account: str
     liquidation: int
     pool: str
+    """The pool that was liquidated; empty where the account was hit by another's liquidation."""
     opened_ms: int
     status: Literal["open", "upheld", "rejected"] = "open"
     decided_ms: int | None = None
     refund: Mapping[str, Decimal] = {}
     unpaid: Mapping[str, Decimal] = {}
     findings: tuple[str, ...] = ()
+    about: Literal["liquidation", "deleveraging", "shared_loss"] = "liquidation"
 
 
 class Exchange(Struct, kw_only=True):
@@ -244,6 +247,8 @@ class Exchange(Struct, kw_only=True):
     """All disputes by number."""
     disputed: dict[int, int] = {}
     """The number of the dispute, by the liquidation's."""
+    hits_disputed: dict[tuple[int, str], int] = {}
+    """The number of the dispute of what a liquidation did to another account, by the liquidation's and the account."""
     fund_history: list[FundEntry] = []
 
     @property

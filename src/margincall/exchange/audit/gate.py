@@ -132,10 +132,12 @@ def set_marks(view: View, command: commands.SetMarks) -> None:
 
 
 def dispute(view: View, command: commands.Dispute) -> None:
-    """A liquidation of one's own, once."""
+    """A liquidation of one's own, or one that took from the account, once."""
     view.account(command.account)
-    need(view.liquidations.get(command.liquidation) == command.account, Code.NO_SUCH_LIQUIDATION)
-    need(command.liquidation not in view.disputed, Code.ALREADY_DISPUTED)
+    number, hit = command.liquidation, (command.liquidation, command.account)
+    own = view.liquidations.get(number) == command.account
+    need(own or hit in view.hits, Code.NO_SUCH_LIQUIDATION)
+    need((number if own else hit) not in view.disputed, Code.ALREADY_DISPUTED)
 
 
 def decide(view: View, command: commands.Decide) -> None:
@@ -181,11 +183,19 @@ def inject(view: View, command: commands.InjectFault) -> None:
     """Faults that are switched off."""
     if command.symbol:
         view.listed(command.symbol)
-    about = command.kind in ("stale_index", "wrong_mark", "late_liquidation", "wrong_brackets")
+    about = command.kind in (
+        "stale_index", "wrong_mark", "late_liquidation", "wrong_brackets", "early_liquidation",
+        "fill_beyond_bankruptcy", "wrong_funding_rate",
+    )  # fmt: skip
     need(about == bool(command.symbol), Code.BAD_COMBINATION)
     collateral = command.kind in ("stale_asset_index", "wrong_asset_index")
     need(collateral == bool(command.asset), Code.BAD_COMBINATION)
+    need((command.kind == "early_liquidation") == bool(command.account), Code.BAD_COMBINATION)
     need(not command.asset or command.asset in view.indices, Code.BAD_ASSET)
+    if command.account:
+        view.account(command.account)
+    pays = command.kind != "wrong_funding_rate" or view.listed(command.symbol).listing.funding is not None
+    need(pays, Code.BAD_COMBINATION)
 
 
 GATES: dict[type, Callable[..., object]] = {

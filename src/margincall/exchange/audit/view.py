@@ -40,7 +40,9 @@ class View:
         self.quotes = {name: {symbol: list(ids) for symbol, ids in trader.quotes.items()}
                        for name, trader in state.traders.items() if trader.quotes}  # fmt: skip
         self.liquidations = {line.number: line.account for line in state.liquidations}
-        self.disputed = list(state.disputed)
+        self.hits = {(each.number, each.account) for each in state.deleveraged}
+        self.hits |= {(each.number, each.account) for each in state.shared_losses}
+        self.disputed: set[object] = {*state.disputed, *state.hits_disputed}
         self.disputes = {number: (entry.account, entry.status) for number, entry in state.disputes.items()}
         self.next_order = state.next_order
         self.arrivals = arrivals
