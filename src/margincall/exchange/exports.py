@@ -3,14 +3,16 @@ the market showed. `wire` spells them; which files there are and what stands in 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from margincall.core.account import Account, PositionKey
 from margincall.core.brackets import BracketTable
+from margincall.core.contract import Contract
 from margincall.core.events import AnyEvent, Fill, Flow, IndexPrice, MarginMove, MarkPrice, Order, Setting
 from margincall.core.rounding import booked
 from margincall.core.rules import VenueRules
@@ -24,17 +26,21 @@ from margincall.exchange.events import (
     LiquidationStarted,
     LossShared,
 )
+from margincall.exchange.genesis import after
 from margincall.exchange.ledger import TAKEN_OVER
+from margincall.exchange.market_exports import fund_balances, funding_rates, trades
 from margincall.exchange.play import Played
 from margincall.exchange.queue import lights_of
 from margincall.exchange.run_folder import begin
 from margincall.exchange.scenario import MAKER, MARKET
 from margincall.exchange.standing import is_coin, limit_of
+from margincall.exchange.state import FundEntry
 from margincall.venues.registry import contract_of
 from margincall.wire import encode
 from margincall.wire.durations import HOUR_MS, SECOND_MS
 from margincall.wire.encode import NO_FUNDING, Funding
 from margincall.wire.encode_csv import encoded, file_name
+from margincall.wire.encode_market import adl_quantile_rows
 from margincall.wire.encode_orders import force_order_row, order_row
 from margincall.wire.encode_state import (
     AccountState,
@@ -45,6 +51,7 @@ from margincall.wire.encode_state import (
     position_risk_rows,
     symbol_config_row,
 )
+from margincall.wire.iso_time import day_of
 from margincall.wire.spelling import Json
 
 CSV_LAYOUTS = ("trade history/asyn", "order history/asyn", "transaction history/web", "statement/older")
@@ -59,7 +66,7 @@ def write_all(played: Played, folder: Path, day: str) -> list[str]:
     an earlier run wrote there is replaced. `day` is the day whose brackets are in force. Raises `OSError`."""
     names, rules = concerned(played.events), played.state.genuine.venue
     begin(folder, [MARKET, *names])
-    write_market(folder / MARKET, played.events, rules.tables, day)
+    write_market(folder / MARKET, played.events, rules.tables, day, shown=shown_of(played))
     for name in names:
         seen = lights_of(played.state, name)
         write_account(folder / name, name, played.events, rules, played.state.time_ms, lights=seen)
@@ -88,44 +95,97 @@ def write_account(
     lights: Mapping[PositionKey, int] = NO_LIGHTS,
 ) -> None:
     """All files of one account: `stream.jsonl`, `api/*.json`, `csv/*.csv`. `lights` are its places in the queue of
-    deleveraging, which no history of one account tells."""
+    deleveraging, which no history of one account tells. The brackets that its answers tell are those that the venue
+    applied when it liquidated the account last, be they wrong."""
     diary = Diary(name, rules)
     history = list(diary.tell(events))
     _write_lines(folder / "stream.jsonl", encode.stream(history))
     own = list(of_account(name, events))
-    for answer, content in answers(own, diary.account, diary.snapshot(lights), rules).items():
+    own_answers = answers(own, diary.account, diary.snapshot(lights), rules)
+    isolated = {symbol for symbol, margin in diary.account.margin_types.items() if margin == "isolated"}
+    own_answers["adlQuantile"] = adl_quantile_rows(lights, isolated)
+    day = day_of(end_ms if diary.liquidated_ms is None else diary.liquidated_ms)
+    own_answers[f"leverageBracket-{day}"] = _brackets(diary.applied)
+    for answer, content in own_answers.items():
         _write(folder / "api" / f"{answer}.json", msgspec.json.encode(content))
     nameless = [_as_downloaded(event) for event in own]
     for layout in CSV_LAYOUTS:
         _write(folder / "csv" / file_name(layout, end_ms), encoded(layout, nameless, user=str(number_of(name))))
 
 
+class Shown(Struct, frozen=True, kw_only=True):
+    """What the market showed that no event tells: the history of the fund, whose contracts it insures; what was known
+    of funding at the start; the moving average in a mark (index and mean basis), by the place of its event."""
+
+    fund: Sequence[FundEntry] = ()
+    contracts: Mapping[str, Contract] = {}
+    funding: Mapping[str, Funding] = {}
+    averages: Mapping[int, Decimal] = {}
+    by_rule: frozenset[str] = frozenset()
+    """Symbols whose marks are made by rule, more than one in a second: each is stamped with its own time."""
+
+
+NOTHING_SHOWN = Shown()
+
+
+def shown_of(played: Played) -> Shown:
+    """What a run has of it. Before the first settlement the rate is 0, as the mark's rule takes it."""
+    rules, begun = played.state.genuine, played.events[0].time_ms if played.events else 0
+    funding = {
+        symbol: Funding(rate=ZERO, next_ms=after(begun, listing.funding.hours * HOUR_MS))
+        for symbol, listing in rules.listings.items()
+        if listing.funding is not None
+    }
+    return Shown(
+        fund=played.state.fund_history, contracts=rules.venue.contracts, funding=funding, averages=played.averages,
+        by_rule=frozenset(symbol for symbol, each in rules.listings.items() if each.mark_source == "rule"),
+    )  # fmt: skip
+
+
 def write_market(
-    folder: Path, events: Iterable[AnyExchangeEvent], tables: Mapping[str, BracketTable], day: str
+    folder: Path,
+    events: Sequence[AnyExchangeEvent],
+    tables: Mapping[str, BracketTable],
+    day: str,
+    *,
+    shown: Shown = NOTHING_SHOWN,
 ) -> None:
-    """What the market showed: marks and asset indices as they were published, and the brackets in force."""
-    _write_lines(folder / "marks.jsonl", published(events))
-    brackets = [leverage_bracket(table, contract_of(symbol)) for symbol, table in sorted(tables.items())]
-    _write(folder / f"leverageBracket_{day}.json", msgspec.json.encode(brackets))
+    """What the market showed: marks and asset indices as they were published, trades, the insurance fund's balance,
+    funding rates, and the genuine brackets. A file of which there is nothing is not written."""
+    lines = {
+        "marks": published(events, shown),
+        "trades": trades(events),
+        "insuranceBalance": fund_balances(shown.fund, shown.contracts),
+    }
+    for name, messages in lines.items():
+        _write_lines(folder / f"{name}.jsonl", messages)
+    if rates := funding_rates(events):
+        _write(folder / "fundingRate.json", msgspec.json.encode(rates))
+    _write(folder / f"leverageBracket_{day}.json", msgspec.json.encode(_brackets(tables)))
 
 
-def published(events: Iterable[AnyExchangeEvent]) -> Iterator[Json]:
-    """Public messages; they are stamped with the full second that they are of, as the venue's are. What is set twice
-    in a second without a change is published once."""
+def _brackets(tables: Mapping[str, BracketTable]) -> list[Json]:
+    return [leverage_bracket(table, contract_of(symbol)) for symbol, table in sorted(tables.items())]
+
+
+def published(events: Iterable[AnyExchangeEvent], shown: Shown = NOTHING_SHOWN) -> Iterator[Json]:
+    """Public messages; they are stamped with the full second that they are of, as the venue's are, where a price path
+    gives one a second. What is set twice in a second without a change is published once."""
     last: dict[str, MarkPrice | IndexPrice] = {}
-    known: dict[str, Funding] = {}
-    for event in events:
+    known: dict[str, Funding] = dict(shown.funding)
+    for place, event in enumerate(events):
         if isinstance(event, IndexSet | FundingSet):
             known[event.symbol] = _funding(known.get(event.symbol, NO_FUNDING), event)
         if not isinstance(event, MarkPrice | IndexPrice):
             continue
-        told = structs.replace(event, time_ms=event.time_ms - event.time_ms % SECOND_MS)
-        name = told.symbol if isinstance(told, MarkPrice) else told.asset
+        name = event.symbol if isinstance(event, MarkPrice) else event.asset
+        past = 0 if name in shown.by_rule else event.time_ms % SECOND_MS
+        told = structs.replace(event, time_ms=event.time_ms - past)
         if last.get(name) == told:
             continue
         last[name] = told
         if isinstance(told, MarkPrice):
-            yield encode.mark_price_update(told, known.get(name, NO_FUNDING))
+            yield encode.mark_price_update(told, known.get(name, NO_FUNDING), shown.averages.get(place))
         else:
             yield encode.asset_index_update(told)
 
@@ -228,7 +288,8 @@ def _first_and_last(history: Iterable[AnyEvent]) -> list[tuple[Order, Order]]:
 
 
 def _write_lines(path: Path, messages: Iterable[Json]) -> None:
-    _write(path, b"".join(msgspec.json.encode(message) + b"\n" for message in messages))
+    if lines := b"".join(msgspec.json.encode(message) + b"\n" for message in messages):
+        _write(path, lines)
 
 
 def _write(path: Path, content: bytes) -> None:

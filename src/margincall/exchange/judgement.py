@@ -84,9 +84,9 @@ def judge(rules: RuleSet, commands: Sequence[AnyCommand], dispute: DisputeEntry,
 
 
 def answer(state: Exchange, decision: Decision) -> Decide:
-    """The command that books a decision in the exchange that holds the dispute. Nothing is paid twice: what the fund has
-    paid of the account's debt since is taken off, and what it was refunded since for other liquidations, as a harm that
-    lasts is in the difference of each."""
+    """The command that books a decision in the exchange that holds the dispute. Nothing is paid twice: what the fund
+    has paid of the account's debt since is taken off, and what it was refunded since for other liquidations, as a harm
+    that lasts is in the difference of each."""
     entry = state.disputes[decision.number]
     assert (entry.account, entry.liquidation) == (decision.account, decision.liquidation), "it is another's dispute"
     paid: list[Amounts] = [
@@ -96,8 +96,7 @@ def answer(state: Exchange, decision: Decision) -> Decide:
     ]
     paid += [{each.about: each.printed or ZERO} for each in decision.findings if each.kind == "cleared"]
     owed = {
-        asset: amount - sum((each.get(asset, ZERO) for each in paid), ZERO)
-        for asset, amount in decision.refund.items()
+        asset: amount - sum((each.get(asset, ZERO) for each in paid), ZERO) for asset, amount in decision.refund.items()
     }
     return Decide(
         number=decision.number,

@@ -15,8 +15,9 @@ from msgspec import Struct, structs
 from margincall.config import Misplaced
 from margincall.core.account import PositionSide
 from margincall.core.contract import Contract
+from margincall.core.events import MarkPrice
 from margincall.core.rounding import CONTEXT, plain, to_step_down
-from margincall.exchange import clock, commands
+from margincall.exchange import clock, commands, pricing
 from margincall.exchange.book import Side
 from margincall.exchange.crowd import drawn
 from margincall.exchange.events import AnyExchangeEvent, Rejected
@@ -69,6 +70,8 @@ class Played(Struct):
     commands: list[commands.AnyCommand]
     events: list[AnyExchangeEvent]
     refused: list[Refused] = []
+    averages: dict[int, Decimal] = {}
+    """Of marks by rule, by the place of their event: the index and the mean of the basis (Price 2)."""
 
 
 def play(scenario: Scenario, rules: RuleSet, folder: Path, tell: Tell | None = None) -> Played:
@@ -172,7 +175,13 @@ class _Player:
 
     def do(self, command: commands.AnyCommand) -> list[AnyExchangeEvent]:
         """Carry out a command, and keep it with what it gave."""
-        return _carry_out(self.run, command)
+        events = _carry_out(self.run, command)
+        for place, event in enumerate(events, len(self.run.events) - len(events)):
+            if isinstance(event, MarkPrice) and self.parts[event.symbol].index:
+                average = pricing.moving_average(self.run.state.markets[event.symbol])
+                if average is not None:
+                    self.run.averages[place] = average
+        return events
 
     def ask(self, command: commands.AnyCommand, account: str, wanted: str) -> bool:
         """Carry out a command of an account; whether it was. What is refused is remembered."""

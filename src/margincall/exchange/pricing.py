@@ -22,6 +22,7 @@ from margincall.core.protocol.mark import (
     MarkRules,
     basis,
     mark_price,
+    price_2,
     price_index,
     protected,
 )
@@ -89,6 +90,15 @@ def _made(state: Exchange, market: Market, rules: MarkRules) -> Price:
     return mark_price(
         market.index, _clock(state, market), rules, samples=market.samples, last=market.last, previous=market.mark
     ).mark
+
+
+def moving_average(market: Market) -> Price | None:
+    """The index and the mean of the basis, one of the prices that a mark by rule is the median of; none where it is not
+    known."""
+    rules = market.listing.mark
+    if rules is None or rules.window is None or market.index is None:
+        return None
+    return price_2(market.index, market.samples, rules.window)
 
 
 def _protected(market: Market, rules: MarkRules) -> Price | None:

@@ -246,6 +246,7 @@ IGNORED: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"rateLimitType"}), "rateLimit"),
     (frozenset({"indicators"}), "apiTradingStatus"),
     (frozenset({"rateLimits", "symbols"}), "exchangeInfo"),
+    (frozenset({"symbols", "assets"}), "insuranceBalance"),
     (frozenset({"serverTime"}), "time"),
     (frozenset({"countdownTime"}), "countdownCancelAll"),
     (frozenset({"amount", "type", "code"}), "positionMargin"),

@@ -226,14 +226,15 @@ def setting_update(setting: Setting) -> Json:
     return {**head, "ac": spelled(keys.SYMBOL_SETTING, setting)}
 
 
-def mark_price_update(mark: MarkPrice, funding: Funding = NO_FUNDING) -> Json:
+def mark_price_update(mark: MarkPrice, funding: Funding = NO_FUNDING, average: Decimal | None = None) -> Json:
     """A markPriceUpdate; index and estimated settlement price are printed as the mark where no index is known, funding
-    that is not known as that of a contract without it."""
+    that is not known as that of a contract without it. `average` is the mark's moving average, where there is one."""
     price = amount(mark.price)
     index = price if funding.index is None else amount(funding.index)
     words = spelled(keys.MARK_PRICE_UPDATE, mark, type="markPriceUpdate", time=mark.time_ms, price=price)
     rate = "" if funding.rate is None else amount(funding.rate)
-    return {**words, "i": index, "P": index, "r": rate, "T": funding.next_ms}
+    moving: Json = {} if average is None else {"ap": amount(average)}
+    return {**words, **moving, "i": index, "P": index, "r": rate, "T": funding.next_ms}
 
 
 @exact
