@@ -11,6 +11,7 @@ from msgspec import structs
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.events import Fill, Flow
+from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.units import ZERO
 from margincall.forensics.incident_checks import pool_symbols
@@ -19,7 +20,7 @@ from margincall.forensics.orders import OrderState
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View, pool_after
-from margincall.wire.durations import SECOND_MS
+from margincall.wire.durations import MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
     "limit_price": ("order_limit",),
@@ -28,6 +29,7 @@ POINTS: dict[str, tuple[Kind, ...]] = {
     "adl_fee": ("deleveraging_fee",),
 }
 RULE_OF = {"adl_fee": "deleveraging_fee"}
+MADE_GOOD = "the fund brings it back to 0 at the next full ten minutes; these files end before"
 UNITS = {"limit_price": "price", "fill_price": "price"}
 
 
@@ -36,11 +38,11 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
     return [
         check(
             RULE_OF.get(each.kind, each.kind),
-            each.verdict,
+            UNCLEAR if _may_be_made_good(view, each) else each.verdict,
             each.about,
             numbers={"printed": each.printed, "derived": each.derived, "difference": each.amount},
             unit=UNITS.get(each.kind, "" if each.kind == "orders_cancelled" else view.asset),
-            note=each.rule if each.verdict == UNCLEAR else "",
+            note=MADE_GOOD if _may_be_made_good(view, each) else each.rule if each.verdict == UNCLEAR else "",
             assumptions=each.assumptions,
             evidence=each.source,
             settled_by=each.settled_by,
@@ -49,6 +51,14 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
         for each in findings
         if each.kind in POINTS or each.kind == "orders_cancelled"
     ]
+
+
+def _may_be_made_good(view: View, finding: Finding) -> bool:
+    """Whether a negative balance may still be brought back to 0: the fund does so every ten minutes, and the files end
+    before."""
+    due = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS + MINUTE_MS
+    is_negative = finding.kind == "balance_after" and finding.verdict == FAILS
+    return is_negative and view.history.events[-1].time_ms < due
 
 
 @exact

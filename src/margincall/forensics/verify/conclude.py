@@ -44,9 +44,9 @@ SAYS: dict[Kind, str] = {
 CAUSES: tuple[Kind, ...] = ("wrong_brackets", "bad_mark")
 EFFECTS: frozenset[Kind] = frozenset({"too_early", "too_late"})
 """What also shows where one of the causes is at work."""
-CONSEQUENCES: frozenset[Kind] = frozenset({"books", "order_limit"})
+CONSEQUENCES: frozenset[Kind] = frozenset({"books", "order_limit", "balance_after"})
 """What also shows where a single booked number is wrong."""
-NUMBERS: frozenset[Kind] = frozenset({"realized_pnl", "commission"})
+NUMBERS: tuple[Kind, ...] = ("clearance_fee_twice", "clearance_fee_base", "realized_pnl", "commission")
 DECISIVE = frozenset({"trigger", "orders_cancelled", "fill_price", "clearance_fee"})
 """Without an answer to these nobody can call a liquidation regular."""
 
@@ -61,9 +61,10 @@ def irregularities(checks: Sequence[Check]) -> tuple[Irregularity, ...]:
     if direct:
         for effect in EFFECTS & places.keys():
             places[direct[0]] += places.pop(effect)
-    if NUMBERS & places.keys():
+    numbers = [kind for kind in NUMBERS if kind in places]
+    if numbers:
         for effect in CONSEQUENCES & places.keys():
-            places[next(iter(NUMBERS & places.keys()))] += places.pop(effect)
+            places[numbers[0]] += places.pop(effect)
     return tuple(_irregularity(kind, sorted(found), checks) for kind, found in places.items())
 
 
