@@ -22,6 +22,7 @@ POSITIONAL_MAX = 5
 # path -> why this file imports inside functions
 LATE_IMPORTS: dict[str, str] = {
     "src/margincall/wire/candle_files.py": "polars is an extra and heavy: only a Parquet file needs it",
+    "src/margincall/history/market/frames.py": "the same: the one place where the store imports polars",
 }
 # path -> why this file has that many broad handlers that do not raise
 BROAD_HANDLERS: dict[str, tuple[int, str]] = {

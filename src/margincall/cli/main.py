@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "case": ("margincall.cli.case:case", "Folders of evidence that are never altered."),
     "calc": ("margincall.cli.calc:calc", "Liquidation interval, bankruptcy price, ratio and remedy from a few flags."),
     "exchange": ("margincall.cli.exchange:exchange", "An exchange on this machine that really liquidates."),
+    "market": ("margincall.cli.market:market", "Market data in one store: import, fetch, show."),
     "brackets": ("margincall.cli.brackets:brackets", "Import, list, show, infer and check bracket tables."),
 }
 

@@ -1,0 +1,435 @@
+"""The store: Parquet files in folders, written whole or not at all, and the reading of them.
+
+    <folder>/<venue>/<kind>/<symbol>/[<interval>/]2025-02.parquet
+
+one for each month (of trades, for each day). A row is stored once for the same values at the same time, whoever tells
+it; two different ones of one time are both kept, each with its source, and are called a conflict. Nothing that is
+stored is ever changed or removed. The folder is `market` in the user's data folder; the environment variable
+`MARGINCALL__MARKET__FOLDER` names another one.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, cast
+
+from msgspec import Struct, json
+from platformdirs import user_data_dir
+
+from margincall.core.events import MarkCandle, Source
+from margincall.core.units import Price
+from margincall.errors import MargincallError
+from margincall.history.market.checks import funding_gaps, gaps_between
+from margincall.history.market.frames import Frame, polars
+from margincall.history.market.kinds import (
+    BY_DAY,
+    CANDLES,
+    KEYS,
+    KINDS,
+    TIMED,
+    VALUES,
+    Bar,
+    CandlePrice,
+    FundingRate,
+    Gap,
+    Kind,
+    Series,
+    Trade,
+    interval_ms,
+)
+from margincall.wire.iso_time import EPOCH
+from margincall.wire.problems import Problem
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: two imports at once are then the user's to avoid
+    fcntl = None  # type: ignore[assignment]
+
+FOLDER_VARIABLE = "MARGINCALL__MARKET__FOLDER"
+PROBLEMS = "problems.jsonl"
+LOCK = ".lock"
+COIN_PAIRS = frozenset({"index", "premium"})
+"""Kinds that the coin-margined venue publishes by pair: `BTCUSD` for `BTCUSD_PERP`."""
+
+
+class StoreDamaged(MargincallError):
+    """A file of the store that cannot be read."""
+
+
+class Merged(Struct, frozen=True):
+    """What came of new rows: `added` were stored, `known` are there already; `conflicts` are pairs of lines that
+    differ: (time, line of the new row, source and line of the stored one); `repeated` are lines that the new rows
+    hold twice."""
+
+    added: int
+    known: int
+    conflicts: tuple[tuple[int, int, str], ...] = ()
+    repeated: tuple[int, ...] = ()
+
+
+class MarketStore:
+    """A folder of market data."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """The folder given, else the one that the environment names, else the user's own."""
+        named = os.environ.get(FOLDER_VARIABLE)
+        self.folder = folder or (Path(named) if named else Path(user_data_dir("margincall")) / "market")
+
+    # --- what is there ---------------------------------------------------------------------------
+
+    def series(self, symbol: str = "", *, kind: str = "", venue: str = "") -> tuple[Series, ...]:
+        """The stored series, of a symbol, kind or venue alone if one is given, sorted."""
+        found = []
+        for folder in sorted({path.parent for path in self.folder.rglob("*.parquet")}):
+            parts = folder.relative_to(self.folder).parts
+            if len(parts) in (3, 4) and parts[1] in KINDS:
+                found.append(Series(parts[0], parts[1], *parts[2:]))
+        return tuple(
+            each
+            for each in sorted(found)
+            if symbol in ("", each.symbol) and kind in ("", each.kind) and venue in ("", each.venue)
+        )
+
+    def frame(self, series: Series, start_ms: int | None = None, end_ms: int | None = None) -> Frame:
+        """The rows of a series from `start_ms` to before `end_ms`, by time, with a column `conflict`."""
+        pl = polars()
+        names = [
+            path
+            for path in sorted(self._folder(series).glob("*.parquet"))
+            if (start_ms is None or path.stem >= _period(series, start_ms))
+            and (end_ms is None or path.stem <= _period(series, end_ms))
+        ]
+        frames = [_read(path) for path in names] or [_empty(series)]
+        frame = pl.concat(frames)
+        if start_ms is not None:
+            frame = frame.filter(pl.col("time_ms") >= start_ms)
+        if end_ms is not None:
+            frame = frame.filter(pl.col("time_ms") < end_ms)
+        keys = ["time_ms", *KEYS[series.group]]
+        return frame.with_columns(pl.struct(keys).is_duplicated().alias("conflict"))
+
+    def times(self, series: Series, start_ms: int | None = None, end_ms: int | None = None) -> list[int]:
+        """The times of the rows, each once, growing; milliseconds."""
+        found: list[int] = self.frame(series, start_ms, end_ms)["time_ms"].unique().sort().to_list()
+        return found
+
+    def problems(self, series: Series) -> tuple[Problem, ...]:
+        """What imports of a series have reported: impossible and unreadable rows, conflicts."""
+        path = self._folder(series) / PROBLEMS
+        try:
+            lines = path.read_bytes().splitlines()
+            return tuple(json.decode(line, type=Problem) for line in lines)
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError) as error:
+            raise StoreDamaged(f"{path}: cannot be read ({error})") from error
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def candles(
+        self,
+        symbol: str,
+        price: CandlePrice,
+        start_ms: int,
+        end_ms: int,
+        *,
+        venue: str | None = None,
+        interval: str | None = None,
+    ) -> tuple[Bar, ...]:
+        """The bars of a symbol that overlap the time from `start_ms` to before `end_ms`, by time; exact.
+
+        Without `venue` those of every venue; without `interval` those of the shortest that each venue has in that
+        time. Where sources differ about a bar, each is there with `conflict`. Index and premium of a coin-margined
+        contract are those of its pair.
+        """
+        assert price in CANDLES
+        found: list[Bar] = []
+        for series in self._chosen(symbol, price, venue, interval, (start_ms, end_ms)):
+            length = series.interval_ms
+            rows = self.frame(series, start_ms - length + 1, end_ms)
+            found += [_bar(row, series, length) for row in rows.iter_rows(named=True)]
+        return tuple(sorted(found, key=lambda each: (each.time_ms, each.venue, each.interval_ms)))
+
+    def mark_candles(
+        self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None, interval: str | None = None
+    ) -> tuple[MarkCandle, ...]:
+        """The stored candles of the mark price as events, as the files of a case give them."""
+        return tuple(
+            MarkCandle(
+                time_ms=bar.time_ms,
+                source=Source(bar.source, line=bar.line),
+                symbol=symbol,
+                interval_ms=bar.interval_ms,
+                open=bar.open,
+                high=bar.high,
+                low=bar.low,
+                close=bar.close,
+            )
+            for bar in self.candles(symbol, "mark", start_ms, end_ms, venue=venue, interval=interval)
+        )
+
+    def funding(self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None) -> tuple[FundingRate, ...]:
+        """The funding rates settled from `start_ms` to before `end_ms`, by time."""
+        return tuple(
+            FundingRate(
+                time_ms=row["time_ms"],
+                rate=Decimal(row["rate"]),
+                mark=Price(Decimal(row["mark"])) if row["mark"] else None,
+                venue=series.venue,
+                source=row["source"],
+                line=row["line"],
+                is_float=row["is_float"],
+                conflict=row["conflict"],
+            )
+            for series, row in self._rows(symbol, "funding", start_ms, end_ms, venue)
+        )
+
+    def trades(
+        self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None, aggregated: bool = False
+    ) -> tuple[Trade, ...]:
+        """The trades (or aggregated trades) from `start_ms` to before `end_ms`, by time and number."""
+        kind: Kind = "agg_trades" if aggregated else "trades"
+        found = [
+            Trade(
+                time_ms=row["time_ms"],
+                id=int(row["id"]),
+                price=Price(Decimal(row["price"])),
+                quantity=Decimal(row["quantity"]),
+                buyer_maker=row["buyer_maker"] == "true",
+                venue=series.venue,
+                source=row["source"],
+                line=row["line"],
+                conflict=row["conflict"],
+            )
+            for series, row in self._rows(symbol, kind, start_ms, end_ms, venue)
+        ]
+        return tuple(sorted(found, key=lambda each: (each.time_ms, each.venue, each.id)))
+
+    def positioning(
+        self, symbol: str, metric: str, start_ms: int, end_ms: int, *, venue: str | None = None
+    ) -> tuple[tuple[int, Decimal], ...]:
+        """Times and values of one of `kinds.METRICS`, from `start_ms` to before `end_ms`."""
+        rows = self._rows(symbol, "positioning", start_ms, end_ms, venue)
+        return tuple((row["time_ms"], Decimal(row["value"])) for _, row in rows if row["metric"] == metric)
+
+    def gaps(
+        self,
+        symbol: str,
+        price: CandlePrice,
+        start_ms: int,
+        end_ms: int,
+        *,
+        venue: str | None = None,
+        interval: str | None = None,
+    ) -> tuple[Gap, ...]:
+        """The times from `start_ms` to before `end_ms` that no bar of `candles` covers. Without any bar: all of it."""
+        covered = sorted(
+            (bar.time_ms, bar.time_ms + bar.interval_ms)
+            for bar in self.candles(symbol, price, start_ms, end_ms, venue=venue, interval=interval)
+        )
+        length = min((end - start for start, end in covered), default=interval_ms(interval) if interval else 0)
+        found: list[Gap] = []
+        due = start_ms
+        for start, end in [*covered, (end_ms, end_ms)]:
+            if start > due:
+                found.append(Gap(due, start, -(-(start - due) // length) if length else 0))
+            due = max(due, end)
+        return tuple(found)
+
+    def stored_gaps(self, series: Series, start_ms: int | None = None, end_ms: int | None = None) -> tuple[Gap, ...]:
+        """The gaps between the first and the last stored row (from `start_ms` to before `end_ms`).
+
+        Candles and positioning lack rows of their interval, fundings stretches longer than any interval, aggregated
+        trades numbers, which the venue gives without holes. Of single trades nothing tells: those of the insurance
+        fund and of deleveraging are not published, and so their numbers are missing.
+        """
+        if series.kind == "agg_trades":
+            frame = self.frame(series, start_ms, end_ms)
+            numbers = sorted({(int(number), time_ms) for number, time_ms in frame.select("id", "time_ms").iter_rows()})
+            return tuple(
+                Gap(one_ms, other_ms, other - one - 1)
+                for (one, one_ms), (other, other_ms) in pairwise(numbers)
+                if other > one + 1
+            )
+        if series.group in TIMED:
+            times = self.times(series, start_ms, end_ms)
+            return gaps_between(times, series.interval_ms, times[0], times[-1] + 1) if times else ()
+        return funding_gaps(self.times(series, start_ms, end_ms)) if series.group == "funding" else ()
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def add(self, series: Series, rows: Mapping[str, Sequence[Any]]) -> Merged:
+        """Merge rows of one source: columns `time_ms`, those of the kind, `source`, `line`, `is_float`.
+
+        Raises `OSError`, `StoreDamaged`.
+        """
+        pl = polars()
+        new = pl.DataFrame(rows, schema=_schema(series))
+        is_day = series.group in BY_DAY
+        new = new.with_columns(
+            pl.from_epoch("time_ms", time_unit="ms").dt.strftime("%Y-%m-%d" if is_day else "%Y-%m").alias("period")
+        )
+        done = []
+        with self._locked(series) as folder:
+            for (period,), part in sorted(new.partition_by("period", as_dict=True, include_key=False).items()):
+                done.append(_merge(folder / f"{period}.parquet", part, series))
+        return Merged(
+            sum(each.added for each in done),
+            sum(each.known for each in done),
+            tuple(pair for each in done for pair in each.conflicts),
+            tuple(line for each in done for line in each.repeated),
+        )
+
+    def note(self, series: Series, problems: Sequence[Problem]) -> None:
+        """Keep what an import reported about a series; what is there already stays and is not repeated."""
+        known = self.problems(series)
+        fresh = [each for each in dict.fromkeys(problems) if each not in set(known)]
+        if fresh:
+            data = b"".join(json.encode(each) + b"\n" for each in (*known, *fresh))
+            with self._locked(series) as folder:
+                _write(folder / PROBLEMS, lambda path: path.write_bytes(data))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _folder(self, series: Series) -> Path:
+        found = self.folder / series.venue / series.kind / series.symbol
+        return found / series.interval if series.interval else found
+
+    @contextmanager
+    def _locked(self, series: Series) -> Iterator[Path]:
+        """The folder of a series, for one writer at a time."""
+        folder = self._folder(series)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("ab") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield folder
+
+    def _rows(
+        self, symbol: str, kind: Kind, start_ms: int, end_ms: int, venue: str | None
+    ) -> Iterator[tuple[Series, dict[str, Any]]]:
+        for series in self.series(symbol, kind=kind, venue=venue or ""):
+            for row in self.frame(series, start_ms, end_ms).iter_rows(named=True):
+                yield series, row
+
+    def _chosen(
+        self, symbol: str, price: CandlePrice, venue: str | None, interval: str | None, span: tuple[int, int]
+    ) -> list[Series]:
+        """The series of `candles`: of each venue those of the interval, or the shortest that has rows in the span."""
+        names = {symbol, symbol.partition("_")[0]} if price in COIN_PAIRS else {symbol}
+        series = [each for each in self.series(kind=price, venue=venue or "") if each.symbol in names]
+        if interval is not None:
+            return [each for each in series if each.interval_ms == interval_ms(interval)]
+        chosen: dict[str, Series] = {}
+        for each in sorted(series, key=lambda one: one.interval_ms):
+            if each.venue not in chosen and self.times(each, span[0] - each.interval_ms + 1, span[1]):
+                chosen[each.venue] = each
+        return list(chosen.values())
+
+
+def _schema(series: Series) -> dict[str, Any]:
+    pl = polars()
+    texts = dict.fromkeys(VALUES[series.group], pl.String)
+    return {"time_ms": pl.Int64, **texts, "source": pl.String, "line": pl.Int64, "is_float": pl.Boolean}
+
+
+def _empty(series: Series) -> Frame:
+    return polars().DataFrame(schema=_schema(series))
+
+
+def _read(path: Path) -> Frame:
+    pl = polars()
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise StoreDamaged(
+            f"{path}: a file of the store cannot be read ({error}); move it away and import again"
+        ) from (error)
+
+
+def _period(series: Series, time_ms: int) -> str:
+    moment = EPOCH + timedelta(milliseconds=max(time_ms, 0))
+    return moment.strftime("%Y-%m-%d" if series.group in BY_DAY else "%Y-%m")
+
+
+def _exact(name: str) -> Any:
+    """A number's text without zeros at its end, so that 0.10 and 0.1 are the same value."""
+    pl = polars()
+    column = pl.col(name)
+    short = column.str.strip_chars_end("0").str.strip_chars_end(".")
+    return pl.when(column.str.contains(".", literal=True)).then(short).otherwise(column).alias(f"={name}")
+
+
+def _merge(path: Path, new: Frame, series: Series) -> Merged:
+    """Put new rows into one file of the store."""
+    pl = polars()
+    old = _read(path) if path.exists() else _empty(series)
+    keys = ["time_ms", *KEYS[series.group]]
+    values = [f"={name}" for name in VALUES[series.group]]
+    both = pl.concat([old.with_columns(is_new=pl.lit(False)), new.with_columns(is_new=pl.lit(True))])
+    both = both.with_columns([_exact(name) for name in VALUES[series.group]])
+    fresh = both.filter(pl.col("is_new"))
+    repeated = fresh.filter(~pl.struct([*keys, *values]).is_first_distinct())
+    kept = both.unique(subset=[*keys, *values], keep="first", maintain_order=True)
+    added = kept.filter(pl.col("is_new"))
+    rivals = kept.filter(pl.struct(keys).is_duplicated())
+    conflicts = _conflicts(rivals, keys)
+    if added.height:
+        stored = kept.select(old.columns).sort(keys[:1], maintain_order=True)
+        _write(path, lambda target: stored.write_parquet(target, compression="zstd"))
+    return Merged(
+        added.height,
+        fresh.height - added.height - repeated.height,
+        conflicts,
+        tuple(repeated["line"].to_list()),
+    )
+
+
+def _conflicts(rivals: Frame, keys: Sequence[str]) -> tuple[tuple[int, int, str], ...]:
+    """Each new row that differs from the first one of its name."""
+    first: dict[tuple[Any, ...], str] = {}
+    found = []
+    for row in rivals.iter_rows(named=True):
+        key = tuple(row[name] for name in keys)
+        place = f"{row['source']}:{row['line']}"
+        if key in first and row["is_new"]:
+            found.append((row["time_ms"], row["line"], first[key]))
+        first.setdefault(key, place)
+    return tuple(found)
+
+
+def _write(target: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all."""
+    with NamedTemporaryFile(dir=target.parent, prefix=".", suffix=".part", delete=False) as file:
+        path = Path(file.name)
+    try:
+        write(path)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(path, target)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _bar(row: Mapping[str, Any], series: Series, length: int) -> Bar:
+    return Bar(
+        time_ms=row["time_ms"],
+        interval_ms=length,
+        open=Price(Decimal(row["open"])),
+        high=Price(Decimal(row["high"])),
+        low=Price(Decimal(row["low"])),
+        close=Price(Decimal(row["close"])),
+        price=cast(CandlePrice, series.kind),
+        venue=series.venue,
+        source=row["source"],
+        line=row["line"],
+        is_float=row["is_float"],
+        conflict=row["conflict"],
+        volume=Decimal(row["volume"]) if row["volume"] else None,
+    )
