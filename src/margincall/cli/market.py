@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import click
 
 from margincall.cli.output import console, print_json, show
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, NothingUsable, UsageError
 
 if TYPE_CHECKING:
     from margincall.history.market.importing import Imported
+    from margincall.history.market.kinds import Series
+    from margincall.history.market.store import MarketStore
     from margincall.wire.problems import Problem
 
 PROBLEMS_SHOWN = 20
@@ -98,6 +103,68 @@ def show_store(
         click.echo(f"nothing of that is stored in {store.folder}: margincall market import FILE", err=True)
         return NOTHING_USABLE
     return DIFFERENCES if any(each.gaps or each.conflicts or each.impossible for each in told) else FINE
+
+
+@market.command("fetch")
+@click.argument("symbol")
+@click.option("--kind", default="mark", metavar="KIND", help=f"What to fetch: {kind_help} mark if not given.")
+@click.option("--interval", default="1m", metavar="INTERVAL", help="1m if not given.")
+@click.option("--from", "start", required=True, metavar="TIME", help="From this date or time (ISO, UTC).")
+@click.option("--to", "end", default="", metavar="TIME", help="Up to this date (inclusive) or time; now if not given.")
+@click.option("--ccxt", "exchange", default="", metavar="NAME", help="Candles of another venue, through ccxt.")
+@click.option("--base", default="", metavar="URL", help="Another address that answers as the venue does.")
+@store_option
+@json_option
+def fetch_data(
+    symbol: str, folder: Path | None, as_json: bool, *, kind: str, interval: str, start: str, end: str, **where: str
+) -> int:
+    """Fetch SYMBOL from the venue's public endpoints into the store. No key; nothing but GET.
+
+    The venue is Binance (USDⓈ-M or COIN-M, by the symbol), or with --ccxt another one (then SYMBOL is as
+    BTC/USDT:USDT). Bars that have not ended yet are left out. What was stored before stays.
+    """
+    from margincall.history.market.store import MarketStore
+    from margincall.history.scope import scope_of
+
+    scope = scope_of(start=start, end=end)
+    now = time.time_ns() // 1_000_000
+    span = (scope.from_ms or 0, scope.to_ms or now)
+    store = MarketStore(folder)
+    if where["exchange"]:
+        from margincall.history.market import ccxt_source
+
+        series = ccxt_source.series_for(where["exchange"], kind, symbol, interval)
+        return _imported(store.folder, ccxt_source.fetch(store, series, symbol, span, now, base=where["base"]), as_json)
+    from margincall.history.market.naming import Hints, series_in
+
+    series = series_in(symbol, Hints(kind, "", symbol, interval))
+    return _imported(store.folder, [asyncio.run(_fetched(store, series, span, now, where["base"]))], as_json)
+
+
+async def _fetched(store: MarketStore, series: Series, span: tuple[int, int], now: int, base: str) -> Imported:
+    """Ask the venue as `rescue` does: with its weights, waits and bans."""
+    from margincall.case import transport
+    from margincall.case.client import Client, World
+    from margincall.case.keys import Credentials
+    from margincall.case.request import Request, error_of
+    from margincall.cli.rescue import BUDGET, HOSTS
+    from margincall.history.market.fetching import Params, fetch
+    from margincall.wire.iso_time import utc
+
+    hosts = dict.fromkeys(HOSTS, transport.checked_base(base)) if base else HOSTS
+    async with transport.network() as get:
+        world = World(get, lambda: time.time_ns() // 1_000_000, asyncio.sleep, utc)
+        # The client wants a key; requests that are not signed do not send it, so this one is nobody's.
+        client = Client(world, hosts, Credentials(token_hex(16), token_hex(16)), budget=BUDGET)
+
+        async def ask(host: str, path: str, params: Params, weight: int) -> bytes:
+            answer = await client.ask(Request(host, path, params, signed=False, weight=weight))
+            if not answer.is_good:
+                said = error_of(answer.body)
+                raise NothingUsable(f"{path}: the venue refuses: {said.msg or answer.status} ({said.code})")
+            return answer.body
+
+        return await fetch(store, ask, series, span, now)
 
 
 def _imported(folder: Path, done: Sequence[Imported], as_json: bool) -> int:

@@ -92,7 +92,7 @@ class MarketStore:
         return tuple(
             each
             for each in sorted(found)
-            if symbol in ("", each.symbol) and kind in ("", each.kind) and venue in ("", each.venue)
+            if symbol in ("", each.symbol) and kind in ("", each.kind) and (not venue or each.venue == venue)
         )
 
     def frame(self, series: Series, start_ms: int | None = None, end_ms: int | None = None) -> Frame:

@@ -1,7 +1,8 @@
 """Files of market data -> tables of text cells, each row with its line: CSV (plain, gzip, zip), JSON, Parquet, feather.
 
-A CSV is read as a stream, so a month of trades costs no more memory than a line. What stops the reading of one file
-(a cut-off archive, a damaged frame) is raised by `rows` after the rows before it.
+A CSV is read as a stream, so a month of trades costs no more memory than a line. Of an archive that is cut off or whose
+check sum is wrong nothing is read. What else stops the reading of one file (a line without an end) is raised by `rows`
+after the rows before it.
 """
 
 import csv
@@ -17,11 +18,12 @@ from msgspec import Struct
 
 from margincall.errors import UsageError
 from margincall.history.archives import members_of
+from margincall.history.limits import CHUNK
 from margincall.history.market.checks import HEADERS, Fields, Impossible, fields_of
 from margincall.history.market.frames import Frame, polars
 from margincall.history.market.kinds import Series
 from margincall.history.market.naming import Hints, series_in
-from margincall.history.texts import Text, lines_of, text_of_file
+from margincall.history.texts import Text, lines_of, measured, text_of_file
 from margincall.wire.documents import Json, Unreadable, documents
 from margincall.wire.problems import Problem, excerpt
 
@@ -93,6 +95,7 @@ def _said(file: str, read: Callable[[], list[Table]]) -> Iterator[Table | Proble
 def _text(text: Text, hints: Hints) -> list[Table]:
     """A CSV or a JSON file, by its name."""
     series = series_in(text.file, hints)
+    _prove(text)
     if text.names[0].lower().endswith(JSONS):
         with text.open() as file:
             data = file.read()
@@ -114,6 +117,18 @@ def _text(text: Text, hints: Hints) -> list[Table]:
         return found
 
     return [Table(text.file, series, fields, "line", False, rows)]
+
+
+def _prove(text: Text) -> None:
+    """Unpack a packed text once, so that its check sum is compared before a row of it is believed.
+
+    Raises `Unreadable` for a bomb, else what the unpacking raises.
+    """
+    measured(text, windowed=True)
+    if text.packed != text.size:
+        with closing(text.open()) as file:
+            while file.read(CHUNK):
+                pass
 
 
 def _csv_rows(text: Text) -> Iterator[Row]:
@@ -181,14 +196,14 @@ def _frame(path: Path, hints: Hints) -> Table:
     pl = polars()
     series = series_in(str(path), hints)
     try:
-        frame: Frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else _feather(path)
+        frame: Frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_ipc(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise Unreadable(f"cannot be read: {excerpt(error)}") from None
     fields = fields_of(series.group, frame.columns)
     for name in frame.columns:
         if frame[name].dtype.is_temporal():
             zoned = frame[name].dtype == pl.Date or frame[name].dtype.time_zone is not None
-            if not zoned and path.suffix.lower() == ".parquet":
+            if not zoned:
                 raise Impossible("time", f"the times in `{name}` name no zone")
             frame = frame.with_columns(pl.col(name).cast(pl.Datetime("ms")).dt.epoch("ms"))
     is_float = any(frame.dtypes[place].is_float() for place in fields[1:] if place >= 0)
@@ -198,7 +213,3 @@ def _frame(path: Path, hints: Hints) -> Table:
             yield number, [_cell(each) for each in row]
 
     return Table(str(path), series, fields, "row", is_float, rows)
-
-
-def _feather(path: Path) -> Frame:
-    return polars().read_ipc(path, memory_map=False)
