@@ -1,5 +1,6 @@
 """The store: once for the same, both where sources differ, exact, whole or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from unittest import mock
@@ -14,7 +15,7 @@ from margincall.history.market.importing import import_file
 from margincall.history.market.kinds import Gap, Series
 from margincall.history.market.naming import Hints
 from margincall.history.market.store import MarketStore, StoreDamaged
-from tests.history.market_files import AGG, HOUR, MINUTE, START, kline, written
+from tests.history.market_files import AGG, HOUR, MINUTE, START, answered, kline, written
 
 MARK = Series("binance_usdm", "mark", "BTCUSDT", "1m")
 
@@ -66,6 +67,39 @@ def test_bars_that_differ_are_both_kept_and_told(store: MarketStore, tmp_path: P
     (again,) = import_file(store, other)
     assert (again.added, again.conflicts) == (0, 0)
     assert len(store.problems(MARK)) == 1
+
+
+def test_what_a_source_leaves_out_contradicts_nobody(store: MarketStore, tmp_path: Path) -> None:
+    """The row that tells more is the one that is read, whichever came first; one funding is one, however stamped."""
+    header = "open_time,open,high,low,close,volume"
+    bare = f"{START},100.10,101.00,99.00,100.00,"
+    series = Series("binance_usdm", "last", "BTCUSDT", "1m")
+    for first, second in (([kline(0)], [header, bare]), ([header, bare], [kline(0)])):
+        here = MarketStore(tmp_path / f"store-{len(first)}")
+        for name, lines in (("one", first), ("other", second)):
+            (done,) = import_file(here, written(tmp_path / name / "klines" / "BTCUSDT-1m-2025-02.csv", lines))
+            assert (done.conflicts, done.problems) == (0, ())
+        (bar,) = here.candles("BTCUSDT", "last", START, START + 1)
+        assert (bar.volume, bar.conflict) == (Decimal("5.5"), False)
+        assert series_row(here, series).rows == 1
+    header = "calc_time,funding_interval_hours,last_funding_rate"
+    import_file(store, written(tmp_path / "BTCUSDT-fundingRate-2025-02.csv", [header, f"{START},8,0.00010000"]))
+    told = {"symbol": "BTCUSDT", "fundingTime": START + 3, "fundingRate": "0.0001", "markPrice": "99.5"}
+    import_file(store, answered(tmp_path / "fundingRate-BTCUSDT.json", [told]))
+    (rate,) = store.funding("BTCUSDT", START, START + MINUTE)
+    assert (rate.time_ms, rate.mark, rate.conflict) == (START + 3, Decimal("99.5"), False)
+    told["fundingRate"] = "0.0002"
+    (done,) = import_file(store, answered(tmp_path / "fundingRate-BTCUSDT-2.json", [told]))
+    assert (done.added, done.conflicts) == (1, 1)
+    assert {each.conflict for each in store.funding("BTCUSDT", START, START + MINUTE)} == {True}
+
+
+def test_imports_at_the_same_time_lose_nothing(store: MarketStore, tmp_path: Path) -> None:
+    """One writer at a time in each folder."""
+    files = [marks(tmp_path, f"file{each}", [kline(each)]) for each in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda file: import_file(MarketStore(store.folder), file), files))
+    assert store.times(MARK) == [START + each * MINUTE for each in range(8)]
 
 
 def test_bars_that_overlap_a_moment_are_found_and_gaps_named(store: MarketStore, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from margincall.history.market.checks import Checked, Impossible, check
 from margincall.history.market.kinds import VALUES, Gap, Series
+from margincall.history.market.merging import Merged
 from margincall.history.market.naming import NO_HINTS, Hints
-from margincall.history.market.store import MarketStore, Merged
+from margincall.history.market.store import MarketStore
 from margincall.history.market.tables import DAMAGED, Table, tables_of
 from margincall.wire.problems import Problem, excerpt
 
@@ -136,7 +137,7 @@ class _Import:
         self.flush()
         if self.untold:
             self.problems.append(Problem(self.table.source, "", f"and {self.untold} more problems", kind="more"))
-        if self.added or self.known:
+        if self.rows:
             self.store.note(self.series, self.problems)
         if not self.rows:
             self.problems.append(Problem(self.table.source, "", "the file holds no rows", kind="empty"))

@@ -49,6 +49,8 @@ KEYS: Mapping[Group, tuple[str, ...]] = {
     "positioning": ("metric",),
 }
 """What, with the time, names a row: two rows of one name with different values are a conflict."""
+OPTIONAL: Mapping[Group, str] = {"candles": "volume", "funding": "mark"}
+"""The column that some sources of a group leave out."""
 METRICS = (
     "open_interest",
     "open_interest_value",

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, cast
 
-from msgspec import Struct, json
+from msgspec import json
 from platformdirs import user_data_dir
 
 from margincall.core.events import MarkCandle, Source
@@ -29,10 +28,8 @@ from margincall.history.market.frames import Frame, polars
 from margincall.history.market.kinds import (
     BY_DAY,
     CANDLES,
-    KEYS,
     KINDS,
     TIMED,
-    VALUES,
     Bar,
     CandlePrice,
     FundingRate,
@@ -42,6 +39,7 @@ from margincall.history.market.kinds import (
     Trade,
     interval_ms,
 )
+from margincall.history.market.merging import Merged, merged, schema, told
 from margincall.wire.iso_time import EPOCH
 from margincall.wire.problems import Problem
 
@@ -59,17 +57,6 @@ COIN_PAIRS = frozenset({"index", "premium"})
 
 class StoreDamaged(MargincallError):
     """A file of the store that cannot be read."""
-
-
-class Merged(Struct, frozen=True):
-    """What came of new rows: `added` were stored, `known` are there already; `conflicts` are pairs of lines that
-    differ: (time, line of the new row, source and line of the stored one); `repeated` are lines that the new rows
-    hold twice."""
-
-    added: int
-    known: int
-    conflicts: tuple[tuple[int, int, str], ...] = ()
-    repeated: tuple[int, ...] = ()
 
 
 class MarketStore:
@@ -96,22 +83,14 @@ class MarketStore:
         )
 
     def frame(self, series: Series, start_ms: int | None = None, end_ms: int | None = None) -> Frame:
-        """The rows of a series from `start_ms` to before `end_ms`, by time, with a column `conflict`."""
+        """The rows of a series from `start_ms` to before `end_ms`, by time, with a column `conflict`.
+
+        Of rows that tell the same the fullest is there.
+        """
         pl = polars()
-        names = [
-            path
-            for path in sorted(self._folder(series).glob("*.parquet"))
-            if (start_ms is None or path.stem >= _period(series, start_ms))
-            and (end_ms is None or path.stem <= _period(series, end_ms))
-        ]
-        frames = [_read(path) for path in names] or [_empty(series)]
-        frame = pl.concat(frames)
-        if start_ms is not None:
-            frame = frame.filter(pl.col("time_ms") >= start_ms)
-        if end_ms is not None:
-            frame = frame.filter(pl.col("time_ms") < end_ms)
-        keys = ["time_ms", *KEYS[series.group]]
-        return frame.with_columns(pl.struct(keys).is_duplicated().alias("conflict"))
+        frames = [_within(_read(path), start_ms, end_ms) for path in self._paths(series, start_ms, end_ms)]
+        frame = pl.concat(frames or [_empty(series)])
+        return told(frame, series)
 
     def times(self, series: Series, start_ms: int | None = None, end_ms: int | None = None) -> list[int]:
         """The times of the rows, each once, growing; milliseconds."""
@@ -249,17 +228,26 @@ class MarketStore:
         fund and of deleveraging are not published, and so their numbers are missing.
         """
         if series.kind == "agg_trades":
-            frame = self.frame(series, start_ms, end_ms)
-            numbers = sorted({(int(number), time_ms) for number, time_ms in frame.select("id", "time_ms").iter_rows()})
-            return tuple(
-                Gap(one_ms, other_ms, other - one - 1)
-                for (one, one_ms), (other, other_ms) in pairwise(numbers)
-                if other > one + 1
-            )
+            return self._lost_numbers(series, start_ms, end_ms)
         if series.group in TIMED:
             times = self.times(series, start_ms, end_ms)
             return gaps_between(times, series.interval_ms, times[0], times[-1] + 1) if times else ()
         return funding_gaps(self.times(series, start_ms, end_ms)) if series.group == "funding" else ()
+
+    def _lost_numbers(self, series: Series, start_ms: int | None, end_ms: int | None) -> tuple[Gap, ...]:
+        """Where the numbers of aggregated trades do not go on; a day at a time."""
+        pl = polars()
+        found: list[Gap] = []
+        before = None
+        for path in self._paths(series, start_ms, end_ms):
+            frame = _within(_read(path), start_ms, end_ms).select(pl.col("id").cast(pl.Int64), "time_ms").sort("id")
+            if before is not None:
+                frame = pl.concat([before, frame])
+            before = frame.tail(1)
+            lost = frame.with_columns(step=pl.col("id").diff(), since=pl.col("time_ms").shift(1))
+            holes = lost.filter(pl.col("step") > 1).select("since", "time_ms", pl.col("step") - 1)
+            found += [Gap(*row) for row in holes.iter_rows()]
+        return tuple(found)
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -269,7 +257,7 @@ class MarketStore:
         Raises `OSError`, `StoreDamaged`.
         """
         pl = polars()
-        new = pl.DataFrame(rows, schema=_schema(series))
+        new = pl.DataFrame(rows, schema=schema(series))
         is_day = series.group in BY_DAY
         new = new.with_columns(
             pl.from_epoch("time_ms", time_unit="ms").dt.strftime("%Y-%m-%d" if is_day else "%Y-%m").alias("period")
@@ -299,6 +287,15 @@ class MarketStore:
     def _folder(self, series: Series) -> Path:
         found = self.folder / series.venue / series.kind / series.symbol
         return found / series.interval if series.interval else found
+
+    def _paths(self, series: Series, start_ms: int | None, end_ms: int | None) -> list[Path]:
+        """The files of a series that may hold rows of that time, in order."""
+        return [
+            path
+            for path in sorted(self._folder(series).glob("*.parquet"))
+            if (start_ms is None or path.stem >= _period(series, start_ms))
+            and (end_ms is None or path.stem <= _period(series, end_ms))
+        ]
 
     @contextmanager
     def _locked(self, series: Series) -> Iterator[Path]:
@@ -332,14 +329,8 @@ class MarketStore:
         return list(chosen.values())
 
 
-def _schema(series: Series) -> dict[str, Any]:
-    pl = polars()
-    texts = dict.fromkeys(VALUES[series.group], pl.String)
-    return {"time_ms": pl.Int64, **texts, "source": pl.String, "line": pl.Int64, "is_float": pl.Boolean}
-
-
 def _empty(series: Series) -> Frame:
-    return polars().DataFrame(schema=_schema(series))
+    return polars().DataFrame(schema=schema(series))
 
 
 def _read(path: Path) -> Frame:
@@ -352,55 +343,24 @@ def _read(path: Path) -> Frame:
         ) from (error)
 
 
+def _within(frame: Frame, start_ms: int | None, end_ms: int | None) -> Frame:
+    pl = polars()
+    if start_ms is not None:
+        frame = frame.filter(pl.col("time_ms") >= start_ms)
+    return frame if end_ms is None else frame.filter(pl.col("time_ms") < end_ms)
+
+
 def _period(series: Series, time_ms: int) -> str:
     moment = EPOCH + timedelta(milliseconds=max(time_ms, 0))
     return moment.strftime("%Y-%m-%d" if series.group in BY_DAY else "%Y-%m")
 
 
-def _exact(name: str) -> Any:
-    """A number's text without zeros at its end, so that 0.10 and 0.1 are the same value."""
-    pl = polars()
-    column = pl.col(name)
-    short = column.str.strip_chars_end("0").str.strip_chars_end(".")
-    return pl.when(column.str.contains(".", literal=True)).then(short).otherwise(column).alias(f"={name}")
-
-
 def _merge(path: Path, new: Frame, series: Series) -> Merged:
     """Put new rows into one file of the store."""
-    pl = polars()
-    old = _read(path) if path.exists() else _empty(series)
-    keys = ["time_ms", *KEYS[series.group]]
-    values = [f"={name}" for name in VALUES[series.group]]
-    both = pl.concat([old.with_columns(is_new=pl.lit(False)), new.with_columns(is_new=pl.lit(True))])
-    both = both.with_columns([_exact(name) for name in VALUES[series.group]])
-    fresh = both.filter(pl.col("is_new"))
-    repeated = fresh.filter(~pl.struct([*keys, *values]).is_first_distinct())
-    kept = both.unique(subset=[*keys, *values], keep="first", maintain_order=True)
-    added = kept.filter(pl.col("is_new"))
-    rivals = kept.filter(pl.struct(keys).is_duplicated())
-    conflicts = _conflicts(rivals, keys)
-    if added.height:
-        stored = kept.select(old.columns).sort(keys[:1], maintain_order=True)
+    stored, found = merged(_read(path) if path.exists() else _empty(series), new, series)
+    if found.added:
         _write(path, lambda target: stored.write_parquet(target, compression="zstd"))
-    return Merged(
-        added.height,
-        fresh.height - added.height - repeated.height,
-        conflicts,
-        tuple(repeated["line"].to_list()),
-    )
-
-
-def _conflicts(rivals: Frame, keys: Sequence[str]) -> tuple[tuple[int, int, str], ...]:
-    """Each new row that differs from the first one of its name."""
-    first: dict[tuple[Any, ...], str] = {}
-    found = []
-    for row in rivals.iter_rows(named=True):
-        key = tuple(row[name] for name in keys)
-        place = f"{row['source']}:{row['line']}"
-        if key in first and row["is_new"]:
-            found.append((row["time_ms"], row["line"], first[key]))
-        first.setdefault(key, place)
-    return tuple(found)
+    return found
 
 
 def _write(target: Path, write: Callable[[Path], object]) -> None:
