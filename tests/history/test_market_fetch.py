@@ -13,7 +13,7 @@ import pytest
 from margincall.case.transport import network
 from margincall.errors import NothingUsable, UsageError
 from margincall.history.market import ccxt_source
-from margincall.history.market.fetching import Params, fetch
+from margincall.history.market.fetching import RATIOS, Params, fetch
 from margincall.history.market.importing import Imported
 from margincall.history.market.kinds import Kind, Series
 from margincall.history.market.store import MarketStore
@@ -111,6 +111,26 @@ def test_funding_and_positioning(store: MarketStore) -> None:
     names = ("open_interest", "account_ratio", "top_trader_account_ratio", "top_trader_position_ratio")
     for name in (*names, "taker_volume_ratio"):
         assert store.positioning("BTCUSDT", name, START, START + HOUR) == ((START, Decimal("1.5")),)
+
+
+def test_a_long_time_is_asked_for_in_spans_that_the_venue_takes(store: MarketStore) -> None:
+    """COIN-M takes 200 days at most; a span without rows does not end the fetch."""
+    server = MarketServer()
+    span = (START - 900 * 24 * HOUR, START + 10 * MINUTE)
+    done = fetched(store, Series("binance_coinm", "last", "BTCUSD_PERP", "1m"), span, server)
+    assert done.added == 10
+    spans = [(int(params["startTime"]), int(params["endTime"])) for _, params in server.asked]
+    assert len(spans) == 5
+    assert all(end - start < 200 * 24 * HOUR for start, end in spans)
+    assert (spans[0][0], spans[-1][1]) == (span[0], span[1] - 1)
+
+
+def test_coin_margined_positioning_goes_by_pair(store: MarketStore) -> None:
+    """And knows no ratio of takers."""
+    server = MarketServer()
+    fetched(store, Series("binance_coinm", "positioning", "BTCUSD_PERP", "5m"), (START, START + HOUR), server)
+    assert [path.rpartition("/")[2] for path, _ in server.asked] == list(RATIOS)
+    assert {params["pair"] for _, params in server.asked} == {"BTCUSD"}
 
 
 def test_what_is_not_offered_is_refused(store: MarketStore) -> None:

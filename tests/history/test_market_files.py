@@ -1,11 +1,15 @@
 """Files into the store: every layout, what each is taken for, and what becomes of bad ones."""
 
 import gzip
+import tempfile
 from decimal import Decimal
 from pathlib import Path
+from unittest import mock
 
 import polars
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from margincall.errors import UsageError
 from margincall.history.market.importing import Imported, import_file
@@ -290,3 +294,61 @@ def test_bytes_that_are_no_utf8_cost_their_own_row(store: MarketStore, tmp_path:
     path.write_bytes(text.encode("latin-1"))
     done = only(import_file(store, path))
     assert (done.added, kinds(done)) == (2, [("line 1", "unreadable")])
+
+
+SOUND = [kline(each) for each in range(20)]
+
+
+def altered(data: bytes, changes: list[tuple[int, int]]) -> bytes:
+    """Some bytes changed, and the rest from the last place on cut off if its new value is 0."""
+    found = bytearray(data)
+    for place, value in changes:
+        found[place % len(found)] = value
+    return bytes(found[: changes[-1][0] % len(found)]) if changes and not changes[-1][1] else bytes(found)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([".csv", ".zip", ".json", ".csv.gz"]),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=4),
+)
+def test_no_file_stops_an_import_or_gets_a_false_row_in(
+    tmp_path: Path, suffix: str, changes: list[tuple[int, int]]
+) -> None:
+    """Whatever bytes are changed: every row that is stored was checked, and what is lost is told."""
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    path = folder / f"klines-BTCUSDT-1m{suffix}"
+    if suffix == ".zip":
+        zipped(path, SOUND)
+    elif suffix == ".csv.gz":
+        path.write_bytes(gzip.compress("\n".join(SOUND).encode()))
+    elif suffix == ".json":
+        answered(path, [line.split(",") for line in SOUND])
+    else:
+        written(path, SOUND)
+    path.write_bytes(altered(path.read_bytes(), changes))
+    store = MarketStore(folder / "store")
+    done = import_file(store, path)
+    stored = store.candles("BTCUSDT", "last", 0, 10**14)
+    assert len(stored) == sum(each.added for each in done)
+    assert all(0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in stored)
+    assert len(stored) == len(SOUND) or any(each.problems or each.gaps or each.rows < len(SOUND) for each in done)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_a_frame_that_is_cut_off_is_told(store: MarketStore, tmp_path: Path, suffix: str) -> None:
+    """At any place; also where polars panics instead of raising an error of its own."""
+    columns = list(zip(*(line.split(",")[:6] for line in SOUND), strict=True))
+    frame = polars.DataFrame(dict(zip(KLINES.split(","), columns, strict=False)))
+    path = tmp_path / f"klines-BTCUSDT-1m{suffix}"
+    frame.write_parquet(path) if suffix == ".parquet" else frame.write_ipc(path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(len(whole) // 40, 1)):
+        path.write_bytes(whole[:length])
+        done = only(import_file(store, path))
+        assert (done.added, len(done.problems)) == (0, 1)
+    path.write_bytes(whole)
+    reader = "read_parquet" if suffix == ".parquet" else "read_ipc"
+    with mock.patch.object(polars, reader, side_effect=polars.exceptions.PanicException("range end index 8")):
+        assert "range end index 8" in only(import_file(store, path)).problems[0].message
+    assert only(import_file(store, path)).added == len(SOUND)

@@ -17,7 +17,7 @@ from margincall.history.market.store import MarketStore
 from margincall.history.market.tables import Table, tables_of_json
 from margincall.venues import binance_coinm, binance_usdm
 from margincall.wire.documents import Json, Unreadable, loads, text_of
-from margincall.wire.durations import HOUR_MS
+from margincall.wire.durations import DAY_MS, HOUR_MS
 from margincall.wire.problems import Problem
 
 HOSTS: Mapping[str, str] = {binance_usdm.VENUE: "fapi", binance_coinm.VENUE: "dapi"}
@@ -28,13 +28,12 @@ CANDLES: Mapping[Kind, str] = {
     "index": "indexPriceKlines",
     "premium": "premiumIndexKlines",
 }
-RATIOS = (
-    "openInterestHist",
-    "globalLongShortAccountRatio",
-    "topLongShortAccountRatio",
-    "topLongShortPositionRatio",
-    "takerlongshortRatio",
-)
+RATIOS = ("openInterestHist", "globalLongShortAccountRatio", "topLongShortAccountRatio", "topLongShortPositionRatio")
+POSITIONING: Mapping[str, tuple[str, ...]] = {
+    binance_usdm.VENUE: (*RATIOS, "takerlongshortRatio"),
+    binance_coinm.VENUE: RATIOS,
+}
+"""COIN-M has volumes of takers, but no ratio of them."""
 BY_PAIR: Mapping[str, frozenset[str]] = {
     binance_usdm.VENUE: frozenset({"indexPriceKlines"}),
     binance_coinm.VENUE: frozenset({"indexPriceKlines", *RATIOS}),
@@ -42,6 +41,9 @@ BY_PAIR: Mapping[str, frozenset[str]] = {
 """Endpoints that ask for the pair (`BTCUSD`) and not for the contract (`BTCUSD_PERP`)."""
 LIMITS: Mapping[Group, int] = {"candles": 1000, "funding": 1000, "agg_trades": 1000, "positioning": 500}
 WEIGHTS: Mapping[Group, int] = {"candles": 5, "funding": 1, "agg_trades": 20, "positioning": 1}
+
+SPAN_MS = 200 * DAY_MS
+"""COIN-M refuses a longer span of candles."""
 
 Params = tuple[tuple[str, str], ...]
 Ask = Callable[[str, str, Params, int], Awaitable[bytes]]
@@ -85,7 +87,7 @@ async def fetch(store: MarketStore, ask: Ask, series: Series, span: tuple[int, i
 def _paths(series: Series) -> Sequence[str]:
     host = HOSTS[series.venue]
     if series.group == "positioning":
-        return tuple(f"/futures/data/{name}" for name in RATIOS)
+        return tuple(f"/futures/data/{name}" for name in POSITIONING[series.venue])
     name = CANDLES.get(series.kind) or {"funding": "fundingRate", "agg_trades": "aggTrades"}[series.kind]
     return (f"/{host}/v1/{name}",)
 
@@ -130,11 +132,11 @@ async def _spaced(ask: Ask, series: Series, path: str, span: tuple[int, int]) ->
     """Pages that each go on after the last row of the one before."""
     at, end_ms = span
     while at < end_ms:
-        page = await _page(ask, series, path, (("startTime", str(at)), ("endTime", str(end_ms - 1))))
+        until = min(at + SPAN_MS, end_ms)
+        page = await _page(ask, series, path, (("startTime", str(at)), ("endTime", str(until - 1))))
         yield page
-        if page.rows < LIMITS[series.group] or page.last_ms < at:
-            return
-        at = page.last_ms + 1
+        is_full = page.rows >= LIMITS[series.group] and page.last_ms >= at
+        at = page.last_ms + 1 if is_full else until
 
 
 async def _trades(ask: Ask, series: Series, path: str, span: tuple[int, int]) -> AsyncIterator[Page]:

@@ -19,3 +19,9 @@ def polars() -> ModuleType:
     except ModuleNotFoundError as error:
         raise UsageError(NEEDS) from error
     return polars
+
+
+def broken_frame() -> tuple[type[BaseException], ...]:
+    """What polars raises for a damaged file. A panic of its compiled part is no `Exception`, so it is named."""
+    found = polars().exceptions
+    return (found.PolarsError, found.PanicException, OSError)

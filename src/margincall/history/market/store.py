@@ -24,7 +24,7 @@ from margincall.core.events import MarkCandle, Source
 from margincall.core.units import Price
 from margincall.errors import MargincallError
 from margincall.history.market.checks import funding_gaps, gaps_between
-from margincall.history.market.frames import Frame, polars
+from margincall.history.market.frames import Frame, broken_frame, polars
 from margincall.history.market.kinds import (
     BY_DAY,
     CANDLES,
@@ -337,7 +337,7 @@ def _read(path: Path) -> Frame:
     pl = polars()
     try:
         return pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except broken_frame() as error:
         raise StoreDamaged(
             f"{path}: a file of the store cannot be read ({error}); move it away and import again"
         ) from (error)

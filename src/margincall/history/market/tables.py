@@ -20,7 +20,7 @@ from margincall.errors import UsageError
 from margincall.history.archives import members_of
 from margincall.history.limits import CHUNK
 from margincall.history.market.checks import HEADERS, Fields, Impossible, fields_of
-from margincall.history.market.frames import Frame, polars
+from margincall.history.market.frames import Frame, broken_frame, polars
 from margincall.history.market.kinds import Series
 from margincall.history.market.naming import Hints, series_in
 from margincall.history.texts import Text, lines_of, measured, text_of_file
@@ -197,7 +197,7 @@ def _frame(path: Path, hints: Hints) -> Table:
     series = series_in(str(path), hints)
     try:
         frame: Frame = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_ipc(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except broken_frame() as error:
         raise Unreadable(f"cannot be read: {excerpt(error)}") from None
     fields = fields_of(series.group, frame.columns)
     for name in frame.columns:
