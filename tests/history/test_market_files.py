@@ -352,3 +352,27 @@ def test_a_frame_that_is_cut_off_is_told(store: MarketStore, tmp_path: Path, suf
     with mock.patch.object(polars, reader, side_effect=polars.exceptions.PanicException("range end index 8")):
         assert "range end index 8" in only(import_file(store, path)).problems[0].message
     assert only(import_file(store, path)).added == len(SOUND)
+
+
+@pytest.mark.parametrize(("market", "symbol"), [("UsdFutures", "BTCUSDT"), ("CoinFutures", "BTCUSD_PERP")])
+@pytest.mark.parametrize(
+    ("sample", "name", "rows"),
+    [
+        ("GetKlines", "klines", 1),
+        ("GetMarkPriceKlines", "markPriceKlines", 1),
+        ("GetIndexPriceKlines", "indexPriceKlines", 1),
+        ("GetFundingRates", "fundingRate", 2),
+        ("GetAggregatedTradeHistory", "aggTrades", 1),
+        ("GetOpenInterestHistory", "openInterestHist", 4),
+        ("GetTopLongShortPositionRatio", "topLongShortPositionRatio", 2),
+    ],
+)
+def test_documented_answers(
+    store: MarketStore, tmp_path: Path, shared: Path, market: str, symbol: str, sample: str, name: str, rows: int
+) -> None:
+    """The venue's own samples, which begin with method and path."""
+    text = (shared / "api_samples" / f"Endpoints-{market}" / "ExchangeData" / f"{sample}.txt").read_text()
+    path = tmp_path / f"{name}-{symbol}-1m.json"
+    path.write_text(text.split("\n", 3)[3])
+    done = only(import_file(store, path))
+    assert (done.added, done.problems) == (rows, ())
