@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.cli.answers import read_answer
+from margincall.cli.answers import read_answer, store_options
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer
@@ -15,6 +15,7 @@ from margincall.forensics.document import document
 from margincall.forensics.explain import Case
 from margincall.forensics.present import findings_table, headline, holdings, judgement, markdown, sections
 from margincall.forensics.why import UnknownTerm, lines, why
+from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
 )
+@store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
 @click.option("--number", default=0, metavar="N", help="Explain only the Nth liquidation found (1 is the first).")
 def explain(
@@ -44,6 +46,8 @@ def explain(
     start: str,
     end: str,
     account: str,
+    store_folder: Path | None,
+    no_store: bool,
 ) -> int:
     """Explain the liquidations in PATHS: files or folders with recorded user-data streams, or answers of the API
     (income, userTrades, allOrders, forceOrders, positionRisk, account, leverageBracket; USDⓈ-M and COIN-M), or the
@@ -52,7 +56,8 @@ def explain(
     flows and marks; sizes, profits and wallets follow, no verdict. Of a case folder the evidence is read, and refused
     (exit code 4) if anything in it was altered. Without PATHS: an embedded example.
     """
-    found = read_answer(paths, scope_of(tz, start, end, account), quiet=as_json)
+    store = None if no_store else MarketStore(store_folder)
+    found = read_answer(paths, scope_of(tz, start, end, account), quiet=as_json, store=store)
     if not found.is_usable:
         return _nothing(found, as_json)
     cases = _chosen(found, number)

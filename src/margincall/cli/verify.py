@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import read_answer
+from margincall.cli.answers import read_answer, store_options
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE
 from margincall.forensics.verify.check import IRREGULAR, Verified
+from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
 )
+@store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files verify this one.")
 def verify(
     paths: tuple[Path, ...],
@@ -42,23 +44,27 @@ def verify(
     start: str,
     end: str,
     account: str,
+    store_folder: Path | None,
+    no_store: bool,
 ) -> int:
     """Verify the liquidations in PATHS: the files that `explain` reads, or a case folder, and beside them what the
-    market showed (recorded marks and trades, candles, funding rates, balances of the insurance fund). Each rule holds,
-    does not hold, or cannot be told; with the numbers, the source, what is assumed, and what would settle it.
+    market showed (recorded marks and trades, candles, funding rates, balances of the insurance fund; also from the
+    store of `margincall market`). Each rule holds, does not hold, or cannot be told; with the numbers, the source,
+    what is assumed, and what would settle it.
     Irregular is only what is irregular under every assumption. Exit code 1: something irregular was found.
     """
     from margincall.forensics.verify.document import document
     from margincall.forensics.verify.run import verified
 
     scope = scope_of(tz, start, end, account)
-    found = read_answer(paths, scope, quiet=as_json)
+    store = None if no_store else MarketStore(store_folder)
+    found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
         show(console(stderr=True), problems_section(found.problems))
         click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
         return NOTHING_USABLE
-    others = [read_answer((path,), scope, quiet=True) for path in beside]
-    verdict, problems = verified(found, readable_paths(paths), others)
+    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    verdict, problems = verified(found, readable_paths(paths), others, store)
     if as_json:
         print_json(document(verdict, [*found.problems, *problems]))
     else:

@@ -3,17 +3,21 @@
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from heapq import merge
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from margincall.core.events import AnyEvent
 from margincall.core.rules import MissingContract
 from margincall.errors import UsageError
 from margincall.forensics.document import differs
 from margincall.forensics.evidence import Coverage, evidence_of
-from margincall.forensics.explain import Explained, explain
+from margincall.forensics.explain import Case, Explained, explain
+from margincall.forensics.stored import mark_candles
 from margincall.history.described import symbols_in
+from margincall.history.market.store import MarketStore
 from margincall.history.read import History, read, read_within
 from margincall.history.scope import EVERYTHING, Scope
 from margincall.venues.book import BracketBook, book_of, combine
@@ -50,12 +54,30 @@ def answer(
     scope: Scope = EVERYTHING,
     progress: Callable[[int], None] | None = None,
     coverage: Coverage | None = None,
+    store: MarketStore | None = None,
 ) -> Answer:
     """Explain what these files and folders hold. `book` are the bracket tables known; tables in the files join it.
     `scope` is the time that is looked at, and the zone of exports that do not tell theirs. `coverage` is given where it
-    is known when the files were made."""
+    is known when the files were made. `store` holds candles of the mark that the files may lack."""
     with _uncollected():
-        return _answered(read_within(paths, scope, progress), book, coverage=coverage)
+        history = read_within(paths, scope, progress)
+        found = _answered(history, book, coverage=coverage)
+        candles = _stored_candles(found, history, store)
+        return _answered(structs.replace(history, events=candles), book, coverage=coverage) if candles else found
+
+
+def _stored_candles(found: Answer, history: History, store: MarketStore | None) -> tuple[AnyEvent, ...]:
+    """The events with the store's candles among them; none if it has none for a liquidation whose mark is missing."""
+    if store is None or history.elsewhere is not None:
+        return ()
+    times = [case.incident.time_ms for case in found.explained.cases if _lacks_marks(case)]
+    candles = mark_candles(store, history.events, times) if times else []
+    return tuple(merge(candles, history.events, key=lambda event: event.time_ms)) if candles else ()
+
+
+def _lacks_marks(case: Case) -> bool:
+    moment = case.moment
+    return moment is not None and (not moment.own_mark_known or bool(moment.missing))
 
 
 @contextmanager

@@ -114,17 +114,19 @@ class Market(Struct, frozen=True):
 NO_MARKET = Market()
 
 T = TypeVar("T", Tick, Trade, Bar, FundingRate)
-_Any = Tick | Trade | Bar | FundingRate | FundBalance | BracketTable
+Row = Tick | Trade | Bar | FundingRate | FundBalance | BracketTable
+"""Anything that the market showed."""
 
 
 class _BadRow(ValueError):
     """A row of the market that is none; the message says why."""
 
 
-def read_market(paths: Sequence[Path], bars: Iterable[Bar] = ()) -> Market:
-    """What these files and folders say about the market, with `bars` of a store beside them. A row that cannot be read
-    is a problem with file, place and raw text. Files that cannot be opened are the account's reader's to report."""
-    found: list[_Any] = list(bars)
+def read_market(paths: Sequence[Path], more: Iterable[Row] = ()) -> Market:
+    """What these files and folders say about the market, with `more` rows, of a store, beside them. A row that cannot
+    be read is a problem with file, place and raw text. Files that cannot be opened are the account's reader's to
+    report."""
+    found: list[Row] = list(more)
     problems: list[Problem] = []
     for path in files_of(paths)[0]:
         for each in _of_file(path):
@@ -140,7 +142,7 @@ def read_market(paths: Sequence[Path], bars: Iterable[Bar] = ()) -> Market:
     )
 
 
-def _of_file(path: Path) -> Iterator[_Any | Problem]:
+def _of_file(path: Path) -> Iterator[Row | Problem]:
     file = str(path)
     candles = named(file)
     if candles is not None and candles[0] not in ANSWERS:
@@ -165,7 +167,7 @@ def _of_file(path: Path) -> Iterator[_Any | Problem]:
             yield Problem(file, place_of(source), f"market: {error}", readable(element.raw), "unreadable")
 
 
-def _said(value: object, source: Source, *, is_fund: bool) -> Iterator[_Any]:
+def _said(value: object, source: Source, *, is_fund: bool) -> Iterator[Row]:
     """What one message or row says."""
     rows = value if isinstance(value, list) else [value]
     for row in rows:
