@@ -16,7 +16,7 @@ from margincall.core.rounding import exact
 from margincall.core.rules import FeeRates, VenueRules
 from margincall.core.units import ZERO
 from margincall.exchange import commands as c
-from margincall.exchange.faults import WITH_ASSET
+from margincall.exchange.faults import WITH_ASSET, WITH_SYMBOL
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.judgement import Decision, answer, judge
 from margincall.exchange.rulesets import Listing, RuleSet
@@ -112,11 +112,9 @@ class Story:
         self.order(account, "BUY", quantity, None, symbol=symbol)
         assert self.held(account, symbol) == Decimal(quantity), self.events[-1]
 
-    def fault(
-        self, kind: str, value: str | None = None, *, symbol: str = "", asset: str = "", on: bool = True
-    ) -> Events:
+    def fault(self, kind: str, value: str | None = None, *, symbol: str = "", on: bool = True, **about: str) -> Events:
         wrong = None if value is None else Decimal(value)
-        return self.tell(c.InjectFault(kind=kind, on=on, symbol=symbol, asset=asset, value=wrong))  # type: ignore[arg-type]
+        return self.tell(c.InjectFault(kind=kind, on=on, symbol=symbol, value=wrong, **about))  # type: ignore[arg-type]
 
     def index(self, asset: str, price: str) -> Events:
         """The index of a collateral asset, which counts in full."""
@@ -229,14 +227,22 @@ def _quote(story: Story, chance: random.Random, symbol: str, price: Decimal) -> 
 def _err(story: Story, chance: random.Random, symbol: str, price: Decimal) -> None:
     """Any fault of a symbol or of the whole exchange, on or off."""
     kind = chance.choice(sorted(set(get_args(c.FaultKind)) - WITH_ASSET))
+    if kind == "early_liquidation":
+        story.fault(kind, symbol=symbol, account=chance.choice(KEEPERS))
+        return
     value = {
         "wrong_mark": str((price * chance.choice((Decimal("0.99"), Decimal("1.01")))).quantize(Decimal("0.1"))),
         "wrong_brackets": chance.choice(("0.5", "2")),
         "wrong_clearance_rate": chance.choice(("0.005", "0.02")),
+        "fee_twice": chance.choice(("1", "0.001")),
+        "wrong_fee_base": chance.choice(("0.01", "5000")),
+        "fill_beyond_bankruptcy": chance.choice(("0.1", "200")),
+        "adl_out_of_rank": chance.choice(("1", "2")),
+        "wrong_funding_rate": chance.choice(("-0.0001", "0.003")),
+        "socialise_despite_fund": chance.choice(("0.00000001", "100")),
     }.get(kind)
     on = chance.random() < 0.6
-    everywhere = kind in ("orders_not_cancelled", "wrong_clearance_rate")
-    story.fault(kind, value if on else None, symbol="" if everywhere else symbol, on=on)
+    story.fault(kind, value if on else None, symbol=symbol if kind in WITH_SYMBOL else "", on=on)
 
 
 VENUES = (

@@ -593,6 +593,16 @@ def test_findings_are_text_that_may_look_like_numbers() -> None:
         c.InjectFault(kind="wrong_brackets", on=True, symbol=BTC, value=D(101)),
         c.InjectFault(kind="wrong_brackets", on=True, symbol=BTC, value=D(-1)),
         c.InjectFault(kind="stale_index", on=True, symbol="NONE"),
+        c.InjectFault(kind="early_liquidation", on=True, symbol=BTC),
+        c.InjectFault(kind="early_liquidation", on=True, symbol=BTC, account="nobody"),
+        c.InjectFault(kind="wrong_mark", on=True, symbol=BTC, value=D(1), account="ann"),
+        c.InjectFault(kind="fee_twice", on=True, value=D("1.1")),
+        c.InjectFault(kind="wrong_fee_base", on=True, value=D(0)),
+        c.InjectFault(kind="adl_out_of_rank", on=True, value=D("1.5")),
+        c.InjectFault(kind="fill_beyond_bankruptcy", on=True, symbol=BTC, value=D("0.05")),
+        c.InjectFault(kind="wrong_funding_rate", on=True, symbol=INDEXED, value=D(0)),
+        c.InjectFault(kind="wrong_funding_rate", on=True, symbol=BTC, value=D(1)),
+        c.InjectFault(kind="socialise_despite_fund", on=True, value=D(-1)),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(command: c.InjectFault) -> None:

@@ -1,4 +1,5 @@
-"""The exchange's public histories, asked: what the insurance fund did, what was liquidated, who was deleveraged.
+"""The exchange's public histories, asked: what the insurance fund did, what was liquidated, who was deleveraged,
+who was charged for another's loss.
 
 Each is in the order of time. A span of time is in milliseconds with both ends included; what is not given does not
 limit. What a line says: `docs/spec/liquidation_desk.md`, Histories.
@@ -7,9 +8,9 @@ limit. What a line says: `docs/spec/liquidation_desk.md`, Histories.
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from margincall.exchange.state import DeleveragingLine, Exchange, FundEntry, Liquidation
+from margincall.exchange.state import DeleveragingLine, Exchange, FundEntry, Liquidation, SharedLossLine
 
-Line = TypeVar("Line", FundEntry, Liquidation, DeleveragingLine)
+Line = TypeVar("Line", FundEntry, Liquidation, DeleveragingLine, SharedLossLine)
 
 
 def fund(
@@ -40,6 +41,17 @@ def deleveragings(
         each
         for each in _within(state.deleveraged, since_ms, until_ms)
         if account in ("", each.account, each.counterparty) and symbol in ("", each.symbol)
+    )
+
+
+def shared_losses(
+    state: Exchange, *, account: str = "", asset: str = "", since_ms: int | None = None, until_ms: int | None = None
+) -> tuple[SharedLossLine, ...]:
+    """What accounts were charged for somebody else's liquidation; `account` is on either side of it."""
+    return tuple(
+        each
+        for each in _within(state.shared_losses, since_ms, until_ms)
+        if account in ("", each.account, each.counterparty) and asset in ("", each.asset)
     )
 
 
