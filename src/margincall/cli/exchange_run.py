@@ -52,6 +52,7 @@ def run(
 
     from margincall.cli.exchange_views import document, show_run
     from margincall.config import located
+    from margincall.exchange.disputes import disputable
     from margincall.exchange.exports import write_all
     from margincall.exchange.play import dispute as disputed
     from margincall.exchange.play import play
@@ -71,7 +72,7 @@ def run(
         target = None if no_files else out or Path(f"{Path(scenario).stem}.out")
         with _room(target), _Progress(quiet=as_json) as tell:
             played = play(found, rules, folder, tell)
-            if dispute is not None and not any(each.account == dispute for each in played.state.liquidations):
+            if dispute is not None and not disputable(played.state, dispute):
                 raise UsageError(f"no liquidation of {dispute} to dispute in this run")
     if target is not None:
         try:

@@ -53,6 +53,13 @@ def _hit(state: Exchange, trader: Trader, number: int) -> Literal["deleveraging"
     return None
 
 
+def disputable(state: Exchange, account: str) -> list[int]:
+    """The numbers of the liquidations that an account can dispute: its own, and those for which it was deleveraged or
+    charged."""
+    lines = (state.liquidations, state.deleveraged, state.shared_losses)
+    return sorted({each.number for kind in lines for each in kind if each.account == account})
+
+
 def decide(state: Exchange, command: Decide, events: Events) -> None:
     """Book the desk's answer: the fund refunds what it has of it, and what it has not is told."""
     entry = state.disputes.get(command.number)

@@ -20,6 +20,7 @@ from margincall.core.rounding import CONTEXT, plain, to_step_down
 from margincall.exchange import clock, commands, pricing
 from margincall.exchange.book import Side
 from margincall.exchange.crowd import drawn
+from margincall.exchange.disputes import disputable
 from margincall.exchange.events import AnyExchangeEvent, Rejected
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.judgement import Decision, answer, judge
@@ -94,10 +95,10 @@ def play(scenario: Scenario, rules: RuleSet, folder: Path, tell: Tell | None = N
 
 
 def dispute(run: Played, rules: RuleSet, scenario: Scenario, account: str) -> list[Decision]:
-    """Dispute all liquidations of an account at the end of a run, and let the desk answer: refunds are booked, and the
-    commands are of the run as all others are. Empty where there is none that can be disputed."""
+    """Dispute all liquidations of an account, and those that hit it, at the end of a run, and let the desk answer:
+    refunds are booked, and the commands are of the run as all others are. Empty where there is nothing to dispute."""
     decisions: list[Decision] = []
-    for number in dict.fromkeys(each.number for each in run.state.liquidations if each.account == account):
+    for number in disputable(run.state, account):
         opened = run.state.next_dispute
         _carry_out(run, commands.Dispute(account=account, liquidation=number))
         with localcontext(CONTEXT):
