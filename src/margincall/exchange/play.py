@@ -205,17 +205,24 @@ class _Player:
             yield commands.SetLeverage(account=MAKER, symbol=symbol, leverage=1)
 
     def moment(self, time_ms: int, prices: list[Price]) -> None:
-        """One moment: clock, faults, ladders, marks, then what accounts open. A maker is faster than a mark: whom the
-        mark liquidates meets the orders of this moment, not of the one before."""
+        """One moment: clock, faults, ladders, marks, faults at which the desk looks again, then what accounts open. A
+        maker is faster than a mark: whom the mark liquidates meets the orders of this moment, not of the one before."""
         for reached in self._ticks(time_ms):
             self.do(commands.Advance(time_ms=reached))
-        self._err(time_ms)
+        due = [each for each in self.faults if each[0] <= time_ms]
+        del self.faults[: len(due)]
+        for _, is_on, number in due:
+            if not _makes_it_look(self.scenario.fault[number].kind, is_on=is_on):
+                self._err(number, is_on=is_on)
         for command in self._indices():
             self.do(command)
         for each in prices:
             self._quote(each.symbol, each.price)
         for command in self._priced(prices):
             self.do(command)
+        for _, is_on, number in due:
+            if _makes_it_look(self.scenario.fault[number].kind, is_on=is_on):
+                self._err(number, is_on=is_on)
         while self.pending and self.pending[0][0] <= time_ms:
             _, name, number = self.pending.pop(0)
             account = self.by_name[name]
@@ -241,16 +248,14 @@ class _Player:
                 )
                 yield commands.SetIndex(symbol=each.symbol, sources=sources)
 
-    def _err(self, time_ms: int) -> None:
-        """Switch faults on and off that are due."""
-        while self.faults and self.faults[0][0] <= time_ms:
-            _, is_on, number = self.faults.pop(0)
-            fault = self.scenario.fault[number]
-            value = fault.value if is_on else None
-            command = commands.InjectFault(
-                kind=fault.kind, on=is_on, symbol=fault.symbol, value=value, asset=fault.asset, account=fault.account
-            )
-            self.ask(command, "operator", f"fault {fault.kind}")
+    def _err(self, number: int, *, is_on: bool) -> None:
+        """Switch a fault on or off."""
+        fault = self.scenario.fault[number]
+        value = fault.value if is_on else None
+        command = commands.InjectFault(
+            kind=fault.kind, on=is_on, symbol=fault.symbol, value=value, asset=fault.asset, account=fault.account
+        )
+        self.ask(command, "operator", f"fault {fault.kind}")
 
     def _indices(self) -> Iterator[commands.AnyCommand]:
         """The venue publishes asset indices as often as marks."""
@@ -307,6 +312,11 @@ class _Player:
 
     def _contracts(self) -> Mapping[str, Contract]:
         return self.run.state.rules.venue.contracts
+
+
+def _makes_it_look(kind: commands.FaultKind, *, is_on: bool) -> bool:
+    """Whether the desk acts as the fault is switched: it does so by the marks of the moment, so these come first."""
+    return kind in ("early_liquidation", "wrong_brackets") or (kind == "late_liquidation" and not is_on)
 
 
 def _settled(account: AccountPart) -> Iterator[commands.AnyCommand]:

@@ -7,6 +7,7 @@ difference is the harm. Rules: `docs/spec/disputes.md`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -20,13 +21,23 @@ from margincall.core.protocol.funding import payment
 from margincall.core.rounding import plain
 from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price
-from margincall.exchange.commands import AnyCommand, InjectFault
+from margincall.exchange.commands import (
+    AnyCommand,
+    InjectFault,
+    Quote,
+    SetAssetIndex,
+    SetIndex,
+    SetMark,
+    SetMarks,
+)
 from margincall.exchange.events import AnyExchangeEvent, FundingSet, LiquidationEnded, LiquidationStarted, Moved
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.liquidation import pool_named
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import DisputeEntry, Events, Exchange
 from margincall.exchange.step import step
+
+PRICES = (SetMark, SetMarks, SetIndex, SetAssetIndex, Quote)
 
 
 class NotInJournal(LookupError):
@@ -80,13 +91,25 @@ def scene(rules: RuleSet, commands: Sequence[AnyCommand], dispute: DisputeEntry,
         ended_ms = None if ended is None else was.events[ended].time_ms
         funding += wrong_funding(was, dispute.account, state.genuine.venue, ended_ms)
         if ended is not None and ended_ms is not None:
-            since = [*was.events[ended:], *(each for one in commands[place + 1 :] for each in step(state, one))]
+            moment = list(_moment_of(commands, place))
+            for one in moment:
+                was.events.extend(step(state, one))
+                due.events.extend(step(true, one))
+            rest = commands[place + 1 + len(moment) :]
+            since = [*was.events[ended:], *(each for one in rest for each in step(state, one))]
             diverged = late.diverged if late is not None else was.account != due.account
             cleared = _cleared(since, dispute.account)
             return Scene(was, due, late, diverged, ended_ms, tuple(funding), cleared)
         if dispute.about == "liquidation":
             late = _late(late, dispute, was, due, state=state)
     raise NotInJournal(f"the commands do not lead to liquidation {dispute.liquidation} of {dispute.account}")
+
+
+def _moment_of(commands: Sequence[AnyCommand], place: int) -> Iterator[AnyCommand]:
+    """What belongs to the moment of a liquidation that a fault made as it was switched: the prices that the exchange
+    hears next at the same time, which without the fault are those of the moment, and the quotes around them."""
+    if isinstance(commands[place], InjectFault):
+        yield from takewhile(lambda each: isinstance(each, PRICES), commands[place + 1 :])
 
 
 def accounts_at_end(found: Scene, name: str, venue: VenueRules) -> tuple[Account, Account]:
