@@ -1,0 +1,271 @@
+"""The smallest size that a level of evidence can show, of the case at hand: `docs/spec/fault_bounds.md`, and no more.
+
+It follows from what is printed in the files of the faulted run, and from where the account stood in both runs. No
+verdict enters it.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from margincall.core.account import Marks
+from margincall.core.brackets import in_force
+from margincall.core.events import MarkPrice, Order
+from margincall.core.margin import Terms, margin
+from margincall.core.protocol.deleverage import leverage_pnl
+from margincall.core.rounding import exact
+from margincall.core.units import Price
+from margincall.exchange import commands
+from margincall.exchange.play import Played
+from margincall.exchange.scenario import MARKET
+from margincall.exchange.state import Exchange
+from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
+from tests.accept.faults.booked import notional_paid
+from tests.accept.faults.case import UNIT, Pair, begun
+from tests.accept.faults.evidence import CANDLES, Level
+from tests.accept.faults.trigger import mark_at
+from tests.accept.faults.venue import replayed
+
+BETWEEN_MARKS_MS = Decimal(1_000)
+"""`D` of the page."""
+TOO_LATE_MS = Decimal(3_000 + 1_000)
+LATE_SPAN_MS = 4_000
+PERIODS_MS = (HOUR_MS, 4 * HOUR_MS, 8 * HOUR_MS)
+WINDOW_MS = 150_000
+
+
+def brackets(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """A and B of the page."""
+    if level.account == "stream":
+        return _printed_margin(pair, saved)
+    if level.account == "api" and level.has_ticks:
+        return _surplus_between(pair)
+    return None
+
+
+def _printed_margin(pair: Pair, saved: Path) -> Decimal | None:
+    """A: what the digits of a MARGIN_CALL leave open, of the position for which that is least."""
+    setting = pair.setting
+    started = begun(pair.faulted, setting.victim)[0]
+    table = setting.rules.venue.brackets(setting.symbol)
+    found = []
+    for row in _lines(saved / setting.victim / "stream.jsonl"):
+        if row.get("e") != "MARGIN_CALL" or row["E"] > started.time_ms:
+            continue
+        for each in row["p"]:
+            if each["s"] == setting.symbol:
+                quantity, price = abs(Decimal(each["pa"])), Decimal(each["mp"])
+                rate = in_force(table, quantity * price).rate  # type: ignore[arg-type]
+                found.append(_digit(each["mm"]) + quantity * rate * _digit(each["mp"]) / 2)
+    return min(found, default=None)
+
+
+def _surplus_between(pair: Pair) -> Decimal | None:
+    """B: by how much the surplus, by the genuine table, changes from the last mark before the order to the first one
+    after; of a table that is too lax, in the four seconds after the true trigger."""
+    setting = pair.setting
+    faulted, clean = begun(pair.faulted, setting.victim)[0], begun(pair.clean, setting.victim)
+    is_late = bool(clean) and clean[0].time_ms < faulted.time_ms
+    run, time_ms = (pair.faulted, clean[0].time_ms) if is_late else (pair.clean, faulted.time_ms)
+    after_ms = time_ms + LATE_SPAN_MS if is_late else next_mark_ms(run, setting.symbol, time_ms)
+    if after_ms is None:
+        return None
+    one, other = (_surplus(pair, at, faulted=is_late) for at in (time_ms, after_ms))
+    return None if one is None or other is None else abs(other - one)
+
+
+def next_mark_ms(run: Played, symbol: str, time_ms: int) -> int | None:
+    """When the first mark after a time was made."""
+    times = [
+        each.time_ms
+        for each in run.events
+        if isinstance(each, MarkPrice) and each.symbol == symbol and each.time_ms > time_ms
+    ]
+    return times[0] if times else None
+
+
+def _surplus(pair: Pair, time_ms: int, *, faulted: bool) -> Decimal | None:
+    state = state_at(pair, time_ms, faulted=faulted)
+    terms = genuine_terms(state, pair.setting.victim, state.prices)
+    pools = [pool for pool in terms.pools if any(each.symbol == pair.setting.symbol for each in pool.positions)]
+    return pools[0].surplus if pools else None
+
+
+def state_at(pair: Pair, time_ms: int, *, faulted: bool, without_last_marks: bool = False) -> Exchange:
+    """The exchange after everything of a time, or before the commands of that time."""
+    setting = pair.setting
+    told: list[commands.AnyCommand] = []
+    for command in setting.commands:
+        if isinstance(command, commands.Advance) and (
+            command.time_ms >= time_ms if without_last_marks else command.time_ms > time_ms
+        ):
+            break
+        told.append(command)
+    if not without_last_marks:
+        told.append(commands.Advance(time_ms=time_ms))
+    return replayed(setting.rules, setting.start_ms, told, faulted=faulted).state
+
+
+@exact
+def genuine_terms(state: Exchange, account: str, prices: Mapping[str, Price]) -> Terms:
+    """Where an account stands by the genuine rules at these marks."""
+    return margin(state.traders[account].account, Marks(prices, state.indices), state.genuine.venue)
+
+
+def bad_mark(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """C: from the true mark to the end of what is allowed, on the side of the fault, and one unit of the last digit."""
+    setting = pair.setting
+    true = mark_at(pair.clean, setting.symbol, setting.at_ms)
+    wrong = begun(pair.faulted, setting.victim)[0].marks[setting.symbol]
+    second_ms = setting.at_ms - setting.at_ms % SECOND_MS
+    market = saved / MARKET
+    if level.has_ticks:
+        allowed = _allowed_at(market, setting.symbol, second_ms)
+    else:
+        allowed = _allowed_in(saved / CANDLES, setting.symbol, second_ms - second_ms % MINUTE_MS)
+    if allowed is None:
+        return None
+    return (true - allowed.low if wrong < true else allowed.high - true) + allowed.digit
+
+
+class Allowed(NamedTuple):
+    """Between which prices a mark may lie, and the last digit of what that follows from."""
+
+    low: Decimal
+    high: Decimal
+    digit: Decimal
+
+
+def _allowed_at(market: Path, symbol: str, second_ms: int) -> Allowed | None:
+    ticks = [row for row in _lines(market / "marks.jsonl") if row.get("s") == symbol and row["E"] <= second_ms]
+    trades = [
+        (row["T"], row["p"])
+        for row in _lines(market / "trades.jsonl")
+        if row["s"] == symbol and row["T"] < second_ms + SECOND_MS
+    ]
+    if not ticks or not trades:
+        return None
+    tick = ticks[-1]
+    index, rate = Decimal(tick["i"]), Decimal(tick["r"] or 0)
+    until = max(tick["T"] - tick["E"], 0)
+    firsts = [index * (1 + rate * min(until, period) / period) for period in PERIODS_MS]
+    before = [price for time_ms, price in trades if time_ms < second_ms][-1:]
+    lasts = [Decimal(price) for price in before]
+    lasts += [Decimal(price) for time_ms, price in trades if time_ms > second_ms - WINDOW_MS]
+    return Allowed(
+        min(firsts + lasts), max(firsts + lasts), max(_digit(tick["i"]), _digit(trades[-1][1]), _digit(tick["p"]))
+    )
+
+
+def _allowed_in(candles: Path, symbol: str, minute_ms: int) -> Allowed | None:
+    index, last = (_candle(candles / f"{name}-{symbol}-1m.json", minute_ms) for name in ("indexPriceKlines", "klines"))
+    if index is None or last is None:
+        return None
+    (index_high, index_low), (last_high, last_low) = ((Decimal(row[2]), Decimal(row[3])) for row in (index, last))
+    low = min(last_low, index_low + last_low - index_high)
+    high = max(last_high, index_high + last_high - index_low)
+    return Allowed(low, high, max(_digit(index[3]), _digit(last[3])))
+
+
+def _candle(path: Path, minute_ms: int) -> list[str] | None:
+    if not path.exists():
+        return None
+    return next((row for row in msgspec.json.decode(path.read_bytes()) if row[0] == minute_ms), None)
+
+
+def too_early(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """A whole interval of marks, and the stamp of one."""
+    del pair, saved
+    return 2 * BETWEEN_MARKS_MS if level.has_ticks and level.account != "csv" else None
+
+
+def too_late(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """A mark of the slower stream, and the stamp of one."""
+    del pair, saved
+    return TOO_LATE_MS if level.has_ticks and level.account != "csv" else None
+
+
+def fee(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """Two units of what is printed."""
+    del pair, level, saved
+    return 2 * UNIT
+
+
+def charge(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """One unit of what is printed."""
+    del pair, level, saved
+    return UNIT
+
+
+def fill(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """One tick of the contract."""
+    del level, saved
+    return pair.setting.rules.venue.contract(pair.setting.symbol).tick
+
+
+def orders(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """One lot; E: none where an order ended in the second of the liquidation order, and times are whole seconds."""
+    del saved
+    setting = pair.setting
+    if level.account == "csv":
+        second = begun(pair.faulted, setting.victim)[0].time_ms // SECOND_MS
+        ended = [
+            each.time_ms // SECOND_MS
+            for each in pair.faulted.events
+            if isinstance(each, Order) and each.account == setting.victim and each.execution == "CANCELED"
+        ]
+        if second in ended:
+            return None
+    return setting.rules.venue.contract(setting.symbol).lot
+
+
+def funding(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """Two units of the payment, as a share of the notional."""
+    del level, saved
+    return 2 * UNIT / notional_paid(pair)
+
+
+def rank(pair: Pair, level: Level, saved: Path) -> Decimal | None:
+    """F: what the digits of wallets and mark leave open in both scores; with candles, what they change by in one."""
+    setting = pair.setting
+    if level.account == "csv":
+        return None
+    time_ms = next(each.time_ms for each in pair.faulted.state.deleveraged if each.account == setting.victim)
+    state = state_at(pair, time_ms, faulted=True, without_last_marks=True)
+    true = mark_at(pair.faulted, setting.symbol, time_ms)
+    if level.has_ticks:
+        ends = [true - UNIT, true, true + UNIT]
+    else:
+        row = _candle(saved / CANDLES / f"markPriceKlines-{setting.symbol}-1m.json", time_ms - time_ms % MINUTE_MS)
+        if row is None:
+            return None
+        ends = [Decimal(row[2]), Decimal(row[3])]
+    return sum((_spread(state, name, setting.symbol, ends) for name in (setting.victim, setting.beside)), Decimal(0))
+
+
+@exact
+def _spread(state: Exchange, account: str, symbol: str, ends: Iterable[Decimal]) -> Decimal:
+    """Between which scores an account's lies at these marks, its wallet known to a unit."""
+    scores = []
+    for end in ends:
+        pool = genuine_terms(state, account, {**state.prices, symbol: Price(end)}).pools[0]
+        own = pool.positions[0].unrealized
+        scores += [
+            leverage_pnl(own, pool.wallet + off, pool.balance + off, pool.maintenance)
+            for off in (-UNIT, Decimal(0), UNIT)
+        ]
+    return max(scores) - min(scores)
+
+
+def _lines(path: Path) -> list[dict[str, object]]:  # type: ignore[misc]
+    return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def _digit(text: str) -> Decimal:
+    """One unit of the last digit that is printed."""
+    exponent = Decimal(text).as_tuple().exponent
+    assert isinstance(exponent, int)
+    return Decimal(1).scaleb(exponent)
