@@ -64,29 +64,27 @@ def save(run: Played, names: Iterable[str], folder: Path, start_ms: int) -> None
 
 def compose(saved: Path, folder: Path, name: str, level: Level, *, without: Sequence[str] = ()) -> Path:
     """A folder of evidence about an account; files named in `without` (by what they are called) are left out."""
-    chosen = [each for pattern in FILES[level.account] for each in sorted((saved / name).glob(pattern))]
-    for path in chosen:
+    for path, target in files(saved, name, level).items():
         if path.name not in without:
-            _copy(path, (folder / path.relative_to(saved / name)).with_name(_printed(path.name)))
-    if level.has_ticks:
-        public = sorted((saved / MARKET).iterdir())
-    else:
-        public = [each for each in sorted((saved / MARKET).iterdir()) if each.name not in TICK_FILES]
-        public += sorted((saved / CANDLES).iterdir())
-    for path in public:
-        if path.name not in without:
-            _copy(path, folder / MARKET / path.name)
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / target)
     return folder
+
+
+def files(saved: Path, name: str, level: Level) -> dict[Path, str]:
+    """What is saved of a level, and where it lies in a folder of evidence."""
+    own = [each for pattern in FILES[level.account] for each in sorted((saved / name).glob(pattern))]
+    public = [each for each in sorted((saved / MARKET).iterdir()) if level.has_ticks or each.name not in TICK_FILES]
+    public += [] if level.has_ticks else sorted((saved / CANDLES).iterdir())
+    return {
+        **{path: f"{path.parent.relative_to(saved / name)}/{_printed(path.name)}" for path in own},
+        **{path: f"{MARKET}/{path.name}" for path in public},
+    }
 
 
 def _printed(name: str) -> str:
     """What a user calls an answer: that of the brackets has no day in it, and nobody knows of when it is."""
     return "leverageBracket.json" if name.startswith("leverageBracket") else name
-
-
-def _copy(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, target)
 
 
 def write_candles(market: Path, folder: Path) -> None:

@@ -31,7 +31,7 @@ from margincall.exchange.scenario import (
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
 from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
-from tests.accept.faults.evidence import LEVELS, Level, compose
+from tests.accept.faults.evidence import LEVELS, Level, compose, files
 from tests.accept.faults.plan import DAY_MS, PRICES
 
 TICKS = {"BTCUSDT": Decimal("0.1"), "ETHUSDT": Decimal("0.01"), "BNBUSDT": Decimal("0.01")}
@@ -158,9 +158,8 @@ def accounts(run: Played) -> list[str]:
 def drawn(rng: Random, saved: Path, name: str) -> Draws:
     """The evidence of one account."""
     level = rng.choice(LEVELS)
-    folder = compose(saved, saved.parent / "all", name, level)
-    files = sorted({path.name for path in folder.rglob("*") if path.is_file()})
-    without = tuple(each for each in files if rng.random() < MISSING) if rng.random() < 0.5 else ()
+    whole = rng.random() < 0.5
+    without = () if whole else tuple(path.name for path in files(saved, name, level) if rng.random() < MISSING)
     is_stale = rng.random() < 0.4
     return Draws(level, without, is_stale, is_stale and rng.random() < 0.5)
 
