@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from margincall.core.checks import FAILS, UNCLEAR, Finding
+from margincall.core.checks import HOLDS, UNCLEAR, Finding
 from margincall.core.contract import entry_price
 from margincall.core.events import AnyEvent, Flow, Statement
 from margincall.core.margin import PoolTerms, cross_wallet
@@ -86,7 +86,7 @@ def explain(
         _going_on(explain_incident(history, incident, refused), first)
         for incident, first in zip(incidents, goes_on_from(history.events, incidents), strict=True)
     )
-    cases = tuple(_split_before(case, cases[:place]) for place, case in enumerate(cases))
+    cases = tuple(_later_of_one_moment(case, cases[:place]) for place, case in enumerate(cases))
     unknown = tuple(unknown_incidents(history.evidence, is_elsewhere=elsewhere is not None))
     told = Explained(history, cases, history.findings, tuple(rulebook.unknown), unknown)
     if elsewhere is not None:
@@ -110,31 +110,44 @@ def _going_on(case: Case, first: str) -> Case:
     return structs.replace(case, explanation=told)
 
 
-def _split_before(case: Case, before: Sequence[Case]) -> Case:
-    """The case of an order that comes after another of its pool in the same moment: the venue may have set all limits
-    when the liquidation began. Where the balance was split among positions then, or closing one changed what the rest
-    is worth (in multi-assets mode a loss that is booked counts at the rate of the wallet), a limit that differs
-    accuses nobody."""
-    if case.moment is None or case.moment.pool is None:
+def _later_of_one_moment(case: Case, before: Sequence[Case]) -> Case:
+    """The case of an order that comes after another of its pool in the same moment: the trigger was that of the first
+    (the venue takes a pool as a whole: assumed, `takeover-scope`). It may also have set all limits then: where the
+    balance was split among positions, or closing one changed what the rest is worth (in multi-assets mode a loss that
+    is booked counts at the rate of the wallet), or where lists of orders do not tell what came first within the moment,
+    a limit that differs accuses nobody."""
+    firsts = [each for each in before if _same_moment(each, case)]
+    if not firsts:
         return case
-    pool = case.moment.pool.name
-    is_later = any(
-        each.moment is not None
-        and each.moment.pool is not None
-        and (each.incident.kind, each.incident.time_ms) == (case.incident.kind, case.incident.time_ms)
-        and each.moment.pool.name == pool
-        and (len(each.moment.pool.positions) > 1 or each.moment.pool.kind == "multi")
-        for each in before
-    )
-    if not is_later:
-        return case
+    pools = [_pool_of(each) for each in firsts]
+    is_listed = case.incident.order is None or not case.incident.order.execution
+    is_split = is_listed or any(each is None or len(each.positions) > 1 or each.kind == "multi" for each in pools)
+    excused = {"trigger": "takeover-scope"} | ({"limit_price": "bankruptcy-split"} if is_split else {})
     findings = tuple(
-        structs.replace(each, verdict=UNCLEAR, assumptions=(*each.assumptions, "bankruptcy-split"))
-        if each.kind == "limit_price" and each.verdict == FAILS
+        structs.replace(each, verdict=UNCLEAR, assumptions=(*each.assumptions, excused[each.kind]))
+        if each.kind in excused and each.verdict != HOLDS
         else each
         for each in case.explanation.findings
     )
     return structs.replace(case, explanation=structs.replace(case.explanation, findings=findings))
+
+
+def _same_moment(one: Case, other: Case) -> bool:
+    """Whether two liquidation orders are of one moment and of one pool, or may be: where the first pool is not known,
+    it may be any that is not isolated, or that of the same symbol."""
+    is_then = one.incident.time_ms == other.incident.time_ms
+    if not is_then or {one.incident.kind, other.incident.kind} != {"liquidation"}:
+        return False
+    first, own = _pool_of(one), _pool_of(other)
+    if own is None:
+        return False
+    if first is None:
+        return own.kind != "isolated" or one.incident.symbol == other.incident.symbol
+    return first.name == own.name
+
+
+def _pool_of(case: Case) -> PoolTerms | None:
+    return case.moment.pool if case.moment is not None else None
 
 
 @exact

@@ -147,11 +147,28 @@ def _is_void(kind: str, incident: Incident, money: Money) -> bool:
 def _left_finding(history: Reconstruction, incident: Incident, asset: str, left: Decimal, source: str) -> Finding:
     """What is left against 0. Where others pay instead of the fund, an adjustment follows the liquidation."""
     found = checks.not_negative(wallet=left, about=asset, source=source)
+    if found.verdict == FAILS and _is_isolated(history, incident):
+        return _borne_by_the_rest(history, incident, found)
     adjusted = _adjusted(history, incident, asset) if found.verdict == FAILS else ZERO
     if not adjusted or left + adjusted < ZERO:
         return found
     rule = f"{found.rule}; an adjustment of {adjusted} booked right after it brought it back"
     return structs.replace(found, verdict=HOLDS, rule=rule)
+
+
+def _is_isolated(history: Reconstruction, incident: Incident) -> bool:
+    return history.timeline.before(incident.first).position((incident.symbol, incident.side)).margin == "isolated"
+
+
+def _borne_by_the_rest(history: Reconstruction, incident: Incident, found: Finding) -> Finding:
+    """What an isolated position cost beyond its margin: the fund pays for a negative wallet, and the rest of the wallet
+    bears it as long as there is one."""
+    wallet = history.timeline.after(incident.last).wallets.get(found.about, ZERO)
+    is_known = found.about not in history.opening.unknown_wallets
+    if is_known and wallet >= ZERO:
+        rule = f"{found.rule}; the rest of the wallet bore what was beyond the position's margin"
+        return structs.replace(found, verdict=HOLDS, rule=rule)
+    return found if is_known else structs.replace(found, verdict=UNCLEAR)
 
 
 def _adjusted(history: Reconstruction, incident: Incident, asset: str) -> Decimal:
@@ -344,7 +361,8 @@ def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment)
     if not history.evidence.knows_unfilled_since(incident.time_ms):
         return None
     symbols = pool_symbols(history, incident, moment)
-    before = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
+    placed = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
+    before = [order for order in placed if not _came_then(history, incident, order)]
     still = [order for order in before if order.is_open]
     tied = [order for order in still if _is_tied(history, incident, order)]
     if still and len(tied) == len(still):
@@ -365,6 +383,16 @@ def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment)
         evidence=moment.pool is not None and bool(before),
         source=str(history.events[incident.first].source),
     )
+
+
+def _came_then(history: Reconstruction, incident: Incident, order: OrderState) -> bool:
+    """Whether an order was placed in the moment of the liquidation order, as finely as the files stamp: it may have
+    come after it."""
+    first = history.events[incident.first]
+    if isinstance(first, Order) and first.execution:
+        return False  # a stream tells what came first
+    coarse = {first.source.file, order.file} & history.evidence.whole_seconds
+    return order.since_ms >= incident.time_ms - (SECOND_MS if coarse else 0)
 
 
 def _is_tied(history: Reconstruction, incident: Incident, order: OrderState) -> bool:

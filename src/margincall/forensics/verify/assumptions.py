@@ -13,6 +13,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "the venue's own word on how long a liquidation may take",
     ),
     Assumption(
+        "recording-whole",
+        "between its first and its last message a recorded stream lacks none",
+        (),
+        "the income history and the trades of the same time",
+    ),
+    Assumption(
         "mark-median",
         "between Price 1, the last price, and index with the basis of the last 2.5 minutes",
         (),

@@ -2,8 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
+from typing import NamedTuple
+
+from msgspec import structs
 
 from margincall.core.account import PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
@@ -23,6 +26,7 @@ SETTLES_WITHIN_MS = 15 * SECOND_MS
 """Funding may be settled so much later than the hour (FAQ 360033525031)."""
 SETTLED_BY_RATES = "the funding rates of that time (GET /fapi/v1/fundingRate, margincall market fetch)"
 SETTLED_BY_FUND = "the balance of the insurance fund at that time (GET /fapi/v1/insuranceBalance)"
+SETTLED_BY_STREAM = "a recorded user-data stream, or every list of what was booked (income, trades, margin moves)"
 POINTS: Mapping[str, tuple[Kind, ...]] = {"fee": ("commission",), "realized": ("realized_pnl",)}
 RULE_OF = {"fee": "commission", "realized": "realized_pnl"}
 OF_THE_BOOKS = frozenset({"fill", "wallet", "cross_wallet", "position", "entry", "accumulated_pnl", "isolated_wallet"})
@@ -32,22 +36,32 @@ def book_checks(history: Reconstruction) -> list[Check]:
     """What the files say about themselves: each printed value that does not follow from what was booked; where all do,
     one check that says how many were compared."""
     wrong = [each for each in history.findings if each.verdict == FAILS]
-    found = [_of_finding(each) for each in wrong]
+    snapshots = {
+        str(event.source)
+        for event in history.events
+        if not (isinstance(event, Statement) and event.origin == "update") and not isinstance(event, Fill)
+    }
+    found = [_of_finding(each, snapshots) for each in wrong]
     counted = sum(each.counted for each in history.compared.comparisons) + sum(history.compared.equal.values())
     if not any(each.kind == "books" for each in found):
         found.append(check("books", HOLDS if counted else UNCLEAR, f"{counted} printed values"))
     return found
 
 
-def _of_finding(finding: Finding) -> Check:
+def _of_finding(finding: Finding, snapshots: Set[str]) -> Check:
+    """A printed value that does not follow. A stream is taken for whole between its first and its last message
+    (assumed: `recording-whole`); answers print a state, and what changed it in between may be missing."""
     kind = RULE_OF.get(finding.kind, "books")
+    is_state = kind == "books" and finding.source in snapshots
     return check(
         kind,
-        FAILS,
+        UNCLEAR if is_state else FAILS,
         finding.about,
         numbers={"printed": finding.printed, "derived": finding.derived, "difference": finding.amount},
         note=f"{finding.kind}: {finding.rule}" if kind == "books" else "",
+        assumptions=("recording-whole",) if kind == "books" else (),
         evidence=finding.source,
+        settled_by=SETTLED_BY_STREAM if is_state else "",
         points_to=POINTS.get(finding.kind, ("books",)),
     )
 
@@ -104,15 +118,14 @@ def funding_checks(history: Reconstruction, market: Market) -> list[Check]:
     """Each funding fee against rate × mark × size. Those that hold are counted in one check."""
     wrong: list[Check] = []
     held = untold = 0
-    for place, event in enumerate(history.events):
-        if isinstance(event, Flow) and event.category == "funding" and event.symbol:
-            found = _funding(history, place, event, market)
-            if found is None:
-                untold += 1
-            elif found.verdict == FAILS:
-                wrong.append(found)
-            else:
-                held += 1
+    for paid in _settlements(history, market):
+        found = _funding(history, paid, market)
+        if found is None:
+            untold += len(paid.flows)
+        elif found.verdict == FAILS:
+            wrong.append(found)
+        else:
+            held += len(paid.flows)
     counted: list[Check] = []
     if held:
         counted.append(check("funding", HOLDS, f"{held} funding fees"))
@@ -121,17 +134,39 @@ def funding_checks(history: Reconstruction, market: Market) -> list[Check]:
     return [*wrong, *counted]
 
 
-def _funding(history: Reconstruction, place: int, flow: Flow, market: Market) -> Check | None:
-    """One funding fee; none where rate, mark or size is not known."""
+class _Settlement(NamedTuple):
+    """The fees of one symbol that one settlement booked: one for each leg, of which not all files tell which. `place`
+    is that of the first."""
+
+    place: int
+    flows: tuple[Flow, ...]
+    rate: FundingRate | None
+
+
+def _settlements(history: Reconstruction, market: Market) -> list[_Settlement]:
+    found: dict[tuple[str, int], _Settlement] = {}
+    for place, event in enumerate(history.events):
+        if isinstance(event, Flow) and event.category == "funding":
+            flow = _with_symbol(history, place, event, market)
+            rate = _rate_of(market, flow) if flow.symbol else None
+            key = (flow.symbol, rate.time_ms if rate is not None else -place)
+            before = found.get(key, _Settlement(place, (), rate))
+            found[key] = before._replace(flows=(*before.flows, flow))
+    return list(found.values())
+
+
+def _funding(history: Reconstruction, paid: _Settlement, market: Market) -> Check | None:
+    """The fees of one settlement; none where rate, mark or size is not known."""
+    flow, rate = paid.flows[0], paid.rate
+    if rate is None:
+        return None
     contract = history.book.contracts[flow.symbol]
-    printed = flow.applied.get(contract.margin_asset)
-    rate = _rate_of(market, flow)
-    positions = _positions(history, place, flow)
-    if printed is None or rate is None or not positions:
-        return None
+    positions = _positions(history, paid.place, paid.flows)
+    amounts = [each.applied.get(contract.margin_asset) for each in paid.flows]
     marks = [rate.mark] if rate.mark is not None else _marks_near(history, flow.symbol, rate.time_ms)
-    if not marks:
+    if not positions or None in amounts or not marks:
         return None
+    printed = sum((amount for amount in amounts if amount is not None), ZERO)
     derived = [
         sum((payment(contract, quantity, Price(mark), rate.rate) for quantity in positions), ZERO) for mark in marks
     ]
@@ -160,6 +195,21 @@ def _funding(history: Reconstruction, place: int, flow: Flow, market: Market) ->
     )
 
 
+def _with_symbol(history: Reconstruction, place: int, flow: Flow, market: Market) -> Flow:
+    """The fee with its symbol. A stream names none for cross positions: it is that of the one open position whose
+    funding was settled then; with several nobody can tell."""
+    if flow.symbol:
+        return flow
+    open_symbols = {each.symbol for each in history.timeline.before(place).open_positions()}
+    fitting = [
+        symbol
+        for symbol in sorted(open_symbols)
+        if history.book.contracts[symbol].margin_asset in flow.applied
+        and _rate_of(market, structs.replace(flow, symbol=symbol)) is not None
+    ]
+    return structs.replace(flow, symbol=fitting[0]) if len(fitting) == 1 else flow
+
+
 def _rate_of(market: Market, flow: Flow) -> FundingRate | None:
     """The published settlement that a funding fee belongs to."""
     rates = market.funding.get(flow.symbol, ())
@@ -177,33 +227,41 @@ def _marks_near(history: Reconstruction, symbol: str, time_ms: int) -> list[Deci
     ]
 
 
-def _positions(history: Reconstruction, place: int, flow: Flow) -> list[Quantity]:
-    """The sizes that a funding fee was paid on: of the leg that it names, else of all legs of the symbol. None where
-    the files do not found them."""
-    account = history.timeline.before(place)
+def _positions(history: Reconstruction, place: int, flows: Sequence[Flow]) -> list[Quantity]:
+    """The sizes that funding was paid on: of the legs that the fees name, else of all legs of the symbol. None where
+    the files do not found them, or there are not as many fees as legs."""
+    account, sides = history.timeline.before(place), {flow.side for flow in flows}
     held = [
         each
         for each in account.positions.values()
-        if each.symbol == flow.symbol and each.quantity and flow.side in (None, each.side)
+        if each.symbol == flows[0].symbol and each.quantity and (None in sides or each.side in sides)
     ]
-    if not held or not all(is_founded(history, each.key) for each in held):
+    if len(held) != len(flows) or not all(is_founded(history, each.key, place) for each in held):
         return []
     return [each.quantity for each in held]
 
 
-def is_founded(history: Reconstruction, key: PositionKey) -> bool:
-    """Whether the files tell how large a position is: some print says so, or fills that closed it agree with it."""
-    symbol, side = key
-    if ("position", f"{symbol} {side}") in history.opening.first:
+def is_founded(history: Reconstruction, key: PositionKey, place: int) -> bool:
+    """Whether the files tell how large a position was before event `place`: some print before it says so, or fills that
+    closed it agree with it, or it is flat where the files begin and as large as printed where they end."""
+    first = history.opening.first.get(("position", f"{key[0]} {key[1]}"))
+    if first is not None and first.place < place:
         return True
-    if history.compared.doubtful.get(symbol):
+    if history.compared.doubtful.get(key[0]):
         return False
-    closing = [
-        event
-        for event in history.events
-        if isinstance(event, Fill) and (event.symbol, event.side) == key and event.realized
+    fills = (event for event in history.events if isinstance(event, Fill) and (event.symbol, event.side) == key)
+    if any(fill.realized for fill in fills):
+        return True
+    printed = [
+        (number, each.quantity)
+        for number, event in enumerate(history.events)
+        if isinstance(event, Statement)
+        for each in event.positions
+        if (each.symbol, each.side) == key and each.quantity is not None
     ]
-    return bool(closing)
+    was_flat = not history.opening.account.position(key).quantity
+    last = printed[-1] if printed else None
+    return was_flat and last is not None and history.timeline.after(last[0]).position(key).quantity == last[1] != ZERO
 
 
 @exact

@@ -17,6 +17,7 @@ from margincall.core.units import ZERO
 from margincall.forensics.incident_checks import pool_symbols
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.orders import OrderState
+from margincall.forensics.verify.booked import is_founded
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View, pool_after
@@ -29,7 +30,7 @@ POINTS: dict[str, tuple[Kind, ...]] = {
     "adl_fee": ("deleveraging_fee",),
 }
 RULE_OF = {"adl_fee": "deleveraging_fee"}
-MADE_GOOD = "the fund brings it back to 0 at the next full ten minutes; these files end before"
+MADE_GOOD = "made good at the next full ten minutes if nothing is open and the fund can: that is not told here"
 UNITS = {"limit_price": "price", "fill_price": "price"}
 
 
@@ -54,11 +55,15 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
 
 
 def _may_be_made_good(view: View, finding: Finding) -> bool:
-    """Whether a negative balance may still be brought back to 0: the fund does so every ten minutes, and the files end
-    before."""
+    """Whether a negative balance is no irregularity yet: the fund brings it back to 0 every ten minutes as far as it
+    can, and the files end before, or do not tell that it could."""
+    if finding.kind != "balance_after" or finding.verdict != FAILS or finding.amount is None:
+        return False
     due = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS + MINUTE_MS
-    is_negative = finding.kind == "balance_after" and finding.verdict == FAILS
-    return is_negative and view.history.events[-1].time_ms < due
+    known = [each for each in view.market.fund if each.asset == view.asset and each.time_ms <= due]
+    holds_more = next(view.history.timeline.after(view.incident.last).open_positions(), None) is not None
+    could = not holds_more and bool(known) and known[-1].balance >= -finding.amount
+    return view.history.events[-1].time_ms < due or not could
 
 
 @exact
@@ -213,6 +218,8 @@ def size_check(view: View) -> Check | None:
     """Whether more was closed than was held."""
     held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
     if held is None or not held.quantity or view.money.quantity is None or "fills" in view.moment.lacks:
+        return None
+    if not is_founded(view.history, held.key, view.incident.first):
         return None
     closed = view.money.quantity
     over = closed - abs(held.quantity)

@@ -38,7 +38,7 @@ SAYS: dict[Kind, str] = {
     "deleveraging_fee": "a fee was charged for a deleveraging",
     "loss_socialised": "a loss of others was charged although the insurance fund was not empty",
     "balance_after": "a negative balance was not brought back to 0",
-    "books": "what was printed does not follow from what was booked",
+    "books": "what was printed does not follow from what was booked, or messages are missing",
 }
 """Each kind in words."""
 CAUSES: tuple[Kind, ...] = ("wrong_brackets", "bad_mark")

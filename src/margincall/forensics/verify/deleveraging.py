@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from margincall.core.account import Account, Marks
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
-from margincall.core.events import Fill
+from margincall.core.events import Fill, IndexPrice, MarkPrice
 from margincall.core.margin import MissingIndex
 from margincall.core.protocol.deleverage import DeleverageRules, candidate
 from margincall.core.rounding import exact
@@ -18,6 +18,7 @@ from margincall.core.units import ZERO, Price
 from margincall.forensics.markline import FRESH_MS
 from margincall.forensics.pools import terms_of
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.verify.booked import is_founded
 from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View
@@ -37,7 +38,8 @@ def deleveraging_checks(view: View, beside: Sequence[Reconstruction]) -> list[Ch
 def _size(view: View) -> Check:
     held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
     closed = view.money.quantity
-    if held is None or not held.quantity or closed is None:
+    is_told = held is not None and is_founded(view.history, held.key, view.incident.first)
+    if held is None or not held.quantity or closed is None or not is_told:
         return check("deleveraging_size", UNCLEAR, view.incident.symbol, settled_by="the trades since it was opened")
     over = closed - abs(held.quantity)
     return check(
@@ -148,9 +150,10 @@ def _marks_of(history: Reconstruction, account: Account, place: int, time_ms: in
 
 
 def _place_at(history: Reconstruction, time_ms: int) -> int:
-    """The place of the first event at or after a time."""
+    """The place of the first event at or after a time; marks of that very time come before it."""
     for place, event in enumerate(history.events):
-        if event.time_ms >= time_ms:
+        is_price = isinstance(event, MarkPrice | IndexPrice) and event.time_ms == time_ms
+        if event.time_ms >= time_ms and not is_price:
             return place
     return len(history.events)
 

@@ -14,17 +14,20 @@ from margincall.core.checks import FAILS, HOLDS, UNCLEAR
 from margincall.core.rounding import exact, quotient
 from margincall.core.units import ONE, Price
 from margincall.forensics.digits import last_digit
+from margincall.forensics.markline import FRESH_MS
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View
-from margincall.history.public import HOME, Bar, Tick, Trade
-from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
+from margincall.history.public import HOME, Bar, FundingRate, Tick, Trade
+from margincall.wire.durations import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 PERIODS_MS = (HOUR_MS, 4 * HOUR_MS, 8 * HOUR_MS)
 """Funding intervals of the venue: a message does not tell which one is in force."""
 BASIS_MS = 5 * MINUTE_MS // 2
 """The longest window over which the basis has been averaged (docs/spec/mark_price.md)."""
+MOST_RATE = Decimal("0.02")
+"""The widest cap of a funding rate that is published (FAQ 360033525031): taken where no rate is known."""
 ALONE = Decimal("0.01")
 """A low or high so far beyond those of all other venues is one that this venue printed alone: the share by which the
 index caps a source that stands apart."""
@@ -53,43 +56,63 @@ def mark_checks(view: View) -> list[Check]:
 
 
 def _mark_check(view: View, symbol: str) -> Check:
-    tick = _tick_at(view, symbol)
-    if tick is not None:
-        allowed = allowed_at(tick, view.market.trades.get(symbol, ()))
-        low = high = tick.mark
-        source, time_ms = str(tick.source), tick.time_ms
-    else:
-        bars = [each for each in view.market.bars.get(symbol, ()) if each.holds(view.incident.time_ms)]
-        mark = _of(bars, "mark")
-        allowed = allowed_in(bars)
-        if mark is None:
-            return check("mark", UNCLEAR, symbol, settled_by=SETTLED)
-        low, high, source, time_ms = mark.low, mark.high, str(mark.source), mark.time_ms
+    """The worst of the ticks that may have been the mark of the trigger; without ticks its candle."""
+    ticks = _ticks_at(view, symbol)
+    if ticks:
+        trades = view.market.trades.get(symbol, ())
+        told = [_Told(tick.mark, tick.mark, allowed_at(tick, trades), tick.time_ms, str(tick.source)) for tick in ticks]
+        return _against(view, symbol, max(told, key=_beyond))
+    bars = view.market.bars.get(symbol, ())
+    mark = _of([each for each in bars if each.holds(view.incident.time_ms)], "mark")
+    if mark is None:
+        return check("mark", UNCLEAR, symbol, settled_by=SETTLED)
+    allowed = allowed_in(bars, view.incident.time_ms, view.market.funding.get(symbol, ()))
+    return _against(view, symbol, _Told(mark.low, mark.high, allowed, mark.time_ms, str(mark.source)))
+
+
+class _Told(NamedTuple):
+    """A mark, or the marks of a candle from low to high; what is allowed, and where they are printed."""
+
+    low: Decimal
+    high: Decimal
+    allowed: Allowed | None
+    time_ms: int
+    source: str
+
+
+def _beyond(told: _Told) -> Decimal:
+    """How far beyond what is allowed; below 0 where it is inside."""
+    return max(told.allowed.low - told.low, told.high - told.allowed.high) if told.allowed is not None else -told.high
+
+
+def _against(view: View, symbol: str, told: _Told) -> Check:
+    allowed = told.allowed
     if allowed is None:
         return check(
-            "mark", UNCLEAR, symbol, numbers={"printed": low}, unit="price", evidence=source, settled_by=SETTLED
-        )
-    unit = max(last_digit(low), last_digit(allowed.of_index), last_digit(allowed.of_last))
-    beyond = max(allowed.low - low, high - allowed.high)
-    is_wrong = beyond > unit
-    nearest = allowed.low if allowed.low - low >= high - allowed.high else allowed.high
+            "mark", UNCLEAR, symbol, numbers={"printed": told.low}, unit="price", evidence=told.source,
+            settled_by=SETTLED,
+        )  # fmt: skip
+    unit = max(last_digit(told.low), last_digit(allowed.of_index), last_digit(allowed.of_last))
+    is_wrong = _beyond(told) > unit
+    is_below = allowed.low - told.low >= told.high - allowed.high
+    nearest = allowed.low if is_below else allowed.high
     return check(
         "mark",
         FAILS if is_wrong else HOLDS,
         symbol,
         numbers={
-            "printed": low if nearest == allowed.low else high,
+            "printed": told.low if is_below else told.high,
             "allowed_from": allowed.low,
             "allowed_to": allowed.high,
-            "difference": beyond if is_wrong else None,
+            "difference": _beyond(told) if is_wrong else None,
             "index": allowed.of_index,
             "last": allowed.of_last,
         },
         unit="price",
-        times_ms={"mark": time_ms},
+        times_ms={"mark": told.time_ms},
         note=_note(view, symbol, nearest) if is_wrong else "",
         assumptions=("mark-median",),
-        evidence=source,
+        evidence=told.source,
         points_to=("bad_mark",),
     )
 
@@ -105,13 +128,17 @@ def _note(view: View, symbol: str, nearest: Decimal) -> str:
     return f"at {nearest:f}, the nearest mark that the rule allows, the account would have {what}"
 
 
-def _tick_at(view: View, symbol: str) -> Tick | None:
-    """The published tick that the mark of the moment is."""
+def _ticks_at(view: View, symbol: str) -> tuple[Tick, ...]:
+    """The published tick that the mark of the moment is; where the account's files stamp whole seconds, it and those
+    of that second."""
     ticks = view.market.ticks.get(symbol, ())
-    place = bisect_right(ticks, view.incident.time_ms, key=_time) - 1
-    if place < 0 or view.incident.time_ms - ticks[place].time_ms > 5 * SECOND_MS:
-        return None
-    return ticks[place]
+    time_ms = view.incident.time_ms
+    last = bisect_right(ticks, time_ms, key=_time)
+    if not last or time_ms - ticks[last - 1].time_ms > FRESH_MS:
+        return ()
+    is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
+    end = bisect_right(ticks, time_ms + SECOND_MS - 1, key=_time) if is_coarse else last
+    return tuple(ticks[last - 1 : end])
 
 
 @exact
@@ -138,15 +165,27 @@ def _shares(tick: Tick) -> list[Decimal]:
 
 
 @exact
-def allowed_in(bars: Iterable[Bar]) -> Allowed | None:
-    """Between which prices the marks of a minute may lie, from the candles of last price and index."""
-    bars = list(bars)
-    index, last = _of(bars, "index"), _of(bars, "last")
+def allowed_in(bars: Sequence[Bar], time_ms: int, rates: Sequence[FundingRate]) -> Allowed | None:
+    """Between which prices the marks of a minute may lie, from the candles of last price and index; the candle before
+    tells where they stood when it began. Price 1 is reckoned with every rate that may be in force."""
+    now = [each for each in bars if each.holds(time_ms)]
+    before = [each for each in bars if each.holds(time_ms - MINUTE_MS)]
+    index, last = _of(now, "index"), _of(now, "last")
     if index is None or last is None:
         return None
-    low = min(last.low, index.low + (last.low - index.high))
-    high = max(last.high, index.high + (last.high - index.low))
-    return Allowed(low, high, index.close, last.close)
+    low, high = _range(index, _of(before, "index"))
+    last_low, last_high = _range(last, _of(before, "last"))
+    near = [each.rate for each in rates if abs(each.time_ms - time_ms) <= DAY_MS] or [MOST_RATE, -MOST_RATE]
+    shares = [ONE + rate for rate in (*near, Decimal(0))]
+    ends = [low * min(shares), high * max(shares), last_low, last_high]
+    ends += [low + (last_low - high), high + (last_high - low)]
+    return Allowed(min(ends), max(ends), index.close, last.close)
+
+
+def _range(bar: Bar, before: Bar | None) -> tuple[Decimal, Decimal]:
+    """Low and high of a candle and the close of the one before."""
+    closes = [before.close] if before is not None else []
+    return min([bar.low, *closes]), max([bar.high, *closes])
 
 
 def _of(bars: Iterable[Bar], price: str) -> Bar | None:

@@ -101,6 +101,8 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
     pool, moment = view.moment.pool, view.moment
     if pool is None or pool.liquidated or not moment.is_complete or moment.extreme is not None:
         return UNCLEAR, finding.rule, finding.settled_by
+    if "takeover-scope" in finding.assumptions:
+        return UNCLEAR, "an order of the same moment came before: the trigger was that of the first", ""
     if any(moment.verdicts.values()):
         return UNCLEAR, f"it was reached under: {', '.join(sorted(finding.assumptions))}", finding.settled_by
     if finding.verdict != FAILS and not (BACK_CAST in moment.assumed and wallet_proven(view)):
