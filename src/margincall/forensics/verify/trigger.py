@@ -1,14 +1,19 @@
 """Was the trigger reached, and when: the account at every known price before the venue's order."""
 
 from decimal import Decimal
+from itertools import product
+from math import prod
 from typing import NamedTuple
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.margin import PoolTerms
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
+from margincall.core.units import Price
 from margincall.forensics.doubt import BACK_CAST
 from margincall.forensics.incident_checks import enclosed
+from margincall.forensics.markline import OPENING
+from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.verify.check import Check, Interval
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import (
@@ -23,6 +28,7 @@ from margincall.forensics.verify.view import (
 )
 from margincall.wire.durations import SECOND_MS
 
+MOST_CHOICES = 256
 MOST_STEPS = 400
 """So many events before a liquidation are looked at: marks come every second or every third."""
 SPACING_MS = 3000
@@ -107,6 +113,8 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
         return UNCLEAR, f"it was reached under: {', '.join(sorted(finding.assumptions))}", finding.settled_by
     if finding.verdict != FAILS and not (BACK_CAST in moment.assumed and wallet_proven(view)):
         return UNCLEAR, finding.rule, finding.settled_by
+    if _reached_by_tied_marks(view):
+        return UNCLEAR, "reached with the marks that one of its symbols had just before, in the same moment", ""
     if not enclosed(view.history, view.incident, moment):
         return UNCLEAR, "no mark encloses the trigger: the mark may have moved since the last one", MARKS_OF_THE_SECOND
     if any(each.verdict == FAILS for each in view.history.findings):
@@ -114,6 +122,37 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
     if not tables_confirmed(view):
         return UNCLEAR, "not reached by the last table known, which may have been changed since", TABLE_OF_THE_DAY
     return FAILS, "", ""
+
+
+@exact
+def _reached_by_tied_marks(view: View) -> bool:
+    """Whether the pool is at its trigger with other marks of the same moment: those of several symbols are published
+    together, and which of them the venue had taken in when it acted no file tells."""
+    pool = view.moment.pool
+    assert pool is not None
+    choices = {symbol: _tied(view, symbol) for symbol in sorted({terms.symbol for terms in pool.positions})}
+    if prod(map(len, choices.values())) > MOST_CHOICES:
+        return True  # too many to look at all: nobody can tell
+    for prices in product(*choices.values()):
+        marks = view.moment.marks
+        for symbol, price in zip(choices, prices, strict=True):
+            marks = marks.with_price(symbol, price)
+        other = pool_named(terms_of(view.moment.account, marks, view.moment.rules), pool.name)
+        if other is not None and other.liquidated:
+            return True
+    return False
+
+
+def _tied(view: View, symbol: str) -> list[Price]:
+    """The marks of a symbol that may have been in force: those stamped with the moment of the order, and the last one
+    before it."""
+    now, line = view.incident.time_ms, view.history.marks.marks.get(symbol, [])
+    is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
+    until = now + (SECOND_MS if is_coarse else 1)
+    known = [point for point in line if point.time_ms < until and point.how != OPENING]
+    tied = [point.price for point in known if point.time_ms >= now]
+    before = [point.price for point in known if point.time_ms < now][-1:]
+    return list(dict.fromkeys([*before, *tied])) or [view.moment.marks.prices[symbol]]
 
 
 def _liquidated(view: View, rules: VenueRules) -> bool:
