@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange oracle mutation waterfall soak bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange oracle mutation waterfall soak faults bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,9 @@ waterfall: $(VENV)/.test  ## compare the liquidation desk with the naive second 
 
 soak: $(VENV)/.test  ## play 10,000 seeds to the exchange under the eyes of the auditor (an hour)
 	$(BIN)/python -m tests.accept.soak_run
+
+faults: $(VENV)/.test  ## let the exchange err in every way and size, and see what verify finds (half an hour)
+	$(BIN)/python -m tests.accept.faults.run --write
 
 bench: $(VENV)/.test  ## measure the figures of the README
 	$(BIN)/python -m benchmarks

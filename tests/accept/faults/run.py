@@ -54,7 +54,12 @@ def crash(seed: int) -> Crash:
         for name in names:
             rng = Random(f"unfaulted:{seed}:{name}")
             draws = drawn(rng, saved, name)
-            told = accused(verdict(composed(rng, saved, Path(place) / "evidence" / name, name, draws)))
+            folder = composed(rng, saved, Path(place) / "evidence" / name, name, draws)
+            try:
+                told = accused(verdict(folder))
+            except Exception as error:
+                error.add_note(f"in the crash {seed}, account {name}: {draws}")
+                raise
             if told:
                 found.append(Accusation(seed=seed, account=name, evidence=str(draws), accused=tuple(told)))
     return Crash(
@@ -64,7 +69,11 @@ def crash(seed: int) -> Crash:
 
 def _trial(job: tuple[str, int, str]) -> Trial:
     kind, seed, labels = job
-    return tried(kind, seed, Path(labels))
+    try:
+        return tried(kind, seed, Path(labels))
+    except Exception as error:
+        error.add_note(f"in the case {kind}, seed {seed}")
+        raise
 
 
 def trials(pool: ProcessPoolExecutor, kinds: Sequence[str], sizes: int, labels: Path, *, first: int) -> Iterator[Trial]:

@@ -11,11 +11,6 @@ BEST = Level("stream", "ticks")
 SEEDS = range(1, 40)
 
 
-def smallest(kind: str) -> int:
-    """The seed, among the first, of the smallest size."""
-    return SEEDS[0]
-
-
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_above_its_bound_is_found(kind, tmp_path):
     """In the first case whose size lies above the bound."""

@@ -9,7 +9,7 @@ from margincall.exchange.commands import InjectFault
 from margincall.exchange.play import Played
 from margincall.wire.durations import SECOND_MS
 from tests.accept.faults.case import UNIT, Pair, Setting, begun, of_venue
-from tests.accept.faults.plan import OPENS, VICTIM, Draw, Laid, Plan, laid, margin_for, plan
+from tests.accept.faults.plan import NOISE, OPENS, VICTIM, Draw, Laid, Plan, laid, margin_for, plan
 
 LEAST_MS = 100
 MOST_MS = 600_000
@@ -72,7 +72,8 @@ def brackets(draw: Draw) -> Setting:
     if not is_high:
         later = given.distance + size / given.notional / OFTEN + Decimal("0.0004")
         wait = draw.rng.randint(2, 9)
-        given = given._replace(then=(*(given.distance,) * wait, later), seconds=given.worst + wait + 10)
+        stays = given.distance + 2 * NOISE
+        given = given._replace(then=(*(stays,) * wait, later), seconds=given.worst + wait + 10)
     venue = laid(given, margin).venue
     factor = 1 + size / probe.maintenance * (1 if is_high else -1)
     fault = InjectFault(kind="wrong_brackets", on=True, symbol=given.symbol, value=factor)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from margincall.config import SpanMs, TimeMs
 from margincall.core.contract import Contract
+from margincall.core.events import MarkPrice
 from margincall.core.margin import PoolTerms
 from margincall.core.rounding import CONTEXT, to_step_down
 from margincall.exchange import commands
@@ -20,6 +21,7 @@ from margincall.exchange.events import AnyExchangeEvent, Rejected
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.liquidation import terms_of
 from margincall.exchange.play import ARRIVAL_MS, MAKER_MONEY, SPOT, Played
+from margincall.exchange.pricing import moving_average
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.scenario import MAKER, ContractPart, Scenario
 from margincall.exchange.scenario_rules import rule_set_of
@@ -214,5 +216,9 @@ def replayed(rules: RuleSet, start_ms: int, told: Sequence[commands.AnyCommand],
     for command in told:
         if faulted or not isinstance(command, commands.InjectFault):
             run.commands.append(command)
-            run.events += step(run.state, command)
+            for event in step(run.state, command):
+                average = moving_average(run.state.markets[event.symbol]) if isinstance(event, MarkPrice) else None
+                if average is not None:
+                    run.averages[len(run.events)] = average
+                run.events.append(event)
     return run
