@@ -105,10 +105,13 @@ def write_candles(market: Path, folder: Path) -> None:
 
 
 def _candles(points: Iterable[tuple[int, Decimal]]) -> Iterable[list[object]]:
-    """One row for each minute in which there was a price: its time, open, high, low, close, and the columns after."""
+    """One row for each minute from the first price to the last: its time, open, high, low, close, and the columns
+    after. In a minute without a price the last one stands, as in the venue's answers."""
     minutes: dict[int, list[Decimal]] = {}
     for time_ms, price in points:
         minutes.setdefault(time_ms - time_ms % MINUTE_MS, []).append(price)
-    for time_ms, prices in sorted(minutes.items()):
+    prices: list[Decimal] = []
+    for time_ms in range(min(minutes), max(minutes) + MINUTE_MS, MINUTE_MS):
+        prices = minutes.get(time_ms, prices[-1:])
         shown = [format(each, "f") for each in (prices[0], max(prices), min(prices), prices[-1])]
         yield [time_ms, *shown, "0", time_ms + MINUTE_MS - 1, "0", len(prices), "0", "0", "0"]

@@ -35,17 +35,18 @@ NOISE = Decimal("0.000012")
 
 
 class Draw:
-    """What one case draws, from its kind and its seed alone."""
+    """What one case draws, from its kind and its seed alone. The size is the same in every attempt, as a share of what
+    the kind allows: that a fault changed nothing makes none larger."""
 
     def __init__(self, kind: str, seed: int, attempt: int = 0) -> None:
         """The same three give the same case, in any process."""
         self.name = f"{kind}:{seed}:{attempt}"
         self.rng = Random(self.name)
+        self.share = Random(f"{kind}:{seed}").random()
 
     def size(self, least: Decimal, most: Decimal, unit: Decimal) -> Decimal:
         """Log-uniform from the least to the most, cut off to whole units, at least one."""
-        share = self.rng.random()
-        drawn = least * (most / least) ** Decimal(repr(share))
+        drawn = least * (most / least) ** Decimal(repr(self.share))
         return max(to_step_down(drawn, unit), unit)
 
     def between(self, least: str, most: str) -> Decimal:

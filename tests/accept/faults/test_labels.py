@@ -1,5 +1,5 @@
-"""Forensics cannot read what is wrong in a case: labels lie in a folder of their own, no file of a user tells them, and a
-verdict is the same without them.
+"""Forensics cannot read what is wrong in a case: labels lie in a folder of their own, no file of a user tells them, and
+a verdict is the same without them.
 
 Every file and folder that a verification opens is told by the interpreter itself (an audit hook), in a process of its
 own.
