@@ -9,10 +9,11 @@ from margincall.core.rounding import to_step_down
 from margincall.core.units import ZERO
 from margincall.exchange import commands
 from margincall.exchange.commands import InjectFault
+from margincall.exchange.events import LiquidationStep
 from margincall.exchange.play import Played
 from margincall.wire.durations import HOUR_MS, SECOND_MS
 from tests.accept.faults.case import UNIT, Pair, Setting, begun, fills, held, of_venue, steps
-from tests.accept.faults.plan import DAY_MS, OPENS, VICTIM, Draw, Plan, laid, plan
+from tests.accept.faults.plan import DAY_MS, OPENS, VICTIM, Around, Draw, Plan, laid, plan
 from tests.accept.faults.trigger import crossing, mark_at, used_up
 from tests.accept.faults.venue import Venue
 
@@ -71,9 +72,8 @@ def charged_more(pair: Pair) -> Decimal | None:
     return more if more > 0 else None
 
 
-def _sum(step: object) -> Decimal:
-    applied: Mapping[str, Decimal] = step.applied  # type: ignore[attr-defined]
-    return sum(applied.values(), ZERO)
+def _sum(step: LiquidationStep) -> Decimal:
+    return sum(step.applied.values(), ZERO)
 
 
 def beyond(draw: Draw) -> Setting:
@@ -96,7 +96,7 @@ def beyond(draw: Draw) -> Setting:
         bids, asks = (levels, far) if given.direction > 0 else (far, levels)
         return (commands.Quote(account=usual.account, symbol=given.symbol, bids=bids, asks=asks),)
 
-    venue = laid(given, margin, quotes=offered).venue
+    venue = laid(given, margin, Around(quotes=offered)).venue
     size = fault_size[0]
     fault = InjectFault(kind="fill_beyond_bankruptcy", on=True, symbol=given.symbol, value=size)
     return _all_along(given, venue, fault, size)
@@ -139,7 +139,7 @@ def orders_stay(draw: Draw) -> Setting:
             back = commands.CancelOrder(account=VICTIM, symbol=given.symbol, client_order_id=f"exit-{number}")
             venue.later(taken_back + number * 900, back)
 
-    venue = laid(given, margin, opened=opened).venue
+    venue = laid(given, margin, Around(opened=opened)).venue
     return _all_along(given, venue, InjectFault(kind="orders_not_cancelled", on=True), size[0])
 
 

@@ -58,7 +58,7 @@ def _printed_margin(pair: Pair, saved: Path) -> Decimal | None:
         for each in row["p"]:
             if each["s"] == setting.symbol:
                 quantity, price = abs(Decimal(each["pa"])), Decimal(each["mp"])
-                rate = in_force(table, quantity * price).rate  # type: ignore[arg-type]
+                rate = in_force(table, quantity * price).rate
                 found.append(_digit(each["mm"]) + quantity * rate * _digit(each["mp"]) / 2)
     return min(found, default=None)
 
@@ -260,7 +260,7 @@ def _spread(state: Exchange, account: str, symbol: str, ends: Iterable[Decimal])
     return max(scores) - min(scores)
 
 
-def _lines(path: Path) -> list[dict[str, object]]:  # type: ignore[misc]
+def _lines(path: Path) -> list[dict[str, object]]:
     return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 

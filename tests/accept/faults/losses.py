@@ -3,7 +3,7 @@
 The account that is liquidated is a stranger; whose files are looked at is on the other side of the market.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from margincall.core.events import Flow
@@ -14,16 +14,18 @@ from margincall.exchange import commands
 from margincall.exchange.commands import InjectFault
 from margincall.exchange.events import LossShared
 from margincall.exchange.play import Played
+from margincall.exchange.queue import ranked
 from margincall.wire.durations import SECOND_MS
 from tests.accept.faults.case import UNIT, Pair, Setting, of_venue
-from tests.accept.faults.plan import OPENS, Draw, Hook, Plan, laid, margin_for, plan
-from tests.accept.faults.trigger import used_up  # noqa: F401
+from tests.accept.faults.plan import OPENS, Around, Draw, Laid, Plan, Quotes, laid, margin_for, plan
 from tests.accept.faults.venue import ASSET, Venue, replayed
 
 HOLDER = "holder"
 SECOND = "second"
 """Another account of the same owner."""
 LEVERAGE = 20
+Score = Callable[[Decimal], Decimal]
+"""A score by what is added to the wallet."""
 AMPLE = Decimal(3)
 """So many times its notional is in an account that never is at its trigger."""
 
@@ -51,7 +53,7 @@ class Side:
         venue.do(venue.ladder(symbol, price))
 
 
-def nobody(given: Plan) -> object:
+def nobody(given: Plan) -> Quotes:
     """In the worst second nobody takes the liquidated position: the maker quotes one side only."""
 
     def quotes(venue: Venue, prices: Mapping[str, Decimal]) -> Sequence[commands.Quote]:
@@ -70,8 +72,8 @@ def out_of_rank(draw: Draw) -> Setting:
     sizes = {name: draw.between("1.05", "1.5") for name in (HOLDER, SECOND, *others)}
     ample = {name: given.notional * share * AMPLE for name, share in sizes.items()}
     share = draw.between("0.1", "0.55")
-    hooks = {"opened": Side(given, sizes, ample).open, "quotes": nobody(given), "fund": ZERO}
-    margin, probe = margin_for(given, lambda _: -share * given.jump * given.notional, **hooks)
+    around = Around(Side(given, sizes, ample).open, nobody(given), ZERO)
+    margin, probe = margin_for(given, lambda _: -share * given.jump * given.notional, around)
     worth = {name: given.notional * each * draw.between("0.35", "0.8") for name, each in sizes.items()}
     scale = {name: _score_of(probe.venue, name, given.symbol) for name in sizes}
     money = {HOLDER: to_step_down(worth[HOLDER], UNIT)}
@@ -83,8 +85,7 @@ def out_of_rank(draw: Draw) -> Setting:
     for name in others:
         above += above * draw.between("0.01", "0.1")
         money[name] = _money_for(scale[name], ample[name], above)
-    hooks = {**hooks, "opened": Side(given, sizes, money).open}
-    venue = laid(given, margin, **hooks).venue  # type: ignore[arg-type]
+    venue = laid(given, margin, around._replace(opened=Side(given, sizes, money).open)).venue
     fault = InjectFault(kind="adl_out_of_rank", on=True, value=Decimal(passed))
     begin_ms = given.start_ms + OPENS * SECOND_MS + 700
     return of_venue(
@@ -92,7 +93,7 @@ def out_of_rank(draw: Draw) -> Setting:
     )  # fmt: skip
 
 
-def _score_of(venue: Venue, name: str, symbol: str) -> object:
+def _score_of(venue: Venue, name: str, symbol: str) -> Score:
     """An account's score at the present marks, if its wallet were larger by so much."""
     pool = venue.pool(name, symbol)
     assert pool is not None
@@ -105,12 +106,12 @@ def _score_of(venue: Venue, name: str, symbol: str) -> object:
     return score
 
 
-def _money_for(score: object, ample: Decimal, wanted: Decimal) -> Decimal:
+def _money_for(score: Score, ample: Decimal, wanted: Decimal) -> Decimal:
     """The deposit with which the score is at least the wanted one: less money, higher score."""
     low, high = 0, int(ample / UNIT)
     while high - low > 1:
         middle = (low + high) // 2
-        if score(middle * UNIT - ample) >= wanted:  # type: ignore[operator]
+        if score(middle * UNIT - ample) >= wanted:
             low = middle
         else:
             high = middle
@@ -131,8 +132,6 @@ def score_off_by(pair: Pair) -> Decimal | None:
 
 def scores_at(setting: Setting, time_ms: int) -> dict[str, Decimal]:
     """What everybody on the holder's side scored when the deleveraging came: with the fault, all but who was hit."""
-    from margincall.exchange.queue import ranked
-
     told: list[commands.AnyCommand] = []
     for command in setting.commands:
         if isinstance(command, commands.Advance) and command.time_ms > time_ms:
@@ -151,17 +150,15 @@ def despite_fund(draw: Draw) -> Setting:
     holder = draw.between("0.3", "2")
     money = {HOLDER: to_step_down(given.notional * holder * draw.between("0.3", "2"), UNIT)}
     lost = draw.between("0.1", "0.9")
-    hook: Hook = Side(given, {HOLDER: holder}, money).open
+    around = Around(Side(given, {HOLDER: holder}, money).open)
 
-    def wanted(probe: object) -> Decimal:
-        maintenance: Decimal = probe.maintenance  # type: ignore[attr-defined]
-        most = given.jump * given.notional * Decimal("0.85") - maintenance
-        return -(maintenance + most * lost)
+    def wanted(probe: Laid) -> Decimal:
+        most = given.jump * given.notional * Decimal("0.85") - probe.maintenance
+        return -(probe.maintenance + most * lost)
 
-    margin, _ = margin_for(given, wanted, opened=hook)
-    venue = laid(given, margin, opened=hook).venue
+    margin, _ = margin_for(given, wanted, around)
+    venue = laid(given, margin, around).venue
     begin_ms = given.start_ms + OPENS * SECOND_MS + 700
-    fault = InjectFault(kind="socialise_despite_fund", on=True, value=given.notional)
 
     def setting(value: Decimal, size: Decimal) -> Setting:
         told = InjectFault(kind="socialise_despite_fund", on=True, value=value)
@@ -169,7 +166,7 @@ def despite_fund(draw: Draw) -> Setting:
             venue, [(begin_ms, told)], drawn=size, symbol=given.symbol, at_ms=given.worst_ms, victim=HOLDER
         )  # fmt: skip
 
-    whole = setting(fault.value or ZERO, ZERO)
+    whole = setting(given.notional, ZERO)
     charged, shared = _charges(replayed(whole.rules, whole.start_ms, whole.commands, faulted=True))
     if not charged:
         return whole

@@ -150,7 +150,7 @@ def plan(
 
 def _most_leverage(prices: Mapping[str, Decimal], symbol: str, notional: Decimal, start_ms: int) -> int:
     table = rules_for(prices, start_ms).venue.brackets(symbol)
-    return in_force(table, notional * Decimal("1.3")).max_leverage or 20  # type: ignore[arg-type]
+    return in_force(table, notional * Decimal("1.3")).max_leverage or 20
 
 
 class Laid(NamedTuple):
@@ -164,33 +164,38 @@ class Laid(NamedTuple):
 
 
 Hook = Callable[[Venue], None]
+Quotes = Callable[[Venue, Mapping[str, Decimal]], Sequence[commands.Quote]]
+"""What the maker quotes, given the prices of a second."""
 
 
-def laid(
-    given: Plan,
-    margin: Decimal,
-    *,
-    opened: Hook | None = None,
-    quotes: Callable[[Venue, Mapping[str, Decimal]], Sequence[commands.Quote]] | None = None,
-    until_worst: bool = False,
-    fund: Decimal | None = None,
-) -> Laid:
-    """Play a plan with this margin: what is deposited, or moved to an isolated position. `opened` is called once the
-    position is open; `quotes` says what the maker quotes in the worst second instead of the usual."""
+class Around(NamedTuple):
+    """What else happens. `opened` is called once the position is open; `quotes` says what the maker quotes in the worst
+    second instead of the usual; `fund` is what the insurance fund has, else more than enough."""
+
+    opened: Hook | None = None
+    quotes: Quotes | None = None
+    fund: Decimal | None = None
+
+
+NOTHING = Around()
+
+
+def laid(given: Plan, margin: Decimal, around: Around = NOTHING, *, until_worst: bool = False) -> Laid:
+    """Play a plan with this margin: what is deposited, or moved to an isolated position."""
     depth = {each: given.notional * (1 if each == given.symbol else OPPOSITE) + 400_000 for each in given.prices}
-    insured = given.notional * 5 if fund is None else fund
+    insured = given.notional * 5 if around.fund is None else around.fund
     venue = Venue(given.prices, given.start_ms, seed=given.name, depth=depth, fund=insured)
     noise = Random(f"{given.name}:path")
     surplus = maintenance = quantity = Decimal(0)
     last = given.worst if until_worst else max(given.seconds, given.worst + len(given.then))
     for second in range(1, last + 1):
         prices = {symbol: _price(given, venue, symbol, second, noise) for symbol in given.prices}
-        own = quotes(venue, prices) if quotes is not None and second == given.worst else ()
+        own = around.quotes(venue, prices) if around.quotes is not None and second == given.worst else ()
         venue.second(prices, quotes=own, trade=second != given.worst)
         if second == OPENS:
             quantity = _opened(given, venue, margin)
-            if opened is not None:
-                opened(venue)
+            if around.opened is not None:
+                around.opened(venue)
         if second == given.worst and until_worst and (pool := venue.pool(VICTIM, given.symbol)) is not None:
             surplus = pool.surplus
             maintenance = sum((each.maintenance for each in pool.positions if each.symbol == given.symbol), Decimal(0))
@@ -244,9 +249,9 @@ def _lots(venue: Venue, symbol: str, notional: Decimal) -> Decimal:
     return max(to_step_down(notional / mark, lot), lot)
 
 
-def margin_for(given: Plan, wanted: Callable[[Laid], Decimal], **hooks: object) -> tuple[Decimal, Laid]:
+def margin_for(given: Plan, wanted: Callable[[Laid], Decimal], around: Around = NOTHING) -> tuple[Decimal, Laid]:
     """The margin with which the surplus at the worst second is the wanted one, to 1e-8; and the play that tells it."""
     ample = given.notional * 2
-    probe = laid(given, ample, until_worst=True, **hooks)  # type: ignore[arg-type]
+    probe = laid(given, ample, around, until_worst=True)
     margin = ample - probe.surplus + wanted(probe)
     return margin.quantize(Decimal("1e-8"), ROUND_HALF_EVEN), probe

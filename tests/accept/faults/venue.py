@@ -160,8 +160,8 @@ class Venue:
         """A market order, which must be filled."""
         self.do(
             commands.PlaceOrder(
-                account=account, symbol=symbol, side=side, type="MARKET", quantity=quantity,  # type: ignore[arg-type]
-                position_side=position_side,  # type: ignore[arg-type]
+                account=account, symbol=symbol, side=side, type="MARKET", quantity=quantity,
+                position_side=position_side,
             )
         )  # fmt: skip
 
