@@ -13,7 +13,7 @@ from margincall.exchange.events import LiquidationStep
 from margincall.exchange.play import Played
 from margincall.wire.durations import HOUR_MS, SECOND_MS
 from tests.accept.faults.case import UNIT, Pair, Setting, begun, fills, held, of_venue, steps
-from tests.accept.faults.plan import DAY_MS, OPENS, VICTIM, Around, Draw, Plan, laid, plan
+from tests.accept.faults.plan import BEGINS_MS, OPENS, VICTIM, Around, Draw, Plan, laid, plan
 from tests.accept.faults.trigger import crossing, mark_at, used_up
 from tests.accept.faults.venue import Venue
 
@@ -173,7 +173,7 @@ def stayed(pair: Pair) -> Decimal | None:
 
 def funding(draw: Draw) -> Setting:
     """What is paid at the end of an interval is not the published rate. Half of the accounts are liquidated later."""
-    start_ms = DAY_MS + draw.rng.choice((8, 16)) * HOUR_MS - draw.rng.randint(8, 25) * SECOND_MS
+    start_ms = BEGINS_MS + draw.rng.choice((8, 16)) * HOUR_MS - draw.rng.randint(8, 25) * SECOND_MS
     given = plan(draw, start_ms=start_ms, notional=(2_000, 250_000))
     margin = used_up(given, crossing(draw))
     if draw.rng.random() < 0.5:
@@ -187,21 +187,22 @@ def funding(draw: Draw) -> Setting:
 def paid_off_by(pair: Pair) -> Decimal | None:
     """By how much the rate that was paid differs from the published one: payment over notional."""
     setting = pair.setting
-    paid = [_funding(run, setting.victim, setting.symbol) for run in (pair.faulted, pair.clean)]
-    if not all(paid) or paid[0] == paid[1]:
+    faulted, clean = (paid(run, setting.victim, setting.symbol) for run in (pair.faulted, pair.clean))
+    if not faulted or not clean or faulted[0] == clean[0]:
         return None
-    return abs(paid[0][0][1] - paid[1][0][1]) / notional_paid(pair)
+    return abs(faulted[0][1] - clean[0][1]) / notional_paid(pair)
 
 
 def notional_paid(pair: Pair) -> Decimal:
     """The notional that the first funding was paid on."""
     setting = pair.setting
-    time_ms, _, side = _funding(pair.clean, setting.victim, setting.symbol)[0]
+    time_ms, _, side = paid(pair.clean, setting.victim, setting.symbol)[0]
     quantity = held(pair.clean, setting.victim, setting.symbol, time_ms)[side]
     return abs(quantity) * mark_at(pair.clean, setting.symbol, time_ms)
 
 
-def _funding(run: Played, account: str, symbol: str) -> list[tuple[int, Decimal, str]]:
+def paid(run: Played, account: str, symbol: str) -> list[tuple[int, Decimal, str]]:
+    """The funding fees of an account on a symbol: time, change of the wallet, position side."""
     return [
         (each.time_ms, sum(each.applied.values(), ZERO), each.side or "BOTH")
         for each in run.events

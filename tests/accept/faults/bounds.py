@@ -22,9 +22,9 @@ from margincall.exchange import commands
 from margincall.exchange.play import Played
 from margincall.exchange.scenario import MARKET
 from margincall.exchange.state import Exchange
-from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
-from tests.accept.faults.booked import notional_paid
-from tests.accept.faults.case import UNIT, Pair, begun
+from margincall.wire.durations import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from tests.accept.faults.booked import notional_paid, paid
+from tests.accept.faults.case import UNIT, Pair, begun, fills
 from tests.accept.faults.evidence import CANDLES, Level
 from tests.accept.faults.trigger import mark_at
 from tests.accept.faults.venue import replayed
@@ -35,6 +35,10 @@ TOO_LATE_MS = Decimal(3_000 + 1_000)
 LATE_SPAN_MS = 4_000
 PERIODS_MS = (HOUR_MS, 4 * HOUR_MS, 8 * HOUR_MS)
 WINDOW_MS = 150_000
+CANDLE_ANSWERS = ("indexPriceKlines", "klines")
+WIDEST_RATE = Decimal("0.02")
+NAMED_SINCE_MS = 1_786_406_400_000
+"""2026-08-11: from then on a stream names the symbol of a cross position's funding."""
 
 
 def brackets(pair: Pair, level: Level, saved: Path) -> Decimal | None:
@@ -120,12 +124,10 @@ def bad_mark(pair: Pair, level: Level, saved: Path) -> Decimal | None:
     setting = pair.setting
     true = mark_at(pair.clean, setting.symbol, setting.at_ms)
     wrong = begun(pair.faulted, setting.victim)[0].marks[setting.symbol]
-    second_ms = setting.at_ms - setting.at_ms % SECOND_MS
-    market = saved / MARKET
     if level.has_ticks:
-        allowed = _allowed_at(market, setting.symbol, second_ms)
+        allowed = _allowed_at(saved / MARKET, setting.symbol, setting.at_ms)
     else:
-        allowed = _allowed_in(saved / CANDLES, setting.symbol, second_ms - second_ms % MINUTE_MS)
+        allowed = _allowed_in(saved, setting.symbol, setting.at_ms - setting.at_ms % MINUTE_MS)
     if allowed is None:
         return None
     return (true - allowed.low if wrong < true else allowed.high - true) + allowed.digit
@@ -139,35 +141,54 @@ class Allowed(NamedTuple):
     digit: Decimal
 
 
-def _allowed_at(market: Path, symbol: str, second_ms: int) -> Allowed | None:
-    ticks = [row for row in _lines(market / "marks.jsonl") if row.get("s") == symbol and row["E"] <= second_ms]
-    trades = [
-        (row["T"], row["p"])
-        for row in _lines(market / "trades.jsonl")
-        if row["s"] == symbol and row["T"] < second_ms + SECOND_MS
-    ]
-    if not ticks or not trades:
+def _allowed_at(market: Path, symbol: str, time_ms: int) -> Allowed | None:
+    """From index, funding and last prices around the tick of a time."""
+    ticks = [row for row in _lines(market / "marks.jsonl") if row.get("s") == symbol and row["E"] <= time_ms]
+    if not ticks:
         return None
     tick = ticks[-1]
+    told_ms = tick["E"]
+    trades = [row for row in _lines(market / "trades.jsonl") if row["s"] == symbol and row["T"] < told_ms + SECOND_MS]
+    if not trades:
+        return None
     index, rate = Decimal(tick["i"]), Decimal(tick["r"] or 0)
-    until = max(tick["T"] - tick["E"], 0)
-    firsts = [index * (1 + rate * min(until, period) / period) for period in PERIODS_MS]
-    before = [price for time_ms, price in trades if time_ms < second_ms][-1:]
-    lasts = [Decimal(price) for price in before]
-    lasts += [Decimal(price) for time_ms, price in trades if time_ms > second_ms - WINDOW_MS]
-    return Allowed(
-        min(firsts + lasts), max(firsts + lasts), max(_digit(tick["i"]), _digit(trades[-1][1]), _digit(tick["p"]))
-    )
+    until = max(tick["T"] - told_ms, 0)
+    ends = [index * (1 + rate * min(until, period) / period) for period in PERIODS_MS]
+    ends += [Decimal(row["p"]) for row in trades if row["T"] < told_ms][-1:]
+    ends += [Decimal(row["p"]) for row in trades if row["T"] > told_ms - WINDOW_MS]
+    digit = max(_digit(tick["i"]), _digit(trades[-1]["p"]), _digit(tick["p"]))
+    return Allowed(min(ends), max(ends), digit)
 
 
-def _allowed_in(candles: Path, symbol: str, minute_ms: int) -> Allowed | None:
-    index, last = (_candle(candles / f"{name}-{symbol}-1m.json", minute_ms) for name in ("indexPriceKlines", "klines"))
+def _allowed_in(saved: Path, symbol: str, minute_ms: int) -> Allowed | None:
+    """From the candles of a minute, with the closes of the minute before."""
+    index, last = (_span(saved / CANDLES / f"{name}-{symbol}-1m.json", minute_ms) for name in CANDLE_ANSWERS)
     if index is None or last is None:
         return None
-    (index_high, index_low), (last_high, last_low) = ((Decimal(row[2]), Decimal(row[3])) for row in (index, last))
-    low = min(last_low, index_low + last_low - index_high)
-    high = max(last_high, index_high + last_high - index_low)
-    return Allowed(low, high, max(_digit(index[3]), _digit(last[3])))
+    rates = _rates(saved / MARKET / "fundingRate.json", symbol, minute_ms)
+    low = min(index.low * (1 + min(rates)), last.low, index.low + last.low - index.high)
+    high = max(index.high * (1 + max(rates)), last.high, index.high + last.high - index.low)
+    return Allowed(low, high, max(index.digit, last.digit))
+
+
+def _span(path: Path, minute_ms: int) -> Allowed | None:
+    """Low and high of a minute's candle, with the close of the one before."""
+    own, before = (_candle(path, minute_ms - off) for off in (0, MINUTE_MS))
+    if own is None:
+        return None
+    prices = [own[2], own[3], *([before[4]] if before is not None else [])]
+    return Allowed(min(map(Decimal, prices)), max(map(Decimal, prices)), _digit(own[3]))
+
+
+def _rates(path: Path, symbol: str, minute_ms: int) -> list[Decimal]:
+    """0 and the rates that were settled within a day; without any, the widest."""
+    rows = msgspec.json.decode(path.read_bytes()) if path.exists() else []
+    found = [
+        Decimal(row["fundingRate"])
+        for row in rows
+        if row["symbol"] == symbol and 0 <= minute_ms + MINUTE_MS - row["fundingTime"] <= DAY_MS
+    ]
+    return [Decimal(0), *found] if found else [-WIDEST_RATE, WIDEST_RATE]
 
 
 def _candle(path: Path, minute_ms: int) -> list[str] | None:
@@ -223,9 +244,23 @@ def orders(pair: Pair, level: Level, saved: Path) -> Decimal | None:
 
 
 def funding(pair: Pair, level: Level, saved: Path) -> Decimal | None:
-    """Two units of the payment, as a share of the notional."""
-    del level, saved
+    """Two units of the payment, as a share of the notional; none where the size does not follow from the files."""
+    del saved
+    setting = pair.setting
+    time_ms, _, side = paid(pair.faulted, setting.victim, setting.symbol)[0]
+    if level.account == "csv":
+        later = fills(pair.faulted.events, setting.victim, setting.symbol)
+        if not any(each.time_ms > time_ms and each.side == side and each.realized for each in later):
+            return None
+    if level.account == "stream" and time_ms < NAMED_SINCE_MS and _is_one_of_several(pair, time_ms):
+        return None
     return 2 * UNIT / notional_paid(pair)
+
+
+def _is_one_of_several(pair: Pair, time_ms: int) -> bool:
+    """Whether several cross positions were open."""
+    account = state_at(pair, time_ms, faulted=True).traders[pair.setting.victim].account
+    return len([each for each in account.open_positions() if each.margin == "cross"]) > 1
 
 
 def rank(pair: Pair, level: Level, saved: Path) -> Decimal | None:

@@ -16,7 +16,7 @@ from margincall.exchange.play import ARRIVAL_MS
 from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
 from tests.accept.faults.venue import Venue, rules_for
 
-DAY_MS = 1_789_862_400_000
+BEGINS_MS = 1_789_862_400_000
 """2026-09-20, 00:00 UTC."""
 PRICES: Mapping[str, tuple[int, int]] = {
     "BTCUSDT": (50_000, 90_000),
@@ -124,7 +124,9 @@ def plan(
     chosen = [rng.choice(others), symbol] if mode == "two" else [symbol]
     prices = {each: Decimal(rng.randint(*PRICES[each])) for each in chosen}
     worth = Decimal(str(round(notional[0] * (notional[1] / notional[0]) ** rng.random())))
-    begin = start_ms if start_ms is not None else DAY_MS + rng.randint(1, 7) * HOUR_MS + rng.randint(2, 27) * MINUTE_MS
+    begin = (
+        start_ms if start_ms is not None else BEGINS_MS + rng.randint(1, 7) * HOUR_MS + rng.randint(2, 27) * MINUTE_MS
+    )
     most = min(_most_leverage(prices, each, worth, begin) for each in chosen)
     least = Decimal("1.6") / most + Decimal("0.006")
     distance = least + (Decimal("0.05") - least).max(Decimal("0.004")) * rng.randint(0, 1000) / 1000

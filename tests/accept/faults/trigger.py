@@ -7,9 +7,9 @@ from msgspec import structs
 from margincall.core.events import MarkPrice
 from margincall.exchange.commands import InjectFault
 from margincall.exchange.play import Played
-from margincall.wire.durations import SECOND_MS
+from margincall.wire.durations import HOUR_MS, SECOND_MS
 from tests.accept.faults.case import UNIT, Pair, Setting, begun, of_venue
-from tests.accept.faults.plan import NOISE, OPENS, VICTIM, Draw, Laid, Plan, laid, margin_for, plan
+from tests.accept.faults.plan import BEGINS_MS, NOISE, OPENS, VICTIM, Draw, Laid, Plan, laid, margin_for, plan
 
 LEAST_MS = 100
 MOST_MS = 600_000
@@ -82,8 +82,11 @@ def brackets(draw: Draw) -> Setting:
 
 
 def mark(draw: Draw) -> Setting:
-    """The mark is a wrong one for a second or a few; the true one is survived, by less than that."""
-    given = plan(draw, jump=("0.00004", "0.00007"), calm=160, seconds_after=20)
+    """The mark is a wrong one for a second or a few; the true one is survived, by less than that. In half of the cases
+    funding was settled before, so that a rate is known."""
+    settles = BEGINS_MS + draw.rng.choice((8, 16)) * HOUR_MS - draw.rng.randint(8, 25) * SECOND_MS
+    start_ms = settles if draw.rng.random() < 0.5 else None
+    given = plan(draw, jump=("0.00004", "0.00007"), calm=160, seconds_after=20, start_ms=start_ms)
     first = given.prices[given.symbol]
     drawn: list[Decimal] = []
 

@@ -32,7 +32,7 @@ from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
 from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
 from tests.accept.faults.evidence import LEVELS, Level, compose, files
-from tests.accept.faults.plan import DAY_MS, PRICES
+from tests.accept.faults.plan import BEGINS_MS, PRICES
 
 TICKS = {"BTCUSDT": Decimal("0.1"), "ETHUSDT": Decimal("0.01"), "BNBUSDT": Decimal("0.01")}
 STALE_DAYS = 14
@@ -62,7 +62,9 @@ def scenario_of(seed: int) -> Scenario:
     symbols = rng.sample(list(PRICES), rng.randint(1, 3))
     seconds = rng.randint(140, 260)
     begin = (
-        DAY_MS + rng.choice((0, 8, 16)) * HOUR_MS - rng.randint(-3 * MINUTE_MS, 3 * MINUTE_MS) // SECOND_MS * SECOND_MS
+        BEGINS_MS
+        + rng.choice((0, 8, 16)) * HOUR_MS
+        - rng.randint(-3 * MINUTE_MS, 3 * MINUTE_MS) // SECOND_MS * SECOND_MS
     )
     contracts = tuple(_contract(symbol, seconds, rng) for symbol in symbols)
     first = {part.symbol: part.path[0][1] for part in contracts}
