@@ -124,9 +124,7 @@ def plan(
     chosen = [rng.choice(others), symbol] if mode == "two" else [symbol]
     prices = {each: Decimal(rng.randint(*PRICES[each])) for each in chosen}
     worth = Decimal(str(round(notional[0] * (notional[1] / notional[0]) ** rng.random())))
-    begin = (
-        start_ms if start_ms is not None else BEGINS_MS + rng.randint(1, 7) * HOUR_MS + rng.randint(2, 27) * MINUTE_MS
-    )
+    begin = BEGINS_MS + rng.randint(1, 7) * HOUR_MS + rng.randint(2, 27) * MINUTE_MS if start_ms is None else start_ms
     most = min(_most_leverage(prices, each, worth, begin) for each in chosen)
     least = Decimal("1.6") / most + Decimal("0.006")
     distance = least + (Decimal("0.05") - least).max(Decimal("0.004")) * rng.randint(0, 1000) / 1000

@@ -7,9 +7,11 @@ exchange that does not err. Prints the table; `--write` writes it to docs/accept
 """
 
 import argparse
+import itertools
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -29,6 +31,8 @@ from tests.sources import ROOT
 PROCESSES = 2
 SIZES = 60
 LIQUIDATIONS = 10_000
+TOLD = 250
+"""After so many liquidations a line says how far it is."""
 OUT = ROOT / "docs" / "accept"
 READ = ("margincall.forensics.verify.run", "margincall.forensics.answer", "margincall.exchange.exports",
         "margincall.exchange.play", "margincall.exchange.scenario_rules")  # fmt: skip
@@ -87,14 +91,18 @@ def trials(pool: ProcessPoolExecutor, kinds: Sequence[str], sizes: int, labels: 
 
 def crashes(pool: ProcessPoolExecutor, wanted: int, *, first: int) -> Iterator[Crash]:
     """Crashes one after the other, until so many liquidations were verified; the same ones whatever is done first."""
-    count, seed = 0, first
+    seeds = itertools.count(first)
+    ahead = deque(pool.submit(crash, next(seeds)) for _ in range(3 * PROCESSES if wanted else 0))
+    count = 0
     while count < wanted:
-        for each in pool.map(crash, range(seed, seed + 4 * PROCESSES)):
-            if count < wanted:
-                count += each.liquidations
-                yield each
-        seed += 4 * PROCESSES
-        _say(f"{count} of {wanted} unfaulted liquidations")
+        each = ahead.popleft().result()
+        ahead.append(pool.submit(crash, next(seeds)))
+        if (count + each.liquidations) // TOLD > count // TOLD:
+            _say(f"{count + each.liquidations} of {wanted} unfaulted liquidations")
+        count += each.liquidations
+        yield each
+    for left in ahead:
+        left.cancel()
 
 
 def _say(text: str) -> None:
