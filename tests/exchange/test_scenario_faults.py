@@ -56,6 +56,8 @@ BTC = 'symbol = "BTCUSDT"\n'
 SLOW = {"fallen": "200s", "thin": "300s"}
 FAST = {"fallen": "140s", "thin": "135s"}
 """The price falls through the bankruptcy price at once, and few bid."""
+DEEP = {"fallen": "140s", "thin": "300s"}
+"""It falls as fast, and enough bid below: of an order that is filled in part the fund bears the loss."""
 CASES: dict[str, tuple[str, str, str, dict[str, str], int, str]] = {
     # kind: (when, what it is about, who disputes, how the price falls, the fund, what the contract asks for)
     "early_liquidation": ("70s", BTC + 'account = "ann"', "ann", SLOW, 100_000, ""),
@@ -65,7 +67,7 @@ CASES: dict[str, tuple[str, str, str, dict[str, str], int, str]] = {
     "wrong_clearance_rate": ("0s", "value = 0.002", "ann", SLOW, 100_000, ""),
     "fee_twice": ("0s", "value = 0.3", "ann", SLOW, 100_000, ""),
     "wrong_fee_base": ("0s", "value = 0.01", "ann", SLOW, 100_000, ""),
-    "fill_beyond_bankruptcy": ("0s", BTC + "value = 600", "ann", FAST, 100_000, ""),
+    "fill_beyond_bankruptcy": ("0s", BTC + "value = 600", "ann", DEEP, 100_000, ""),
     "wrong_funding_rate": ("0s", BTC + "value = 0.001", "ann", SLOW, 100_000, "funding = true"),
     "adl_out_of_rank": ("0s", "value = 1", "carl", FAST, 0, ""),
     "socialise_despite_fund": ("0s", "value = 10", "bob", FAST, 100_000, ""),
