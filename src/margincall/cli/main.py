@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "recover": ("margincall.cli.recover:recover", "What is left, who got what, what can be asked for and until when."),
     "rescue": ("margincall.cli.rescue:rescue", "Save a liquidation's evidence before the venue forgets it."),
     "case": ("margincall.cli.case:case", "Folders of evidence that are never altered."),
+    "dispute": ("margincall.cli.dispute:dispute", "Write what to send to the venue about a liquidation."),
     "calc": ("margincall.cli.calc:calc", "Liquidation interval, bankruptcy price, ratio and remedy from a few flags."),
     "exchange": ("margincall.cli.exchange:exchange", "An exchange on this machine that really liquidates."),
     "market": ("margincall.cli.market:market", "Market data in one store: import, fetch, show."),

@@ -1,0 +1,298 @@
+"""What there is to dispute in a verified history: which liquidations, what each is accused of, what is asked.
+
+    irregular                   a refund of what a broken rule cost, or the venue's own figure of it
+    cannot tell                 the evidence that would settle it
+    nothing irregular found     nothing: a dispute is not advised (`is_asked`: a question instead)
+
+Page: `docs/spec/dispute_bundle.md`. Words are in `dispute_text.py`, files in `bundle.py`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from margincall.case.dispute_amounts import Owed, owed_for
+from margincall.core.checks import UNCLEAR
+from margincall.core.events import Order
+from margincall.core.units import ZERO
+from margincall.errors import UsageError
+from margincall.forensics.answer import Answer
+from margincall.forensics.explain import Case
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Irregularity, Judged, Kind
+from margincall.forensics.verify.check import Verified as Verdict
+from margincall.venues.registry import venue_of
+from margincall.version import VERSION
+from margincall.wire.claims import Advice, Asked, Attached, Claim, Disputed, Subject, Wrong
+
+NOT_ADVISED = "nothing irregular was found; a dispute is not advised"
+SUBJECTS: Mapping[str, Subject] = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "liquidation"}
+OF_OTHERS: frozenset[Kind] = frozenset({"loss_socialised"})
+"""Irregularities beside the liquidations that are a share of somebody else's loss; the others are bookings."""
+QUESTIONS: Mapping[str, str] = {
+    "trigger": "the mark price, wallet balance, unrealised PnL, maintenance margin and bracket table by which the "
+    "liquidation was triggered",
+    "moment": "the time at which the margin balance reached the maintenance margin, and the mark prices of then",
+    "maintenance": "the bracket table in force at that time",
+    "mark": "the index price, the last price and the terms of the mark price of that second",
+    "orders_cancelled": "the orders that were open at that time, and when each was cancelled",
+    "limit_price": "the bankruptcy price that the liquidation order was limited by, and how it was calculated",
+    "fill_price": "the limit price of the liquidation order and its trades",
+    "partial_steps": "each step of the liquidation: what was closed by an order, and what was taken over",
+    "clearance_fee": "the clearance fee, its rate and the amount that it was charged on",
+    "commission": "the rate of the commissions",
+    "funding": "the funding rate, mark price and size that each funding fee was paid on",
+    "deleveraging_rank": "the ranking of the account in the deleveraging queue",
+    "deleveraging_price": "the bankruptcy price of the liquidated order on the other side",
+    "deleveraging_size": "the size that was deleveraged, and the size that was held",
+    "loss_shared": "the reason of the adjustment, and the balance of the insurance fund at that time",
+    "balance_after": "the balance after the liquidation",
+}
+"""What the venue is asked for where a check cannot be told. A warning is promised by nobody, so nobody asks for it."""
+OPEN_STATES = ("NEW", "PARTIALLY_FILLED")
+ABOUT_ALL = "trigger", "orders_cancelled", "clearance_fee"
+"""What is asked about a liquidation of which the files tell nothing."""
+
+
+class Matter(Struct, frozen=True, kw_only=True):
+    """One thing that may be disputed: the orders of a liquidation or deleveraging, first to last; or without any, an
+    irregularity of what was booked beside them."""
+
+    subject: Subject
+    cases: tuple[Case, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    irregularities: tuple[Irregularity, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """Of all its orders."""
+        if self.irregularities:
+            return IRREGULAR
+        return OPEN if any(each.conclusion == OPEN for each in self.judged) else REGULAR
+
+    def kinds(self) -> dict[Kind, tuple[Check, ...]]:
+        """Each irregularity with the checks that show it."""
+        found: dict[Kind, tuple[Check, ...]] = {}
+        for irregularities, checks in self._lists():
+            for each in irregularities:
+                shown = tuple(checks[place] for place in each.checks)
+                found[each.kind] = (*found.get(each.kind, ()), *shown)
+        return found
+
+    def _lists(self) -> Iterator[tuple[Sequence[Irregularity], Sequence[Check]]]:
+        if not self.judged:
+            yield self.irregularities, self.checks
+        for each in self.judged:
+            yield each.irregularities, each.checks
+
+
+class Decided(Struct, frozen=True, kw_only=True):
+    """What is to be done: the advice, the matters that it is about, what verify concluded, and why an account was not
+    judged."""
+
+    advice: Advice
+    matters: tuple[Matter, ...]
+    conclusion: Conclusion
+    refused: tuple[str, ...] = ()
+
+
+def decide(answer: Answer, verified: Verdict, number: int = 0) -> Decided:
+    """What there is to dispute; of the `number`-th liquidation alone, as they are counted by `explain` (0: of all).
+    What was in favour of the account is none of it. Raises `UsageError` for a number that there is not."""
+    history = answer.explained.history
+    everything = [*matters(answer, verified)] if not number else [_numbered(answer, verified, number)]
+    wrong = [each for each in everything if each.conclusion == IRREGULAR and _is_loss(history, each)]
+    unclear = [each for each in everything if each.conclusion == OPEN or verified.refused]
+    if wrong:
+        return Decided(advice="dispute", matters=tuple(wrong), conclusion=IRREGULAR)
+    if unclear:
+        return Decided(advice="ask", matters=tuple(unclear), conclusion=OPEN, refused=verified.refused)
+    return Decided(advice="nothing", matters=tuple(everything), conclusion=REGULAR)
+
+
+def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
+    """Everything that may be disputed: each liquidation and deleveraging with the orders that go on with it, in order
+    of time, then what was booked beside them and does not hold."""
+    yield from _grouped(answer, verified)
+    for each in verified.irregularities:
+        subject: Subject = "shared loss" if each.kind in OF_OTHERS else "booking"
+        for place in each.checks:
+            one = structs.replace(each, checks=(0,), amount=_difference(verified.checks[place]))
+            yield Matter(subject=subject, irregularities=(one,), checks=(verified.checks[place],))
+
+
+def _grouped(answer: Answer, verified: Verdict) -> list[Matter]:
+    groups: dict[tuple[str, str, str], list[tuple[Case, Judged]]] = {}
+    for place, (case, judged) in enumerate(zip(answer.explained.cases, verified.liquidations, strict=True)):
+        if judged.kind in SUBJECTS:
+            told = case.explanation
+            name = told.goes_on_from or told.order_id or f"#{place}"
+            groups.setdefault((told.symbol, told.position_side, name), []).append((case, judged))
+    return [_matter(pairs) for pairs in groups.values()]
+
+
+def _matter(pairs: Sequence[tuple[Case, Judged]]) -> Matter:
+    judged = tuple(each for _, each in pairs)
+    return Matter(
+        subject=SUBJECTS[judged[0].kind],
+        cases=tuple(case for case, _ in pairs),
+        judged=judged,
+        irregularities=tuple(wrong for each in judged for wrong in each.irregularities),
+    )
+
+
+def _numbered(answer: Answer, verified: Verdict, number: int) -> Matter:
+    cases = answer.explained.cases
+    if not 0 < number <= len(cases):
+        raise UsageError(f"--number {number}: the files hold {len(cases)} liquidation(s)")
+    for each in _grouped(answer, verified):
+        if any(case is cases[number - 1] for case in each.cases):
+            return each
+    raise UsageError(f"--number {number} is a reply of the support, and no liquidation that can be disputed")
+
+
+def _is_loss(history: Reconstruction | None, matter: Matter) -> bool:
+    return history is not None and owed_for(history, matter.cases, matter.kinds()).is_loss
+
+
+def claim_of(
+    answer: Answer,
+    decided: Decided,
+    attached: Sequence[Attached],
+    *,
+    reference: str = "",
+    places: Mapping[str, str] = {},
+) -> Claim:
+    """The claim: `reference` is the account's number at the venue, where no file prints it; `places` says where in the
+    bundle each file stands."""
+    history = answer.explained.history
+    disputed = tuple(_disputed(history, decided, each, lambda text: placed(text, places)) for each in decided.matters)
+    total: dict[str, Decimal] = {}
+    for each in disputed:
+        for asset, amount in each.refund.items():
+            total[asset] = total.get(asset, ZERO) + amount
+    names = {name for each in disputed for name in each.assumptions}
+    return Claim(
+        venue=_venue(disputed),
+        account=reference or account_of(answer),
+        conclusion=decided.conclusion,
+        advice=decided.advice,
+        disputed=disputed,
+        refund=total,
+        evidence=tuple(attached),
+        made_by=f"margincall {VERSION}",
+        problems=decided.refused,
+        assumptions=tuple(sorted(names)),
+    )
+
+
+def account_of(answer: Answer) -> str:
+    """The account's number, if the files print one."""
+    history = answer.explained.history
+    named = {event.account for event in history.events if event.account} if history is not None else set()
+    return named.pop() if len(named) == 1 else ""
+
+
+def placed(evidence: str, places: Mapping[str, str]) -> str:
+    """A place of evidence with the file's place in the bundle instead of that on this machine."""
+    for file in sorted(places, key=len, reverse=True):
+        if evidence == file or evidence.startswith((f"{file}:", f"{file}/", f"{file}!")):
+            return places[file] + evidence[len(file) :]
+    return evidence
+
+
+def _disputed(
+    history: Reconstruction | None, decided: Decided, matter: Matter, place: Callable[[str], str]
+) -> Disputed:
+    kinds = matter.kinds()
+    owed = owed_for(history, matter.cases, kinds) if history is not None and kinds else Owed({}, "")
+    asked: Asked = {"dispute": "refund", "ask": "evidence", "nothing": "answer"}[decided.advice]  # type: ignore[assignment]
+    told = [case.explanation for case in matter.cases]
+    checks = [*matter.checks, *(check for each in matter.judged for check in each.checks)]
+    return Disputed(
+        subject=matter.subject,
+        asked=asked,
+        symbol=told[0].symbol if told else _symbol(matter.checks),
+        position_side=told[0].position_side if told else "",
+        times_ms=tuple(each.time_ms for each in told) or _times(matter.checks),
+        order_ids=tuple(each.order_id for each in told if each.order_id),
+        client_order_ids=tuple(each.client_order_id for each in told if each.client_order_id),
+        open_order_ids=tuple(orders_left(history, matter)) if history is not None and matter.cases else (),
+        irregularities=tuple(_wrong(kinds, each, place) for each in matter.irregularities),
+        refund=dict(owed.refund),
+        how=owed.how,
+        settled_by=tuple(_questions(matter, decided)) if asked != "refund" else (),
+        assumptions=tuple(sorted({name for each in checks for name in each.assumptions if ":" not in name})),
+    )
+
+
+def _wrong(kinds: Mapping[Kind, Sequence[Check]], each: Irregularity, place: Callable[[str], str]) -> Wrong:
+    checks = kinds[each.kind]
+    shown = next((check for check in checks if each.kind in check.points_to[:1]), checks[0])
+    return Wrong(
+        kind=each.kind,
+        says=each.says,
+        amount=each.amount,
+        unit=each.unit,
+        rule=shown.rule,
+        source=f"{shown.source}{f' ({shown.since})' if shown.since else ''}",
+        evidence=tuple(dict.fromkeys(place(check.evidence) for check in checks if check.evidence)),
+        or_else=each.or_else,
+    )
+
+
+def _questions(matter: Matter, decided: Decided) -> Iterator[str]:
+    """What the venue is asked for: what each check that cannot be told would be settled by."""
+    open_kinds = [check.kind for each in matter.judged for check in each.checks if check.verdict == UNCLEAR]
+    is_told = any(each.checks for each in matter.judged)
+    wanted = open_kinds if is_told and not decided.refused else ABOUT_ALL
+    for kind in dict.fromkeys(wanted):
+        if kind in QUESTIONS:
+            yield QUESTIONS[kind]
+
+
+def _difference(check: Check) -> Decimal | None:
+    return check.numbers.get("difference", check.numbers.get("printed"))
+
+
+def _times(checks: Sequence[Check]) -> tuple[int, ...]:
+    """When what was booked beside was booked."""
+    named = [
+        check.times_ms[name] for check in checks for name in ("booked", "funding", "fill") if name in check.times_ms
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _symbol(checks: Sequence[Check]) -> str:
+    """The symbol that a check of a booking names."""
+    for check in checks:
+        for word in check.about.split():
+            if _is_symbol(word):
+                return word
+    return ""
+
+
+def _is_symbol(word: str) -> bool:
+    try:
+        venue_of(word)
+    except LookupError:
+        return False
+    return True
+
+
+def _venue(disputed: Sequence[Disputed]) -> str:
+    """The venue that lists the symbols."""
+    return next((venue_of(each.symbol) for each in disputed if _is_symbol(each.symbol)), "")
+
+
+def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
+    """Ids of the account's own orders that were still open when the venue's order came, if it is accused of that."""
+    if "orders_not_cancelled" not in matter.kinds():
+        return
+    states: dict[str, Order] = {}
+    for event in history.events[: matter.cases[0].incident.first]:
+        if isinstance(event, Order) and not event.close:
+            states[event.order_id] = event
+    yield from (number for number, order in states.items() if order.status in OPEN_STATES)

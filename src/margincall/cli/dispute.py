@@ -1,0 +1,96 @@
+"""`margincall dispute`: what to send to the venue, as a folder: ticket, verdict sheet, claim, evidence, hashes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from margincall.case.folder import readable_paths
+from margincall.cli.answers import read_answer
+from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
+from margincall.history.scope import scope_of
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the bundle (new).")
+@click.option("--number", default=0, metavar="N", help="Only the Nth liquidation found (1 is the first).")
+@click.option("--reference", default="", metavar="ID", help="Your account's number, where no file prints it.")
+@click.option("--redact", is_flag=True, help="For publishing: other names for ids, no evidence files.")
+@click.option("--redact-amounts", is_flag=True, help="As --redact, and without sizes and sums of money.")
+@click.option("--anyway", is_flag=True, help="Where nothing irregular was found: write a question, no claim.")
+@click.option("--json", "as_json", is_flag=True, help="Print margincall.dispute/1 for programs.")
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
+)
+@click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
+@click.option("--until", "end", default="", metavar="TIME", help="Read only up to this date or time (ISO, UTC).")
+@click.option("--account", default="", metavar="NAME", help="Of several accounts in the files take this one.")
+def dispute(
+    paths: tuple[Path, ...],
+    folder: Path,
+    number: int,
+    reference: str,
+    *,
+    redact: bool,
+    redact_amounts: bool,
+    anyway: bool,
+    as_json: bool,
+    beside: tuple[Path, ...],
+    tz: str,
+    start: str,
+    end: str,
+    account: str,
+) -> int:
+    """Write what to send to the venue about the liquidations in PATHS (the files that `verify` reads, or a case folder)
+    to a folder: the ticket, short and long, the verdict sheet, the claim for programs, the evidence, and hashes of all.
+
+    Irregular: the ticket asks for a refund of what a broken rule cost, with the rule and its source. Cannot tell: it
+    accuses nobody and asks for the records that would settle it. Nothing irregular: nothing is written, and a dispute
+    is not advised. Exit code 1: something irregular was found, 4: the case folder was altered.
+    """
+    from msgspec import structs
+
+    from margincall.case.bundle import check_target, copies_of, texts, write
+    from margincall.case.dispute import claim_of, decide
+    from margincall.case.dispute_text import summary
+    from margincall.forensics.verify.run import verified
+    from margincall.wire.claims import plain_values
+
+    check_target(folder)
+    scope = scope_of(tz, start, end, account)
+    found = read_answer(paths, scope, quiet=as_json)
+    if not found.is_usable:
+        show(console(stderr=True), problems_section(found.problems))
+        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
+        return NOTHING_USABLE
+    files = readable_paths(paths)
+    others = [read_answer((path,), scope, quiet=True) for path in beside]
+    verdict, problems = verified(found, files, others)
+    decided = decide(found, verdict, number)
+    is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
+    if anyway and not decided.matters:
+        raise UsageError("these files hold no liquidation and no deleveraging to ask about")
+    if not is_written:
+        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference)
+    else:
+        hidden = redact or redact_amounts
+        copies = copies_of(files, redact=hidden)
+        bundle = texts(found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts)
+        claim = bundle.claim
+        write(folder, bundle, copies)
+    if as_json:
+        told = tuple(str(each) for each in (*found.problems, *problems))
+        where = str(folder) if is_written else ""
+        print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
+    else:
+        for text in summary(claim, decided.advice, str(folder) if is_written else ""):
+            click.echo(text)
+        click.echo(NO_RECOVERY)
+    return DIFFERENCES if decided.advice == "dispute" else FINE
