@@ -285,3 +285,15 @@ def test_records_are_lines_of_json(case: Path) -> None:
     assert [each["number"] for each in found] == list(range(len(found)))
     assert all(later["previous"] == earlier["hash"] for earlier, later in pairwise(found))
     assert os.stat(case / MANIFEST).st_mode & 0o077 == 0
+
+
+def test_empty_answers_are_kept_under_each_of_their_names(tmp_path: Path) -> None:
+    """That a list of one endpoint is empty tells nothing of another; the same file again is not saved twice."""
+    create(tmp_path / "case", "case", 0)
+    for name in ("positionRisk.json", "positionMarginHistory.json"):
+        (tmp_path / name).write_bytes(b"[]")
+    with Writer(tmp_path / "case") as writer:
+        for name in ("positionRisk.json", "positionMarginHistory.json", "positionRisk.json"):
+            writer.add(tmp_path / name, "test", 0)
+    names = [path.name for path in evidence_files(tmp_path / "case")]
+    assert names == ["positionRisk.json", "positionMarginHistory.json"]

@@ -10,6 +10,7 @@ a file without a record can only be the one that was in work when the power went
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -165,13 +166,13 @@ class Writer:
         return next(each for each in _names(f"{folder}/{name}") if each not in listed)
 
     def add(self, file: Path, origin: str, time_ms: int) -> Saved | None:
-        """Copy a file of the user into the evidence, of any size; none if the case holds the same bytes already.
-        Raises `UsageError` if it cannot be read."""
+        """Copy a file of the user into the evidence, of any size; none if the case holds the same bytes under its name
+        already (two lists that are empty tell different things). Raises `UsageError` if it cannot be read."""
         path = self._free(EVIDENCE, file.name.lstrip(".") or "file")
         part = _part(self.path / path)
         try:
             digest, size = _write_part(part, _chunks(file))
-            if digest in {each.sha256 for _, each in self.manifest.files}:
+            if any(each.sha256 == digest and _is_called(each.path, file.name) for _, each in self.manifest.files):
                 return None
             _move(part, self.path / path, mode=READ_ONLY)
         finally:
@@ -217,6 +218,13 @@ def _present(path: Path) -> Iterator[str]:
             name = found.relative_to(path).as_posix()
             if name != MANIFEST:
                 yield name
+
+
+def _is_called(path: str, name: str) -> bool:
+    """Whether a listed file was saved under a name, or under that name with a number."""
+    stem, dot, suffix = name.lstrip(".").rpartition(".")
+    pattern = rf"{re.escape(stem)}(-\d+)?{re.escape(dot + suffix)}" if stem else rf"{re.escape(name)}(-\d+)?"
+    return re.fullmatch(pattern, PurePosixPath(path).name) is not None
 
 
 def _names(path: str) -> Iterator[str]:
