@@ -57,13 +57,14 @@ ABOUT_ALL = "trigger", "orders_cancelled", "clearance_fee"
 
 class Matter(Struct, frozen=True, kw_only=True):
     """One thing that may be disputed: the orders of a liquidation or deleveraging, first to last; or without any, an
-    irregularity of what was booked beside them."""
+    irregularity of what was booked beside them: `before` are the orders of the next liquidation after it."""
 
     subject: Subject
     cases: tuple[Case, ...] = ()
     judged: tuple[Judged, ...] = ()
     irregularities: tuple[Irregularity, ...] = ()
     checks: tuple[Check, ...] = ()
+    before: tuple[str, ...] = ()
 
     @property
     def conclusion(self) -> Conclusion:
@@ -115,12 +116,23 @@ def decide(answer: Answer, verified: Verdict, number: int = 0) -> Decided:
 def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
     """Everything that may be disputed: each liquidation and deleveraging with the orders that go on with it, in order
     of time, then what was booked beside them and does not hold."""
-    yield from _grouped(answer, verified)
+    groups = _grouped(answer, verified)
+    yield from groups
     for each in verified.irregularities:
         subject: Subject = "shared loss" if each.kind in OF_OTHERS else "booking"
         for place in each.checks:
             one = structs.replace(each, checks=(0,), amount=_difference(verified.checks[place]))
-            yield Matter(subject=subject, irregularities=(one,), checks=(verified.checks[place],))
+            check = verified.checks[place]
+            yield Matter(subject=subject, irregularities=(one,), checks=(check,), before=_next(groups, check))
+
+
+def _next(groups: Sequence[Matter], check: Check) -> tuple[str, ...]:
+    """The orders of the first liquidation that was not before what a check is about."""
+    times = _times((check,))
+    for each in groups:
+        if times and each.subject == "liquidation" and each.judged[0].time_ms >= times[0]:
+            return tuple(one.order_id for one in each.judged if one.order_id)
+    return ()
 
 
 def _grouped(answer: Answer, verified: Verdict) -> list[Matter]:
@@ -217,7 +229,7 @@ def _disputed(
         symbol=told[0].symbol if told else _symbol(matter.checks),
         position_side=told[0].position_side if told else "",
         times_ms=tuple(each.time_ms for each in told) or _times(matter.checks),
-        order_ids=tuple(each.order_id for each in told if each.order_id),
+        order_ids=tuple(each.order_id for each in told if each.order_id) or _led_to(matter),
         client_order_ids=tuple(each.client_order_id for each in told if each.client_order_id),
         open_order_ids=tuple(orders_left(history, matter)) if history is not None and matter.cases else (),
         irregularities=tuple(_wrong(kinds, each, place) for each in matter.irregularities),
@@ -226,6 +238,11 @@ def _disputed(
         settled_by=tuple(_questions(matter, decided)) if asked != "refund" else (),
         assumptions=tuple(sorted({name for each in checks for name in each.assumptions if ":" not in name})),
     )
+
+
+def _led_to(matter: Matter) -> tuple[str, ...]:
+    """A booking is disputed for what it led to: a desk looks for it by the orders of the next liquidation."""
+    return matter.before if matter.subject == "booking" else ()
 
 
 def _wrong(kinds: Mapping[Kind, Sequence[Check]], each: Irregularity, place: Callable[[str], str]) -> Wrong:

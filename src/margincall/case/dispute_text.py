@@ -206,7 +206,8 @@ def _ids(each: Disputed, most: int) -> str:
 
 
 def _fields(each: Disputed) -> Iterator[Row]:
-    yield "order id", ", ".join(each.order_ids) or "not in these files", ""
+    name = "order of the liquidation after it" if each.subject == "booking" else "order id"
+    yield name, ", ".join(each.order_ids) or "not in these files", ""
     if each.client_order_ids:
         yield "client order id", ", ".join(each.client_order_ids), ""
     yield "time", "; ".join(f"{moment(at)} ({at} ms)" for at in each.times_ms) or "not in these files", ""

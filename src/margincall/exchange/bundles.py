@@ -5,15 +5,22 @@ id, else by time; nothing that a claim says about right or wrong is looked at, t
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import localcontext
 
 from msgspec import Struct
 
 from margincall.core.events import Fill, Order
+from margincall.core.rounding import CONTEXT
 from margincall.errors import UsageError
-from margincall.exchange.commands import Dispute
+from margincall.exchange.commands import AnyCommand, Dispute
 from margincall.exchange.events import AnyExchangeEvent, Deleveraged, LiquidationEnded, LiquidationStarted, LossShared
 from margincall.exchange.exports import number_of
+from margincall.exchange.judgement import Decision, answer, judge
 from margincall.exchange.ledger import TAKEN_OVER
+from margincall.exchange.play import Played
+from margincall.exchange.rulesets import RuleSet
+from margincall.exchange.scenario import Scenario
+from margincall.exchange.step import step
 from margincall.wire.claims import Claim, Disputed
 from margincall.wire.durations import SECOND_MS
 
@@ -33,15 +40,14 @@ class NotFound(UsageError):
 
 
 def meant(claim: Claim, events: Sequence[AnyExchangeEvent]) -> list[Meant]:
-    """Each disputed thing once, in the order of the claim. Bookings are none of the desk's. Raises `NotFound` where
-    nothing here fits, or where the orders are not those of the account that the claim names."""
+    """Each disputed thing once, in the order of the claim; a booking by the liquidation that it led to. Raises
+    `NotFound` where nothing here fits, or where the orders are not those of the account that the claim names."""
     found: dict[tuple[str, int], Meant] = {}
-    wanted = [each for each in claim.disputed if each.subject != "booking"]
     hits = list(_hits(events))
-    for each in wanted:
+    for each in claim.disputed:
         for account, number in _fitting(each, claim, hits):
             found.setdefault((account, number), Meant(account, number, each))
-    if wanted and not found:
+    if not found:
         raise NotFound("no liquidation, deleveraging or shared loss of this exchange fits the claim")
     accounts = {each.account for each in found.values()}
     if len(accounts) > 1:
@@ -111,3 +117,25 @@ def _fitting(each: Disputed, claim: Claim, hits: Sequence[_Hit]) -> Iterator[tup
 def _is_named(reference: str, account: str) -> bool:
     """Whether a reference is the account's: its name, or the number that the exports print."""
     return reference in (account, str(number_of(account)))
+
+
+def judged(run: Played, rules: RuleSet, scenario: Scenario, claim: Claim) -> list[Decision]:
+    """Dispute what a claim means at the end of a run, and let the desk answer, by its own journal: refunds are booked,
+    and the commands are of the run as all others are. Raises `NotFound`."""
+    decisions: list[Decision] = []
+    for command in commands_of(meant(claim, run.events)):
+        opened = run.state.next_dispute
+        _carry_out(run, command)
+        if run.state.next_dispute == opened:
+            raise NotFound(f"liquidation {command.liquidation} of {command.account} cannot be disputed (again)")
+        with localcontext(CONTEXT):
+            decisions.append(judge(rules, run.commands, run.state.disputes[opened], genesis_ms=scenario.start))
+        _carry_out(run, answer(run.state, decisions[-1]))
+    return decisions
+
+
+def _carry_out(run: Played, command: AnyCommand) -> None:
+    """One command of the run, kept with what it gave."""
+    events = step(run.state, command)
+    run.commands.append(command)
+    run.events += events
