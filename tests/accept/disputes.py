@@ -34,17 +34,14 @@ from margincall.core.events import Fill, Flow, MarginMove, MarkPrice, Setting
 from margincall.core.fold import fold
 from margincall.core.rounding import CONTEXT, booked
 from margincall.core.units import ZERO, Price
-from margincall.exchange import commands
 from margincall.exchange.bundles import judged
-from margincall.exchange.events import LiquidationEnded
+from margincall.exchange.events import AnyExchangeEvent, LiquidationEnded
 from margincall.exchange.exports import number_of, write_account, write_all
-from margincall.exchange.genesis import new_exchange
 from margincall.exchange.judgement import Decision
 from margincall.exchange.play import Played, play
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.scenario import Scenario, read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
-from margincall.exchange.step import step
 from margincall.forensics.answer import answer
 from margincall.forensics.verify.run import verified
 from margincall.history.bracket_store import load_book
@@ -58,6 +55,8 @@ BOOK = load_book()
 BIG = "BTCUSDT"
 """Its clearance fee and its tables are published."""
 SECONDS = 90
+FEE_AND_SPREAD = D("0.001")
+"""What opening costs of the margin of an isolated position."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def small(chance: random.Random, *, index: bool = False) -> Base:
     notional = chance.randrange(20_000, 250_000)
     if chance.random() < 0.3:
         leverage = chance.randrange(40, 90)
-        away = (D(1) / leverage - rate_of(notional)).quantize(D("0.00001"))
+        away = (D(1) / leverage - rate_of(notional) - FEE_AND_SPREAD).quantize(D("0.00001"))
         return Base(chance, notional, away, leverage=leverage, index=index)
     return Base(chance, notional, _share(chance, "0.009", "0.02"), index=index)
 
@@ -272,7 +271,7 @@ def orders_not_cancelled(chance: random.Random) -> str:
 def wrong_funding_rate(chance: random.Random) -> str:
     """At the full hour the account pays more than the rate that is told, and is liquidated later."""
     base = small(chance, index=True)
-    sign = D(chance.randrange(1, 30)) / 10_000
+    sign = D(chance.randrange(2, 30)) / 10_000
     text = _through(base, f'kind = "wrong_funding_rate"\nsymbol = "{BIG}"\nvalue = {sign}\nat = "10s"')
     return text if 'side = "long"' in text else text.replace(f"value = {sign}", f"value = -{sign}")
 
@@ -356,40 +355,29 @@ class Stand:
     marks: Mapping[str, Price]
 
 
-def harm(wrong: Played, right: Played, rules: RuleSet, number: int, start_ms: int) -> dict[str, D]:
+def harm(wrong: Played, right: Played, rules: RuleSet, number: int) -> dict[str, D]:
     """What the account lost by the fault, by asset: from the fold of its events in both runs up to the time when the
-    liquidation of the faulted run ended, which is within the same command of both."""
-    place, until_ms = _ended(wrong, rules, number, start_ms)
-    told = sum(not isinstance(each, commands.InjectFault) for each in wrong.commands[:place])
-    was = _stand(wrong.commands[:place], rules, start_ms, until_ms)
-    due = _stand(right.commands[:told], rules, start_ms, until_ms)
+    liquidation of the faulted run ended."""
+    until_ms = next(
+        each.time_ms for each in wrong.events if isinstance(each, LiquidationEnded) and each.number == number
+    )
+    was, due = (_stand(run.events, rules, until_ms) for run in (wrong, right))
     with localcontext(CONTEXT):
         had, has = (_equity(each.account, due.marks, rules) for each in (due, was))
         lost = {asset: had.get(asset, ZERO) - has.get(asset, ZERO) for asset in sorted({*had, *has})}
         return {asset: amount for asset in lost if (amount := booked(max(lost[asset], ZERO)))}
 
 
-def _ended(run: Played, rules: RuleSet, number: int, start_ms: int) -> tuple[int, int]:
-    """After how many commands, and when, a liquidation ended."""
-    state = new_exchange(rules, start_ms)
-    for place, command in enumerate(run.commands, 1):
-        for event in step(state, command):
-            if isinstance(event, LiquidationEnded) and event.number == number:
-                return place, event.time_ms
-    raise AssertionError(f"no liquidation {number}")
-
-
-def _stand(given: Sequence[commands.AnyCommand], rules: RuleSet, start_ms: int, until_ms: int) -> Stand:
-    state, account = new_exchange(rules, start_ms), Account()
+def _stand(events: Iterable[AnyExchangeEvent], rules: RuleSet, until_ms: int) -> Stand:
+    account = Account()
     marks: dict[str, Price] = {}
-    for command in given:
-        for event in step(state, command):
-            if event.time_ms > until_ms:
-                break
-            if isinstance(event, MarkPrice):
-                marks[event.symbol] = Price(event.price)
-            elif isinstance(event, Fill | Flow | MarginMove | Setting) and event.account == VICTIM:
-                account = fold(account, event, rules.venue)
+    for event in events:
+        if event.time_ms > until_ms:
+            break
+        if isinstance(event, MarkPrice):
+            marks[event.symbol] = Price(event.price)
+        elif isinstance(event, Fill | Flow | MarginMove | Setting) and event.account == VICTIM:
+            account = fold(account, event, rules.venue)
     return Stand(account, marks)
 
 
@@ -471,7 +459,7 @@ def _faulted(
     problems = [] if decisions else ["no decision"]
     lost: dict[str, D] = {}
     for decision in decisions:
-        lost = harm(wrong, right, rules, decision.liquidation, found.start)
+        lost = harm(wrong, right, rules, decision.liquidation)
         problems += [] if decision.upheld else [f"liquidation {decision.liquidation} not upheld"]
         if decision.refund != lost:
             problems.append(f"liquidation {decision.liquidation}: refund {dict(decision.refund)}, harm {lost}")

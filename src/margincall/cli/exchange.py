@@ -2,6 +2,7 @@
 
 import click
 
+from margincall.cli.exchange_judge import judge
 from margincall.cli.exchange_run import run
 from margincall.cli.exchange_soak import soak
 
@@ -12,4 +13,5 @@ def exchange() -> None:
 
 
 exchange.add_command(run)
+exchange.add_command(judge)
 exchange.add_command(soak)

@@ -64,7 +64,7 @@ def run(
         raise UsageError(f"--list lists all scenarios: leave out {scenario}")
     if listed or scenario is None:
         return _list(as_json=as_json)
-    source, name, folder = _scenario(scenario)
+    source, name, folder = scenario_source(scenario)
     found = read_scenario(source, name)
     found = found if seed is None else structs.replace(found, seed=seed)
     with located(source, name=name):
@@ -114,7 +114,7 @@ def _embedded_text(name: str) -> str:
     return (files(OWN) / "scenarios" / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _scenario(name: str) -> tuple[Path | str, str, Path]:
+def scenario_source(name: str) -> tuple[Path | str, str, Path]:
     """A scenario by path, else by name: its file or text, what messages call it, where its files are looked up."""
     path = Path(name)
     if path.is_file():

@@ -43,7 +43,7 @@ def show_run(
     )
     for symbol, day in stale(state.genuine, scenario.day).items():
         out.print(f"Brackets of {symbol}: those of {day}, the latest known (assumed: bracket-unchanged).", markup=False)
-    for section in (*sections(played, scenario), *_disputes(decisions)):
+    for section in (*sections(played, scenario), *disputes(decisions)):
         show(out, section, rigid=True)
     for line in _last_lines(played, scenario, target):
         out.print(line, markup=False, soft_wrap=True)
@@ -157,7 +157,7 @@ def _fund(clock: _Clock, state: Exchange) -> Iterator[Section]:
     yield from _table("Open positions of the insurance fund at the end", columns, rows, (1, 2, 3))
 
 
-def _disputes(decisions: Sequence[Decision]) -> Iterator[Section]:
+def disputes(decisions: Sequence[Decision]) -> Iterator[Section]:
     """What the dispute desk answered, and which checks did not hold."""
     rows = [
         (str(each.liquidation), each.account, "upheld" if each.upheld else "rejected",
