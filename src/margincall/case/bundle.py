@@ -39,6 +39,8 @@ SECRETS = re.compile(rb"X-MBX-APIKEY|listenKey|api_?(?:key|secret)|secret_?key|p
 """What stands beside a key, a signature or a session in a file: such a file is not copied."""
 WITH_SECRET = "left out: it may hold a key or a session (it names one)"
 REDACTED = "left out of a redacted bundle"
+NOTHING_TOLD = Attached("", "", 0, REDACTED)
+"""Not even a hash: what stands in a short file could be tried out."""
 
 
 class Bundle(Struct, frozen=True):
@@ -105,7 +107,8 @@ def copies_of(paths: Sequence[Path], *, redact: bool = False) -> list[Copy]:
             taken.add(place)
         shown = f"evidence-{number}" if redact else place
         origin = "" if redact else origins.get(file.resolve(), "")
-        found.append(Copy(file, Attached("" if left_out else place, digest, size, left_out, origin), shown))
+        told = Attached("" if left_out else place, digest, size, left_out, origin)
+        found.append(Copy(file, NOTHING_TOLD if redact else told, shown))
     return found
 
 

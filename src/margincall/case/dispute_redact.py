@@ -3,7 +3,8 @@ under the same name everywhere.
 
 Names count up (`order-1`), they are no hashes: the few digits of an order id could be tried out. What is masked is what
 the files print as an id, and every e-mail and network address besides; with `amounts`, sizes and sums of money as well
-(prices and times stay: the market knows them). Evidence is left out of a redacted bundle altogether, its hashes stay.
+(prices and times stay: the market knows them). Evidence is left out, and so are the names and hashes
+of its files.
 """
 
 import re

@@ -281,7 +281,7 @@ def _wanted(claim: Claim, *, at_length: bool = False) -> list[str]:
         ]
     amounts = " and ".join(_money(amount, asset, hide=claim.redacted_amounts) for asset, amount in claim.refund.items())
     if claim.redacted_amounts:
-        amounts = f"the amounts named, {HIDDEN},"
+        amounts = f"an amount {HIDDEN}"
     if not amounts:
         return [f"I ask you to check this and to refund what it cost by your own records; or to show that {KEPT}."]
     return [f"I ask you to check this and to refund {amounts}; or to send the records that show that {KEPT}."]
@@ -296,6 +296,8 @@ def _opening(claim: Claim) -> list[str]:
 
 
 def _attached(claim: Claim) -> list[str]:
+    if claim.redacted:
+        return ["Evidence", "", f"{len(claim.evidence)} files, left out of this redacted bundle"]
     rows = [
         f"- {each.path or '(left out)'}  {each.size} bytes, SHA-256 {each.sha256}"
         f"{f'; {each.left_out}' if each.left_out else ''}{f'; from {each.origin}' if each.origin else ''}"
@@ -312,8 +314,9 @@ def _rests_on(claim: Claim) -> list[str]:
 
 
 def _method(claim: Claim) -> list[str]:
+    again = "" if claim.redacted else " Anybody can repeat it: margincall verify --no-store evidence/"
     return [
-        f"Calculated with {claim.made_by}. Anybody can repeat it: margincall verify evidence/",
+        f"Calculated with {claim.made_by}.{again}",
         "manifest.sha256 lists every file of this bundle: sha256sum -c manifest.sha256",
     ]
 

@@ -53,7 +53,8 @@ def dispute(
 
     Irregular: the ticket asks for a refund of what a broken rule cost, with the rule and its source. Cannot tell: it
     accuses nobody and asks for the records that would settle it. Nothing irregular: nothing is written, and a dispute
-    is not advised. Exit code 1: something irregular was found, 4: the case folder was altered.
+    is not advised. It rests on these files alone, not on stored market data: who gets it must be able to repeat it.
+    Exit code 1: something irregular was found, 4: the case folder was altered.
     """
     from msgspec import structs
 

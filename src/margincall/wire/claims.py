@@ -65,8 +65,8 @@ class Disputed(Struct, frozen=True, kw_only=True):
 
 
 class Attached(Struct, frozen=True):
-    """A file of evidence: its place in the bundle ("" where it was left out, and why), SHA-256 of the original, bytes,
-    and where it came from, as far as a case folder tells."""
+    """A file of evidence: its place in the bundle ("" where it was left out, and why), SHA-256 and bytes of the
+    original (of a redacted bundle neither), and where it came from, as far as a case folder tells."""
 
     path: str
     sha256: str

@@ -1,0 +1,286 @@
+"""`margincall dispute` and `margincall exchange judge`: what is written, what is refused, what the desk answers."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
+from margincall.exchange.exports import number_of
+from margincall.wire.claims import Claim, json_schema
+from tests.cli.calling import call
+from tests.sources import ROOT
+
+SCHEMA = ROOT / "docs" / "reference" / "dispute.schema.json"
+WRONG, RIGHT = "wrong_liquidation", "plain_liquidation"
+NAMES = {"ticket_short.txt", "ticket_long.txt", "verdict.md", "claim.json", "manifest.sha256"}
+THREATS = re.compile(r"lawyer|court|sue|legal action|press|fraud|stole|scam|guarantee|promise|will be paid", re.I)
+
+
+@pytest.fixture(scope="module", name="runs")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a fault and one without, each with the exports of alice."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in (WRONG, RIGHT):
+        assert call("exchange", "run", name, "--out", str(folder / name)).code == FINE
+    return folder
+
+
+def files(run: Path, level: str = "stream.jsonl") -> list[str]:
+    """What alice has."""
+    return [str(run / "alice" / level), str(run / "market")]
+
+
+def bundle(run: Path, to: Path, *more: str, level: str = "stream.jsonl", code: int = DIFFERENCES) -> dict[str, Any]:
+    """The claim as the command prints it."""
+    said = call("dispute", *files(run, level), "--to", str(to), "--json", *more)
+    assert said.code == code, said.err
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+def written(folder: Path) -> dict[str, str]:
+    """Every text of a folder by its name."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+
+
+def test_an_irregular_liquidation_is_written_down(runs: Path, tmp_path: Path) -> None:
+    """Tickets, sheet, claim, evidence, manifest; the amount, the order, the exact time, the rule with its source."""
+    claim = bundle(runs / WRONG, tmp_path / "b", "--reference", str(number_of("alice")))
+    texts = written(tmp_path / "b")
+    assert {name for name in texts if "/" not in name} == NAMES
+    assert {name for name in texts if "/" in name} == {
+        f"evidence/{path.name}" for each in files(runs / WRONG) for path in _all(Path(each))
+    }
+    (each,) = claim["disputed"]
+    assert (each["subject"], each["asked"], claim["refund"]) == ("liquidation", "refund", {"USDT": "312.8912474"})
+    short, long = texts["ticket_short.txt"], texts["ticket_long.txt"]
+    assert len(short) <= 1000
+    for text in (short, long):
+        for part in (each["order_ids"][0], "2026-09-20 12:03:45.137 UTC", "312.8912474 USDT", "leverageBracket"):
+            assert part in text
+        assert str(number_of("alice")) in text
+        assert THREATS.search(text) is None
+    for part in (str(each["times_ms"][0]), each["client_order_ids"][0], "wallet balance: 979.9964474 USDT"):
+        assert part in long
+    for name in ("maintenance margin", "wallet balance", "unrealised PnL", "margin balance"):
+        assert f"| {name} |" in texts["verdict.md"]
+
+
+def _all(path: Path) -> Iterator[Path]:
+    yield from path.iterdir() if path.is_dir() else [path]
+
+
+def test_every_place_that_is_named_is_in_the_bundle(runs: Path, tmp_path: Path) -> None:
+    """File and line: the file is there, and has that line."""
+    bundle(runs / WRONG, tmp_path / "b", level="api")
+    texts = written(tmp_path / "b")
+    places = [each for text in texts.values() for each in re.findall(r"\[?(evidence/[^\s\]|\"]+):(\d+)\]?", text)]
+    assert len(places) > 20
+    for name, line in places:
+        assert int(line) <= len(texts[name].splitlines())
+
+
+def test_the_manifest_is_one_of_sha256sum(runs: Path, tmp_path: Path) -> None:
+    """Anybody can check it, and repeat the verdict from the evidence."""
+    claim = bundle(runs / WRONG, tmp_path / "b")
+    done = subprocess.run(
+        ["sha256sum", "-c", "manifest.sha256"], cwd=tmp_path / "b", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == len(written(tmp_path / "b")) - 1
+    for each in claim["evidence"]:
+        assert sha256((tmp_path / "b" / each["path"]).read_bytes()).hexdigest() == each["sha256"]
+    again = json.loads(call("verify", "--no-store", str(tmp_path / "b" / "evidence"), "--json").out)
+    assert again["conclusion"] == "irregular"
+
+
+def test_the_same_files_give_the_same_bundle_and_replace_it(runs: Path, tmp_path: Path) -> None:
+    """To the byte; and a folder of ours is written again."""
+    for _ in range(2):
+        bundle(runs / WRONG, tmp_path / "b")
+    bundle(runs / WRONG, tmp_path / "c")
+    assert written(tmp_path / "b") == written(tmp_path / "c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
+
+
+def test_what_is_not_ours_is_not_written_over(runs: Path, tmp_path: Path) -> None:
+    """A folder with something else in it, a bundle that was changed, a file: all stay as they are."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    bundle(runs / WRONG, tmp_path / "changed")
+    with (tmp_path / "changed" / "ticket_long.txt").open("a") as file:
+        file.write("P.S. mine")
+    bundle(runs / WRONG, tmp_path / "more")
+    (tmp_path / "more" / "notes.txt").write_text("mine")
+    before = written(tmp_path)
+    for name in ("mine", "file", "changed", "more"):
+        said = call("dispute", *files(runs / WRONG), "--to", str(tmp_path / name))
+        assert said.code == USAGE, name
+    assert written(tmp_path) == before
+
+
+def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: Path) -> None:
+    """Nothing is written; `--anyway` asks a question."""
+    said = call("dispute", *files(runs / RIGHT), "--to", str(tmp_path / "b"))
+    assert said.code == FINE
+    assert "Nothing irregular was found; a dispute is not advised." in said.out
+    assert not (tmp_path / "b").exists()
+    claim = bundle(runs / RIGHT, tmp_path / "b", "--anyway", code=FINE)
+    assert (claim["advice"], claim["refund"]) == ("nothing", {})
+    assert [(each["asked"], each["irregularities"]) for each in claim["disputed"]] == [("answer", [])]
+    ticket = (tmp_path / "b" / "ticket_short.txt").read_text()
+    assert ticket.startswith("Question: ")
+    assert "refund" not in ticket
+    assert "found nothing irregular" in ticket
+
+
+def test_what_cannot_be_told_is_asked_for(runs: Path, tmp_path: Path) -> None:
+    """Without the marks nobody can tell: the ticket accuses nobody and asks for them."""
+    said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--to", str(tmp_path / "b"), "--json")
+    assert said.code == FINE
+    claim = json.loads(said.out)
+    assert (claim["advice"], claim["conclusion"], claim["refund"]) == ("ask", "cannot tell", {})
+    assert any("mark price" in each for each in claim["disputed"][0]["settled_by"])
+    ticket = (tmp_path / "b" / "ticket_long.txt").read_text()
+    assert "I accuse nobody" in ticket
+    assert "What is wrong" not in ticket
+    assert "mark price" in ticket
+
+
+def test_the_desk_answers_the_bundle(runs: Path, tmp_path: Path) -> None:
+    """Upheld with the fault, rejected without it; of another run it knows nothing; an altered one it does not take."""
+    bundle(runs / WRONG, tmp_path / "wrong")
+    bundle(runs / RIGHT, tmp_path / "right", "--anyway", code=FINE)
+    upheld = json.loads(call("exchange", "judge", WRONG, str(tmp_path / "wrong"), "--json").out)["disputes"]
+    assert [(each["upheld"], each["refund"]) for each in upheld] == [(True, {"USDT": "312.89124740"})]
+    rejected = call("exchange", "judge", RIGHT, str(tmp_path / "right"))
+    assert (rejected.code, "rejected" in rejected.out) == (FINE, True)
+    assert call("exchange", "judge", RIGHT, str(tmp_path / "wrong")).code == USAGE
+    bundle(runs / WRONG, tmp_path / "other", "--reference", str(number_of("bob")))
+    assert "names another account" in call("exchange", "judge", WRONG, str(tmp_path / "other")).err
+    with (tmp_path / "wrong" / "claim.json").open("a") as file:
+        file.write("\n")
+    assert call("exchange", "judge", WRONG, str(tmp_path / "wrong")).code == REFUSED
+    assert call("exchange", "judge", WRONG, str(runs)).code == USAGE
+
+
+def test_a_changed_case_is_refused(runs: Path, tmp_path: Path) -> None:
+    """Evidence that was altered is not built upon; nothing is written."""
+    case = str(tmp_path / "case")
+    assert call("case", "new", case).code == FINE
+    assert (
+        call("case", "add", case, *(str(path) for each in files(runs / WRONG) for path in _all(Path(each)))).code == 0
+    )
+    told = json.loads(call("dispute", case, "--to", str(tmp_path / "b"), "--json").out)
+    assert {each["origin"] for each in told["evidence"]} != {""}
+    for path in Path(case, "evidence").iterdir():
+        if path.name == "stream.jsonl":
+            path.chmod(0o600)
+            path.write_bytes(path.read_bytes().replace(b"49177.4", b"49077.4"))
+    said = call("dispute", case, "--to", str(tmp_path / "c"))
+    assert (said.code, "was changed" in said.err) == (REFUSED, True)
+    assert not (tmp_path / "c").exists()
+
+
+IDS = re.compile(r'"(?:orderId|id|i|t|tranId|tradeId|clientOrderId|c)":\s*"?([\w-]+)"?')
+
+
+def identifiers(run: Path) -> set[str]:
+    """Everything of alice's files that names an order, a trade, a booking or the account."""
+    texts = [path.read_text() for path in sorted((run / "alice").rglob("*.json*"))]
+    found = {each for text in texts for each in IDS.findall(text)}
+    return {each for each in found if not each.isdigit() or int(each) > 0} | {"alice", str(number_of("alice"))}
+
+
+@pytest.mark.parametrize("level", ["stream.jsonl", "api", "csv"])
+@pytest.mark.parametrize("how", ["--redact", "--redact-amounts"])
+def test_a_redacted_bundle_holds_no_identifier(level: str, how: str, runs: Path, tmp_path: Path) -> None:
+    """Not one of those that the files hold stands in it as a word; nor does evidence, nor a name of a file."""
+    more = ["--reference", str(number_of("alice")), "--anyway"]
+    code = FINE if level == "csv" else DIFFERENCES
+    open_claim = bundle(runs / WRONG, tmp_path / "open", *more, level=level, code=code)
+    claim = bundle(runs / WRONG, tmp_path / "b", *more, how, level=level, code=code)
+    texts = written(tmp_path / "b")
+    assert set(texts) == NAMES
+    said = "\n".join(text for name, text in texts.items() if name != "manifest.sha256")
+    own = identifiers(runs / WRONG)
+    assert {each["order_ids"][0] for each in open_claim["disputed"]} <= own
+    long = {each for each in own if len(each) >= 4}
+    assert len(long) > 3
+    assert [each for each in sorted(long) if each in said] == []
+    named = re.compile(r"(?:trade|order|order id:|booking) (\d+)")
+    assert named.findall(said) == []
+    assert [name for name in ("stream.jsonl", "userTrades.json", "income.json", ".csv") if name in said] == []
+    assert claim["redacted"] is True
+    assert call("exchange", "judge", WRONG, str(tmp_path / "b")).code == USAGE
+    if how == "--redact-amounts" and level != "csv":
+        for amount in ("312.8912474", "979.9964474", "277.84284045", "0.331"):
+            assert amount in "\n".join(written(tmp_path / "open").values())
+            assert amount not in said
+
+
+def test_the_same_id_has_the_same_mask(runs: Path, tmp_path: Path) -> None:
+    """In the claim, the ticket and the sheet."""
+    claim = bundle(runs / WRONG, tmp_path / "b", "--redact")
+    mask = claim["disputed"][0]["order_ids"][0]
+    assert re.fullmatch(r"order-\d+", mask)
+    assert mask in (tmp_path / "b" / "ticket_long.txt").read_text()
+    assert mask in (tmp_path / "b" / "ticket_short.txt").read_text()
+
+
+@pytest.mark.parametrize("line", ['{"listenKey":"pqia91ma19a5s61cv6a81va65sdf19v8a65a1a5s"}', "X-MBX-APIKEY: abc"])
+def test_a_file_that_names_a_key_is_left_out(line: str, runs: Path, tmp_path: Path) -> None:
+    """And the claim says so."""
+    stream = tmp_path / "recorded.jsonl"
+    stream.write_bytes((runs / WRONG / "alice" / "stream.jsonl").read_bytes() + line.encode() + b"\n")
+    said = call("dispute", str(stream), str(runs / WRONG / "market"), "--to", str(tmp_path / "b"), "--json")
+    assert said.code == DIFFERENCES
+    left = {each["sha256"]: each for each in json.loads(said.out)["evidence"] if each["left_out"]}
+    assert left[sha256(stream.read_bytes()).hexdigest()]["path"] == ""
+    assert not (tmp_path / "b" / "evidence" / "recorded.jsonl").exists()
+    assert line[-20:] not in "\n".join(written(tmp_path / "b").values())
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["{tmp}/nothing", "--to", "{tmp}/b"], USAGE),
+        (["{run}", "--to", "{tmp}/b", "--number", "9"], USAGE),
+        (["{run}"], USAGE),
+        (["--to", "{tmp}/b"], USAGE),
+        (["{tmp}/empty.json", "--to", "{tmp}/b"], NOTHING_USABLE),
+    ],
+)
+def test_wrong_use_is_told(words: list[str], code: int, runs: Path, tmp_path: Path) -> None:
+    """Nothing is written."""
+    (tmp_path / "empty.json").write_text("nothing")
+    run = str(runs / WRONG / "alice" / "stream.jsonl")
+    said = call("dispute", *(word.format(tmp=tmp_path, run=run) for word in words))
+    assert said.code == code
+    assert said.err or said.out
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_committed_schema_is_the_types_and_answers_follow_it(runs: Path, tmp_path: Path) -> None:
+    """Change the types, and the schema is written anew: `python -m tests.cli.test_dispute`."""
+    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(json_schema()))
+    claim = bundle(runs / WRONG, tmp_path / "b")
+    assert set(claim) == set(Claim.__struct_fields__)
+    assert claim["schema"] == "margincall.dispute/1"
+    assert msgspec.convert(claim, Claim).refund["USDT"] > 0
+    said = json.loads((tmp_path / "b" / "claim.json").read_text())
+    assert {key for key in claim if claim[key] != said[key]} <= {"folder", "problems"}
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n")
