@@ -171,7 +171,8 @@ def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
     """One immediate-or-cancel order, and the fee on what it filled."""
     state, events, key = case.state, case.events, (step.symbol, step.side)
     wallet_before = case.trader.account.position(key).isolated_wallet
-    order = own_order(case, key, step.quantity, step.limit)
+    quantity = _size(case, step)
+    order = own_order(case, key, quantity, step.limit)
     mark = len(events)
     _meet_book(case, pool, order)
     fills = [event for event in events[mark:] if isinstance(event, Fill) and event.order_id == str(order.id)]
@@ -179,7 +180,7 @@ def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
     case.moved = case.moved or bool(fills)
     tell(
         case, "reduce", f"one order, size: {state.rules.waterfall.partial}", symbol=step.symbol, side=step.side,
-        asked=step.quantity, price=step.limit,
+        asked=quantity, price=step.limit,
         assumptions=(
             *step.assumptions, "liquidation-self-trade", "liquidation-taker-fee", *case.release_assumed,
             *(("improvement-whole-order",) if state.rules.waterfall.fee == "improvement" else ()),
@@ -193,6 +194,16 @@ def _reduce(case: Case, pool: PoolTerms, step: Reduce) -> None:
         _charge_clearance(case, pool.kind, key, fills, wallet_before)
     else:
         _charge_improvement(case, pool, key, fills)
+
+
+def _size(case: Case, step: Reduce) -> Quantity:
+    """How much the reducing order is for: as planned, or under the injected fault "oversized_order" all that is
+    held and more."""
+    more = case.state.faults.get(f"oversized_order:{step.symbol}")
+    if more is None:
+        return step.quantity
+    held = case.trader.account.position((step.symbol, step.side)).quantity
+    return Quantity(-held + (more if step.quantity > 0 else -more))
 
 
 def _meet_book(case: Case, pool: PoolTerms, order: OpenOrder) -> None:

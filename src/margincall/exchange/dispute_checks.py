@@ -14,6 +14,7 @@ from margincall.core.account import Account, AssetIndex, Marks, PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.contract import value
 from margincall.core.events import Fill, Order
+from margincall.core.fold import fill_terms, fold
 from margincall.core.margin import PoolTerms, margin
 from margincall.core.prices import bankruptcy
 from margincall.core.protocol.moves import FUND
@@ -80,6 +81,7 @@ def findings(found: Course, marks: Marks, rules: RuleSet) -> list[Finding]:
     said = [*_marks(found, marks), structs.replace(trigger, about=about, printed=found.started.balance)]
     if trigger.verdict != FAILS:
         said += [*_order(found, pool, rules), *_cancelled(found, rules), *_fee(found, pool, marks, rules)]
+        said += _booked(found, rules)
     return [*said, *_after(found, rules)]
 
 
@@ -200,6 +202,29 @@ def _order(found: Course, pool: PoolTerms, rules: RuleSet) -> Iterator[Finding]:
             yield checks.fill_within_limit(
                 buy=fill.quantity > 0, price=fill.price, limit=right.limit, about=f"{about} trade {fill.trade_id}"
             )
+
+
+def _booked(found: Course, rules: RuleSet) -> Iterator[Finding]:
+    """Profit and commission of each fill of the venue's orders, by the rules; only what differs is named."""
+    account = found.before
+    for event in found.events:
+        if isinstance(event, Fill) and event.account == found.name:
+            contract = rules.venue.contract(event.symbol)
+            due = fill_terms(account.position((event.symbol, event.side)), event, contract, rules.venue.fees)
+            about = f"{event.symbol} trade {event.trade_id}"
+            said = (
+                checks.agrees(
+                    "realized_pnl", about, printed=event.realized or ZERO, derived=due.realized,
+                    rule="profit = size · price against what the position cost (docs/spec/fold.md)",
+                ),
+                checks.agrees(
+                    "commission", about, printed=event.fee or ZERO, derived=due.fee or ZERO,
+                    rule="commission = size · price · the account's rate (docs/spec/fold.md)",
+                ),
+            )  # fmt: skip
+            yield from (each for each in said if each.verdict == FAILS)
+        if getattr(event, "account", None) == found.name:
+            account = fold(account, event, rules.venue)  # type: ignore[arg-type]
 
 
 def _cancelled(found: Course, rules: RuleSet) -> Iterator[Finding]:

@@ -18,13 +18,14 @@ from margincall.exchange.state import Events, Exchange
 
 WITH_SYMBOL = frozenset(
     {"stale_index", "wrong_mark", "late_liquidation", "wrong_brackets", "early_liquidation", "fill_beyond_bankruptcy"}
-    | {"wrong_funding_rate"}
+    | {"wrong_funding_rate", "oversized_order", "wrong_entry"}
 )
 WITH_ASSET = frozenset({"stale_asset_index", "wrong_asset_index"})
 WITH_ACCOUNT = frozenset({"early_liquidation"})
 WITH_VALUE = frozenset(
     {"wrong_mark", "wrong_brackets", "wrong_clearance_rate", "wrong_asset_index", "fee_twice", "wrong_fee_base"}
     | {"fill_beyond_bankruptcy", "adl_out_of_rank", "wrong_funding_rate", "socialise_despite_fund"}
+    | {"oversized_order", "wrong_entry", "wrong_commission"}
 )
 SIGNED = frozenset({"wrong_funding_rate"})
 """Faults whose value may be negative."""
@@ -45,6 +46,10 @@ def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
     limit; adl_out_of_rank: the first `value` of the queue go to its end; wrong_funding_rate: payments are at the rate
     plus `value`; socialise_despite_fund: of what the fund loses by a takeover, up to `value` (of the margin asset) is
     charged to others.
+
+    oversized_order: the liquidation order is for the whole position and `value` more; wrong_entry: the profit of what a
+    liquidation order fills is counted from an entry that is worse by `value` (of the price); wrong_commission: what a
+    liquidation order fills is charged the account's rate plus `value`.
     """
     kind, symbol = command.kind, command.symbol
     check(state, command)
@@ -99,6 +104,8 @@ def check(state: Exchange, command: InjectFault) -> None:
         raise Refusal(Code.BAD_COMBINATION, "value")
     if command.kind == "wrong_funding_rate" and state.markets[command.symbol].listing.funding is None:
         raise Refusal(Code.BAD_COMBINATION, "the symbol has no funding")
+    if command.kind == "oversized_order" and state.rules.waterfall.fee == "improvement":
+        raise Refusal(Code.BAD_COMBINATION, "more than is held has no bankruptcy price to improve")
     if command.value is not None:
         _check_value(state, command, command.value)
 
@@ -119,6 +126,12 @@ def _check_value(state: Exchange, command: InjectFault, value: Decimal) -> None:
         case "fill_beyond_bankruptcy":
             if value % state.markets[command.symbol].contract.tick:
                 raise Refusal(Code.NOT_VALID, "value: whole ticks")
+        case "oversized_order":
+            if value % state.markets[command.symbol].contract.lot:
+                raise Refusal(Code.NOT_VALID, "value: whole lots")
+        case "wrong_commission":
+            if value > ONE:
+                raise Refusal(Code.NOT_VALID, "value: no rate is above 1")
         case _:
             pass
 

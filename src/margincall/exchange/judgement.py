@@ -25,7 +25,7 @@ from margincall.exchange.state import DisputeEntry, Exchange
 
 GROUNDS = frozenset(
     {"trigger", "order_size", "limit_price", "fill_price", "orders_cancelled", "clearance_fee", "fee_twice", "adl_fee"}
-    | {"adl_rank", "shared_loss", "funding_rate", "harm"}
+    | {"adl_rank", "shared_loss", "funding_rate", "harm", "realized_pnl", "commission"}
 )
 """Checks of which one that does not hold upholds a dispute. A wrong mark or a late desk that cost nothing is none."""
 ASSUMED = "refund-is-harm"

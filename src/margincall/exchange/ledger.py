@@ -10,11 +10,12 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
-from margincall.core.account import PositionSide
-from margincall.core.contract import gain, value
+from margincall.core.account import Position, PositionSide
+from margincall.core.contract import Contract, gain, profit, value
 from margincall.core.events import AnyEvent, Category, CloseKind, Fill, Flow
-from margincall.core.fold import fill_terms, fold, fold_fill
+from margincall.core.fold import FillTerms, fill_terms, fold, fold_fill
 from margincall.core.protocol.moves import FEES, FUND, Move, MoveReason
+from margincall.core.rounding import booked, quotient
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange.events import Moved
 from margincall.exchange.state import Events, Exchange, FundEntry, Market, Trader
@@ -83,8 +84,10 @@ def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, 
     state.next_flow += 1
     position = trader.account.position((contract.symbol, party.side))
     terms = fill_terms(position, bare, contract, venue.fees)
-    fee = terms.fee or ZERO
-    fill = structs.replace(bare, fee=fee, realized=terms.realized)
+    realized, fee = terms.realized, terms.fee or ZERO
+    if state.faults and party.close == "liquidation" and party.maker is not None:
+        realized, fee = _wrongly(state, contract, position, bare, terms)
+    fill = structs.replace(bare, fee=fee, realized=realized)
     trader.account = fold_fill(trader.account, fill, terms, contract)
     if fee:
         asset = contract.margin_asset
@@ -92,9 +95,29 @@ def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, 
     if market.mark is not None:
         worth = value(contract, Quantity(quantity), market.mark)
         cost = fee - gain(contract, value(contract, Quantity(quantity), Price(deal.price)), worth)
+        cost += terms.realized - realized
         kept = Kept(contract, venue.brackets(contract.symbol), market.mark)
         state.watch.trade(trader.name, position, quantity, cost, kept)
     return fill
+
+
+def _wrongly(
+    state: Exchange, contract: Contract, position: Position, fill: Fill, terms: FillTerms
+) -> tuple[Decimal, Decimal]:
+    """Profit and fee of a fill of a liquidation order under the injected faults "wrong_entry" and "wrong_commission";
+    without, as the rules give them."""
+    realized, fee = terms.realized, terms.fee or ZERO
+    by, more = state.faults.get(f"wrong_entry:{contract.symbol}"), state.faults.get("wrong_commission")
+    if by is not None and terms.closed:
+        part, worse = Quantity(position.direction * terms.closed), terms.released + terms.closed * by
+        if contract.is_inverse:
+            entry = quotient(part * contract.contract_size, terms.released) + position.direction * by
+            worse = value(contract, part, Price(max(entry, contract.tick)))
+        realized = booked(profit(contract, part, worse, Price(fill.price)))
+    if more is not None:
+        traded = abs(value(contract, Quantity(fill.quantity), Price(fill.price)))
+        fee = booked(traded * (state.rules.venue.fees.taker + more))
+    return realized, fee
 
 
 def collect_fees(state: Exchange) -> None:

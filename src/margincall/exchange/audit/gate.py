@@ -185,7 +185,7 @@ def inject(view: View, command: commands.InjectFault) -> None:
         view.listed(command.symbol)
     about = command.kind in (
         "stale_index", "wrong_mark", "late_liquidation", "wrong_brackets", "early_liquidation",
-        "fill_beyond_bankruptcy", "wrong_funding_rate",
+        "fill_beyond_bankruptcy", "wrong_funding_rate", "oversized_order", "wrong_entry",
     )  # fmt: skip
     need(about == bool(command.symbol), Code.BAD_COMBINATION)
     collateral = command.kind in ("stale_asset_index", "wrong_asset_index")
