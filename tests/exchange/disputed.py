@@ -240,6 +240,9 @@ def _err(story: Story, chance: random.Random, symbol: str, price: Decimal) -> No
         "adl_out_of_rank": chance.choice(("1", "2")),
         "wrong_funding_rate": chance.choice(("-0.0001", "0.003")),
         "socialise_despite_fund": chance.choice(("0.00000001", "100")),
+        "oversized_order": chance.choice(("0.001", "0.5")),
+        "wrong_entry": chance.choice(("0.00000001", "300")),
+        "wrong_commission": chance.choice(("0.00000001", "0.01")),
     }.get(kind)
     on = chance.random() < 0.6
     story.fault(kind, value if on else None, symbol=symbol if kind in WITH_SYMBOL else "", on=on)
