@@ -15,7 +15,11 @@ from margincall.exchange import commands as c
 from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.genesis import new_exchange
+from margincall.exchange.play import dispute, play
+from margincall.exchange.scenario import read_scenario
+from margincall.exchange.scenario_rules import rule_set_of
 from margincall.exchange.step import step
+from margincall.venues.embedded import embedded_book
 from tests.exchange.disputed import BTC, USDT, Story, contract, findings, rules
 from tests.exchange.test_faults import harm, income, rows
 
@@ -137,6 +141,47 @@ def test_what_the_exports_show(tmp_path: Path) -> None:
     assert D(row["realizedPnl"]) == D("-870")
     (row,) = sold["wrong_commission"]
     assert (D(row["realizedPnl"]), D(row["commission"])) == (D("-850"), D("34.405"))
+
+
+SCENARIO = """
+name = "a fault"
+seed = 7
+start = 2026-09-20T07:59:00Z
+fund = {{ USDT = 100000 }}
+[[contract]]
+symbol = "BTCUSDT"
+liquidation_fee = 0.001
+path = [["0s", 50000], ["139s", 49400], ["200s", 48300], ["210s", 48500]]
+[contract.liquidity]
+depth = 20000
+[[account]]
+name = "ann"
+deposit = {{ USDT = 1000 }}
+position = [{{ symbol = "BTCUSDT", side = "long", quantity = 0.8, leverage = 50, at = "5s" }}]
+[[fault]]
+kind = "{kind}"
+at = "0s"
+{about}
+"""
+ABOUT = {
+    "oversized_order": 'symbol = "BTCUSDT"\nvalue = 0.2',
+    "wrong_entry": 'symbol = "BTCUSDT"\nvalue = 30',
+    "wrong_commission": "value = 0.0005",
+}
+
+
+@pytest.mark.parametrize("kind", ABOUT)
+def test_a_scenario_can_ask_for_it(kind: str, tmp_path: Path) -> None:
+    """Upheld where it errs; the same file without the fault, and nothing is refunded."""
+    text = SCENARIO.format(kind=kind, about=ABOUT[kind])
+    for each, is_wrong in ((text, True), (text.partition("[[fault]]")[0], False)):
+        scenario = read_scenario(each)
+        in_force = rule_set_of(scenario, tmp_path, embedded_book())
+        run = play(scenario, in_force, tmp_path)
+        decisions = dispute(run, in_force, scenario, "ann")
+        assert decisions
+        assert run.refused == []
+        assert any(decision.upheld and decision.refund for decision in decisions) == is_wrong
 
 
 def test_a_position_that_is_turned_has_the_price_of_its_order() -> None:
