@@ -147,11 +147,10 @@ def _is_void(kind: str, incident: Incident, money: Money) -> bool:
 def _left_finding(history: Reconstruction, incident: Incident, asset: str, left: Decimal, source: str) -> Finding:
     """What is left against 0. Where others pay instead of the fund, an adjustment follows the liquidation."""
     found = checks.not_negative(wallet=left, about=asset, source=source)
-    if found.verdict == FAILS and _is_isolated(history, incident):
-        return _borne_by_the_rest(history, incident, found)
     adjusted = _adjusted(history, incident, asset) if found.verdict == FAILS else ZERO
     if not adjusted or left + adjusted < ZERO:
-        return found
+        is_beyond = found.verdict == FAILS and _is_isolated(history, incident)
+        return _borne_by_the_rest(history, incident, found) if is_beyond else found
     rule = f"{found.rule}; an adjustment of {adjusted} booked right after it brought it back"
     return structs.replace(found, verdict=HOLDS, rule=rule)
 
