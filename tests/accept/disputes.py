@@ -1,6 +1,7 @@
 """Disputes from end to end: a venue errs, a user writes a bundle from exports alone, the desk answers.
 
-    faulted      a scenario with one fault that hurts: the bundle accuses, the desk upholds, the refund is the harm
+    faulted      a scenario with one fault that hurts: the bundle accuses, the desk upholds, the refund is the harm;
+                 the ticket asks for no more than that
     unfaulted    a scenario without one: nothing irregular is found; the question that `--anyway` writes is rejected
     forged       a claim of a fault that never was, about an unfaulted run: rejected
 
@@ -457,7 +458,8 @@ def _faulted(
     advice, where = bundle(wrong, found.day, folder[0], level=_level(seed), reference=_reference(what, seed))
     if advice != "dispute" or where is None:
         return told(f"not found: {advice}", {}, "not found")
-    decisions = desk(wrong, rules, found, decode((where / CLAIM).read_bytes()))
+    claim = decode((where / CLAIM).read_bytes())
+    decisions = desk(wrong, rules, found, claim)
     problems = [] if decisions else ["no decision"]
     lost: dict[str, D] = {}
     for decision in decisions:
@@ -465,6 +467,8 @@ def _faulted(
         problems += [] if decision.upheld else [f"liquidation {decision.liquidation} not upheld"]
         if decision.refund != lost:
             problems.append(f"liquidation {decision.liquidation}: refund {dict(decision.refund)}, harm {lost}")
+    if any(amount > lost.get(asset, ZERO) for asset, amount in claim.refund.items()):
+        problems.append(f"asked {claim.refund}, harm {lost}")
     return told("rejected" if problems else "upheld" if lost else "upheld, no harm", lost, "; ".join(problems))
 
 

@@ -87,7 +87,7 @@ def dispute(
         claim = bundle.claim
         write(folder, bundle, copies)
     if as_json:
-        told = tuple(str(each) for each in (*found.problems, *problems))
+        told = () if claim.redacted else tuple(str(each) for each in (*found.problems, *problems))
         where = str(folder) if is_written else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
