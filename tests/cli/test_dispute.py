@@ -1,6 +1,7 @@
 """`margincall dispute` and `margincall exchange judge`: what is written, what is refused, what the desk answers."""
 
 import json
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from margincall.core.events import Order
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
-from margincall.exchange.exports import number_of
+from margincall.exchange.exports import number_of, write_account, write_all
 from margincall.wire.claims import Claim, json_schema
+from tests.accept.disputes import KINDS, OTHER, VICTIM
+from tests.accept.disputes import played as run_of
 from tests.cli.calling import call
 from tests.sources import ROOT
 
@@ -280,6 +284,40 @@ def test_the_committed_schema_is_the_types_and_answers_follow_it(runs: Path, tmp
     assert msgspec.convert(claim, Claim).refund["USDT"] > 0
     said = json.loads((tmp_path / "b" / "claim.json").read_text())
     assert {key for key in claim if claim[key] != said[key]} <= {"folder", "problems"}
+
+
+def test_another_account_is_attached_beside(tmp_path: Path) -> None:
+    """Whoever gets the bundle can repeat the comparison of two accounts from it."""
+    run, rules, found = run_of(KINDS["adl_out_of_rank"](random.Random(3)), faulty=True)
+    write_all(run, tmp_path / "run", found.day)
+    write_account(tmp_path / OTHER, OTHER, run.events, rules.venue, run.state.time_ms)
+    own = [str(tmp_path / "run" / VICTIM / "stream.jsonl"), str(tmp_path / "run" / "market")]
+    (tmp_path / OTHER / "marks.jsonl").write_bytes((tmp_path / "run" / "market" / "marks.jsonl").read_bytes())
+    said = call("dispute", *own, "--beside", str(tmp_path / OTHER), "--to", str(tmp_path / "b"), "--json")
+    assert said.code == DIFFERENCES, said.err
+    assert json.loads(said.out)["disputed"][0]["irregularities"][0]["kind"] == "deleveraging_rank"
+    assert (tmp_path / "b" / "beside" / "1" / "stream.jsonl").is_file()
+    words = re.search(r"margincall (verify .*)", (tmp_path / "b" / "ticket_long.txt").read_text())
+    assert words is not None
+    again = [str(tmp_path / "b" / word) if "/" in word else word for word in words[1].split()]
+    assert call(*again).code == DIFFERENCES
+
+
+def test_orders_that_stayed_open_are_named_and_filled_ones_are_not(tmp_path: Path) -> None:
+    """The stop that stayed, not the order that opened the position."""
+    run, _, found = run_of(KINDS["orders_not_cancelled"](random.Random(3)), faulty=True)
+    write_all(run, tmp_path / "run", found.day)
+    claim = bundle_of(tmp_path / "run" / VICTIM / "stream.jsonl", tmp_path / "run" / "market", tmp_path / "b")
+    stops = {each.order_id for each in run.events if isinstance(each, Order) and each.stop_price}
+    assert set(claim["disputed"][0]["open_order_ids"]) == stops
+
+
+def bundle_of(own: Path, market: Path, to: Path) -> dict[str, Any]:
+    """The claim that is written of an irregular liquidation."""
+    said = call("dispute", str(own), str(market), "--to", str(to), "--json")
+    assert said.code == DIFFERENCES, said.err
+    found: dict[str, Any] = json.loads(said.out)
+    return found
 
 
 if __name__ == "__main__":

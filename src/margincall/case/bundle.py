@@ -5,6 +5,7 @@
     FOLDER/verdict.md           the figures in the form of the venue's support, and every check
     FOLDER/claim.json           margincall.dispute/1, for programs
     FOLDER/evidence/            copies of the files (not in a redacted bundle)
+    FOLDER/beside/1/            those of another account, where one was compared
     FOLDER/manifest.sha256      SHA-256 of each of them, as sha256sum writes and checks it
 
 The folder appears whole or not at all. One that is there is replaced only if everything in it is as it was written by
@@ -22,7 +23,7 @@ from msgspec import Struct
 
 from margincall.case.dispute import Decided, account_of, claim_of
 from margincall.case.dispute_redact import Names, redacted_claim, redacted_decision, redacted_history
-from margincall.case.dispute_text import long_ticket, short_ticket, verdict_sheet
+from margincall.case.dispute_text import BESIDE, long_ticket, short_ticket, verdict_sheet
 from margincall.case.folder import is_case, read_manifest
 from margincall.core.rounding import exact
 from margincall.errors import Refused, UsageError
@@ -91,21 +92,22 @@ def texts(
     return Bundle(claim, {**{name: mask(text).encode() for name, text in said.items()}, CLAIM: encode(claim)})
 
 
-def copies_of(paths: Sequence[Path], *, redact: bool = False) -> list[Copy]:
+def copies_of(paths: Sequence[Path], *, redact: bool = False, beside: int = 0) -> list[Copy]:
     """The files that an answer was made from, each with its hash and its place in the bundle. A file that names a key
-    or a session is left out."""
+    or a session is left out. `beside`: the files are those of the so-many-th other account."""
+    folder = f"{BESIDE}/{beside}" if beside else EVIDENCE
     found: list[Copy] = []
     taken: set[str] = set()
     origins = {file: origin for path in paths for file, origin in _origins(path)}
     for number, file in enumerate(files_of(paths)[0], 1):
         digest, size, is_secret = _looked_at(file)
-        place = f"{EVIDENCE}/{file.name}"
+        place = f"{folder}/{file.name}"
         while place in taken:
-            place = f"{EVIDENCE}/{number}/{file.name}"
+            place = f"{folder}/{number}/{file.name}"
         left_out = WITH_SECRET if is_secret else REDACTED if redact else ""
         if not left_out:
             taken.add(place)
-        shown = f"evidence-{number}" if redact else place
+        shown = f"{folder.replace('/', '-')}-{number}" if redact else place
         origin = "" if redact else origins.get(file.resolve(), "")
         told = Attached("" if left_out else place, digest, size, left_out, origin)
         found.append(Copy(file, NOTHING_TOLD if redact else told, shown))

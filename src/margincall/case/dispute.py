@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from margincall.case.dispute_amounts import Owed, owed_for
 from margincall.core.checks import UNCLEAR
-from margincall.core.events import Order
+from margincall.core.events import Fill, Order
 from margincall.core.units import ZERO
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
@@ -187,7 +187,7 @@ def claim_of(
             total[asset] = total.get(asset, ZERO) + amount
     names = {name for each in disputed for name in each.assumptions}
     return Claim(
-        venue=_venue(disputed),
+        venue=_venue(disputed, history),
         account=reference or account_of(answer),
         conclusion=decided.conclusion,
         advice=decided.advice,
@@ -299,9 +299,11 @@ def _is_symbol(word: str) -> bool:
     return True
 
 
-def _venue(disputed: Sequence[Disputed]) -> str:
-    """The venue that lists the symbols."""
-    return next((venue_of(each.symbol) for each in disputed if _is_symbol(each.symbol)), "")
+def _venue(disputed: Sequence[Disputed], history: Reconstruction | None) -> str:
+    """The venue that lists the symbols: what is disputed, else what the account traded."""
+    traded = sorted(history.book.contracts) if history is not None else []
+    symbols = [*(each.symbol for each in disputed), *traded]
+    return next((venue_of(symbol) for symbol in symbols if _is_symbol(symbol)), "")
 
 
 def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
@@ -309,7 +311,13 @@ def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
     if "orders_not_cancelled" not in matter.kinds():
         return
     states: dict[str, Order] = {}
+    filled: dict[str, Decimal] = {}
     for event in history.events[: matter.cases[0].incident.first]:
         if isinstance(event, Order) and not event.close:
             states[event.order_id] = event
-    yield from (number for number, order in states.items() if order.status in OPEN_STATES)
+        elif isinstance(event, Fill):
+            filled[event.order_id] = filled.get(event.order_id, ZERO) + abs(event.quantity)
+    for number, order in states.items():
+        is_filled = not order.close_position and filled.get(number, ZERO) >= order.quantity
+        if order.status in OPEN_STATES and not is_filled:
+            yield number

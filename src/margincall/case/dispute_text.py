@@ -10,7 +10,7 @@ from msgspec import structs
 
 from margincall.case.dispute import NOT_ADVISED, Decided, Matter, placed
 from margincall.core.events import Fill, Flow, Order
-from margincall.core.rounding import plain
+from margincall.core.rounding import plain, ratio_nearest
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.present import Section, markdown, moment
 from margincall.forensics.reconstruct import Reconstruction
@@ -32,6 +32,8 @@ SUBJECT_WORDS = {
 }
 PRODUCTS = {binance_usdm.VENUE: "Binance USDⓈ-M Futures", binance_coinm.VENUE: "Binance COIN-M Futures"}
 HIDDEN = "(hidden)"
+BESIDE = "beside"
+"""Where the files of other accounts stand in a bundle, a folder for each."""
 KEPT = "the rule was kept"
 LONG_TICKET = "ticket_long.txt"
 TICKETS = f"ticket_short.txt and {LONG_TICKET}"
@@ -314,11 +316,18 @@ def _rests_on(claim: Claim) -> list[str]:
 
 
 def _method(claim: Claim) -> list[str]:
-    again = "" if claim.redacted else " Anybody can repeat it: margincall verify --no-store evidence/"
+    beside = dict.fromkeys(f" --beside {'/'.join(path[:2])}" for path in _beside(claim))
+    again = f" Anybody can repeat it: margincall verify --no-store evidence/{''.join(beside)}"
+    again = "" if claim.redacted else again
     return [
         f"Calculated with {claim.made_by}.{again}",
         "manifest.sha256 lists every file of this bundle: sha256sum -c manifest.sha256",
     ]
+
+
+def _beside(claim: Claim) -> Iterator[list[str]]:
+    """The parts of the places of files that belong to another account."""
+    return (each.path.split("/") for each in claim.evidence if each.path.startswith(f"{BESIDE}/"))
 
 
 def _block(title: str, rows: Iterator[Row]) -> list[str]:
@@ -339,7 +348,8 @@ def _numbers(check: Check, *, hide: bool) -> str:
     """The numbers of a check. Hidden amounts hide all of them but prices and rates, which the market knows."""
     if hide and check.unit not in ("price", "rate"):
         return HIDDEN if check.numbers else ""
-    named = [f"{name.replace('_', ' ')} {number(value)}" for name, value in check.numbers.items()]
+    short = ratio_nearest if check.unit == "rate" else plain
+    named = [f"{name.replace('_', ' ')} {number(short(value))}" for name, value in check.numbers.items()]
     unit = f" ({check.unit})" if check.unit and named else ""
     return ", ".join(named) + unit
 

@@ -83,6 +83,8 @@ def dispute(
     else:
         hidden = redact or redact_amounts
         copies = copies_of(files, redact=hidden)
+        for place, path in enumerate(beside, 1):
+            copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
         bundle = texts(found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts)
         claim = bundle.claim
         write(folder, bundle, copies)
