@@ -205,7 +205,7 @@ def kept(run: Run, keep: Callable[[int], bool]) -> None:
 
 @pytest.mark.parametrize("faulty", [False, True])
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize(("before", "after"), [(1, 0), (4, 4), (60, 10), (0, 60), (120, 120)])
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (4, 4), (60, 0), (60, 10), (0, 60), (120, 120)])
 def test_gaps_of_the_market_across_the_minute(
     before: int, after: int, level: str, *, faulty: bool, tmp_path: Path
 ) -> None:

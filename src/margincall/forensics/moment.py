@@ -336,7 +336,10 @@ def _mark_point(history: Reconstruction, incident: Incident, symbol: str) -> Mar
         return before
     after = history.marks.following(symbol, incident.first)
     if after is not None and after.how != OPENING and after.time_ms - incident.time_ms <= JUST_AFTER_MS:
-        return after
+        is_then = history.evidence.same_second(history.events[incident.first], history.events[after.place])
+        # A mark that is published later is that of later; one that a liquidation's own message prints is its own.
+        if after.how != "published" or after.time_ms == incident.time_ms or is_then:
+            return after
     return None
 
 
