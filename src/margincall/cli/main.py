@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("margincall.cli.explain:explain", "Explain past liquidations from the venue's files."),
     "verify": ("margincall.cli.verify:verify", "Check a past liquidation against every rule that is published."),
     "recover": ("margincall.cli.recover:recover", "What is left, who got what, what can be asked for and until when."),
+    "report": ("margincall.cli.report:report", "A whole case on one page and as a PDF, with charts."),
     "rescue": ("margincall.cli.rescue:rescue", "Save a liquidation's evidence before the venue forgets it."),
     "case": ("margincall.cli.case:case", "Folders of evidence that are never altered."),
     "dispute": ("margincall.cli.dispute:dispute", "Write what to send to the venue about a liquidation."),
