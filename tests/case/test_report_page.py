@@ -1,0 +1,123 @@
+"""The page: sound, complete in itself, and readable by those who do not see it."""
+
+import re
+
+import pytest
+
+from margincall.case.reporting.canvas import NARROW, WIDE, spread
+from margincall.case.reporting.draw import drawn
+from margincall.case.reporting.page import html_of
+from margincall.case.reporting.palette import ROLES, STANDINS, themed
+from margincall.case.reporting.paper import pdf_of
+from tests.case.reports import ACCOUNTS, Page, charts, facts
+from tests.sources import ROOT
+
+LOADS = {"src", "srcset", "poster", "data", "background", "action", "formaction"}
+
+
+@pytest.mark.parametrize("scenario", ACCOUNTS)
+def test_the_page_is_sound(scenario: str) -> None:
+    """Tags close in order, ids are unique, and whatever refers to one finds it."""
+    page = Page(html_of(facts(scenario)))
+    assert page.flaws == []
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    wanted = [each.removeprefix("#") for each in page.values("href") if each.startswith("#")]
+    wanted += [name for each in page.values("aria-labelledby") for name in each.split()]
+    wanted += re.findall(r"url\(#([^)]+)\)", " ".join(value for _, _, value in page.attributes))
+    assert len(wanted) > 20
+    assert [each for each in wanted if each not in ids] == []
+
+
+@pytest.mark.parametrize("scenario", ACCOUNTS)
+def test_nothing_is_loaded(scenario: str) -> None:
+    """No script, no resource from elsewhere; links lead to pages of the glossary only."""
+    html = html_of(facts(scenario))
+    page = Page(html)
+    assert {tag for tag, _, _ in page.attributes} & {
+        "script",
+        "iframe",
+        "object",
+        "embed",
+        "link",
+        "img",
+        "base",
+    } == set()
+    assert LOADS & {name for _, name, _ in page.attributes} == set()
+    assert "<script" not in html
+    assert "@import" not in html
+    assert re.findall(r"url\((?!#)", html) == []
+    links = {value for tag, name, value in page.attributes if tag == "a" and name == "href" and value[:1] != "#"}
+    assert links == {word.page for word in facts(scenario).glossary}
+    assert set(re.findall(r"https?://[^\s\"'<]+", html)) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_the_pages_of_the_glossary_are_there() -> None:
+    """Each term leads to a page of the documentation; another place for them is put before the paths."""
+    found = facts("plain_liquidation")
+    assert len(found.glossary) > 20
+    assert [word.page for word in found.glossary if not (ROOT / word.page).is_file()] == []
+    assert f'href="https://example.org/{found.glossary[0].page}"' in html_of(found, base="https://example.org/")
+
+
+def test_terms_lead_to_the_glossary() -> None:
+    """A cell that names a term is a link to its sentence."""
+    assert '<a class="term" href="#term-maintenance-margin">maintenance margin</a>' in html_of(
+        facts("plain_liquidation")
+    )
+
+
+@pytest.mark.parametrize("scenario", ACCOUNTS)
+def test_charts_have_a_name_a_description_and_a_table(scenario: str) -> None:
+    """For wide screens and for phones; the description is also to be read below the chart."""
+    html = html_of(facts(scenario))
+    shown = charts(facts(scenario))
+    assert shown
+    for chart in shown.values():
+        for key in (chart.key, f"{chart.key}-n"):
+            assert f'role="img" aria-labelledby="{key}-t {key}-d"><title id="{key}-t">' in html
+        assert chart.values.rows
+    assert html.count("<figcaption>") == html.count("<details>") == len(shown)
+    assert html.count("<svg ") == 2 * len(shown)
+
+
+def test_text_of_files_is_no_markup() -> None:
+    """What stands in a file cannot become a part of the page."""
+    from msgspec import structs
+
+    evil = structs.replace(facts("plain_liquidation"), notes=("<script>alert(1)</script>",))
+    assert "<script" not in html_of(evil)
+    assert "&lt;script&gt;" in html_of(evil)
+
+
+def test_the_same_facts_give_the_same_bytes() -> None:
+    """Page and PDF, drawn twice."""
+    found = facts("plain_liquidation")
+    assert html_of(found) == html_of(found)
+    assert pdf_of(found) == pdf_of(found)
+
+
+def test_both_themes_draw_the_same_in_other_colours() -> None:
+    """Every colour of a drawing is a role: none is left that a theme does not set."""
+    for chart in charts(facts("two_longs")).values():
+        for how in (WIDE, NARROW):
+            svg = drawn(chart, how)
+            used = set(re.findall(r"#[0-9a-f]{6}\b", svg))
+            assert used <= set(STANDINS.values())
+            light, dark = themed(svg, "light"), themed(svg, "dark")
+            assert light != dark
+            assert not set(re.findall(r"#[0-9a-f]{6}\b", dark)) & set(STANDINS.values())
+    assert len(set(STANDINS.values())) == len(ROLES)
+
+
+def test_the_dark_pdf_is_another_one() -> None:
+    """The theme of the PDF is chosen."""
+    found = facts("plain_liquidation")
+    assert pdf_of(found, theme="dark") != pdf_of(found, theme="light")
+
+
+def test_labels_keep_apart() -> None:
+    """Moved as little as needed, within the bounds."""
+    assert spread([0.5, 0.5, 0.1], 0.1, 0.0, 1.0) == [0.5, 0.6, 0.1]
+    assert spread([0.97, 0.98], 0.1, 0.0, 1.0) == pytest.approx([0.9, 1.0])
+    assert spread([], 0.1, 0.0, 1.0) == []
