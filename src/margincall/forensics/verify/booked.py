@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from msgspec import structs
 from margincall.core.account import PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.contract import value
-from margincall.core.events import Fill, Flow, Statement
+from margincall.core.events import AnyEvent, Fill, Flow, Statement
 from margincall.core.protocol.funding import payment
 from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
 from margincall.core.units import ZERO, Price, Quantity
@@ -29,39 +29,86 @@ SETTLED_BY_FUND = "the balance of the insurance fund at that time (GET /fapi/v1/
 SETTLED_BY_STREAM = "a recorded user-data stream, or every list of what was booked (income, trades, margin moves)"
 POINTS: Mapping[str, tuple[Kind, ...]] = {"fee": ("commission",), "realized": ("realized_pnl",)}
 RULE_OF = {"fee": "commission", "realized": "realized_pnl"}
-OF_THE_BOOKS = frozenset({"fill", "wallet", "cross_wallet", "position", "entry", "accumulated_pnl", "isolated_wallet"})
 
 
 def book_checks(history: Reconstruction) -> list[Check]:
     """What the files say about themselves: each printed value that does not follow from what was booked; where all do,
     one check that says how many were compared."""
     wrong = [each for each in history.findings if each.verdict == FAILS]
-    snapshots = {
-        str(event.source)
-        for event in history.events
-        if not (isinstance(event, Statement) and event.origin == "update") and not isinstance(event, Fill)
-    }
-    found = [_of_finding(each, snapshots) for each in wrong]
+    found = list(_in_doubt(history, wrong)) if wrong else []
     counted = sum(each.counted for each in history.compared.comparisons) + sum(history.compared.equal.values())
     if not any(each.kind == "books" for each in found):
         found.append(check("books", HOLDS if counted else UNCLEAR, f"{counted} printed values"))
     return found
 
 
-def _of_finding(finding: Finding, snapshots: Set[str]) -> Check:
-    """A printed value that does not follow. A stream is taken for whole between its first and its last message
-    (assumed: `recording-whole`); answers print a state, and what changed it in between may be missing."""
+def _in_doubt(history: Reconstruction, wrong: Sequence[Finding]) -> Iterator[Check]:
+    """The failing findings in the order of the events, those that a gap between recordings may explain as "cannot
+    tell": within one file a recorded stream is taken for whole (assumed: `recording-whole`), between two of them
+    anything may have happened. What comes after a
+    state in doubt in the same file is in doubt."""
+    places = {str(event.source): place for place, event in enumerate(history.events)}
+    doubted: set[str] = set()
+    for finding in sorted(wrong, key=lambda each: places.get(each.source, 0)):
+        place = places.get(finding.source)
+        event = history.events[place] if place is not None else None
+        file = event.source.file if event is not None else ""
+        is_sure = finding.kind in POINTS or _is_sure(history, finding, event)
+        if finding.kind == "realized" and place is not None:
+            is_sure = _is_printed_before(history, place)
+        if file in doubted and finding.kind != "fee":
+            is_sure = False
+        if not is_sure:
+            doubted.add(file)
+        yield _of_finding(finding, is_sure=is_sure)
+
+
+def _is_sure(history: Reconstruction, finding: Finding, event: AnyEvent | None) -> bool:
+    """Whether a printed state accuses: an update of a stream, of a value that the same file prints before. Answers
+    print a state, and what changed it in between may be missing."""
+    if isinstance(event, Fill):
+        return True
+    if not isinstance(event, Statement) or event.origin != "update":
+        return False
+    same = [each for each in history.compared.comparisons if (each.field, each.about) == (finding.kind, finding.about)]
+    first = history.opening.first.get((finding.kind, finding.about))
+    files = [history.events[first.place].source.file] if first is not None else []
+    files += [each.source.file for each in same if each.source != event.source]
+    earlier = [each for each in same if each.source.file == event.source.file and each.source != event.source]
+    before = [each for each in earlier if (each.source.line or 0) < (event.source.line or 0)]
+    return bool(before) or (bool(files) and set(files) == {event.source.file})
+
+
+def _is_printed_before(history: Reconstruction, place: int) -> bool:
+    """Whether the position that a fill closes is founded in the fill's own file: printed there before, where it is a
+    recording; a list of trades is whole."""
+    fill = history.events[place]
+    assert isinstance(fill, Fill)
+    own = [
+        (number, event)
+        for number, event in enumerate(history.events)
+        if isinstance(event, Statement) and event.source.file == fill.source.file
+    ]
+    if not own:
+        return True
+    return any(
+        number < place and (each.symbol, each.side) == (fill.symbol, fill.side)
+        for number, event in own
+        for each in event.positions
+    )
+
+
+def _of_finding(finding: Finding, *, is_sure: bool) -> Check:
     kind = RULE_OF.get(finding.kind, "books")
-    is_state = kind == "books" and finding.source in snapshots
     return check(
         kind,
-        UNCLEAR if is_state else FAILS,
+        FAILS if is_sure else UNCLEAR,
         finding.about,
         numbers={"printed": finding.printed, "derived": finding.derived, "difference": finding.amount},
         note=f"{finding.kind}: {finding.rule}" if kind == "books" else "",
         assumptions=("recording-whole",) if kind == "books" else (),
         evidence=finding.source,
-        settled_by=SETTLED_BY_STREAM if is_state else "",
+        settled_by="" if is_sure else SETTLED_BY_STREAM,
         points_to=POINTS.get(finding.kind, ("books",)),
     )
 
