@@ -30,7 +30,7 @@ from margincall.exchange.scenario import (
 )
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
-from margincall.wire.durations import HOUR_MS, MINUTE_MS, SECOND_MS
+from margincall.wire.durations import HOUR_MS, SECOND_MS
 from tests.accept.faults.evidence import LEVELS, Level, compose, files
 from tests.accept.faults.plan import BEGINS_MS, PRICES
 
@@ -61,11 +61,7 @@ def scenario_of(seed: int) -> Scenario:
     rng = Random(f"unfaulted:{seed}")
     symbols = rng.sample(list(PRICES), rng.randint(1, 3))
     seconds = rng.randint(140, 260)
-    begin = (
-        BEGINS_MS
-        + rng.choice((0, 8, 16)) * HOUR_MS
-        - rng.randint(-3 * MINUTE_MS, 3 * MINUTE_MS) // SECOND_MS * SECOND_MS
-    )
+    begin = BEGINS_MS + rng.choice((0, 8, 16)) * HOUR_MS + rng.randint(-180, 180) * SECOND_MS
     contracts = tuple(_contract(symbol, seconds, rng) for symbol in symbols)
     first = {part.symbol: part.path[0][1] for part in contracts}
     return Scenario(
