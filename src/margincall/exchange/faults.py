@@ -104,7 +104,7 @@ def check(state: Exchange, command: InjectFault) -> None:
         raise Refusal(Code.BAD_COMBINATION, "value")
     if command.kind == "wrong_funding_rate" and state.markets[command.symbol].listing.funding is None:
         raise Refusal(Code.BAD_COMBINATION, "the symbol has no funding")
-    if command.kind == "oversized_order" and state.rules.waterfall.fee == "improvement":
+    if command.on and command.kind == "oversized_order" and state.rules.waterfall.fee == "improvement":
         raise Refusal(Code.BAD_COMBINATION, "more than is held has no bankruptcy price to improve")
     if command.value is not None:
         _check_value(state, command, command.value)
