@@ -27,14 +27,14 @@ SETTLES_WITHIN_MS = 15 * SECOND_MS
 SETTLED_BY_RATES = "the funding rates of that time (GET /fapi/v1/fundingRate, margincall market fetch)"
 SETTLED_BY_FUND = "the balance of the insurance fund at that time (GET /fapi/v1/insuranceBalance)"
 SETTLED_BY_STREAM = "a recorded user-data stream, or every list of what was booked (income, trades, margin moves)"
-POINTS: Mapping[str, tuple[Kind, ...]] = {"fee": ("commission",), "realized": ("realized_pnl",)}
-RULE_OF = {"fee": "commission", "realized": "realized_pnl"}
+POINTS: Mapping[str, tuple[Kind, ...]] = {"fee": ("commission",)}
+RULE_OF = {"fee": "commission"}
 
 
 def book_checks(history: Reconstruction) -> list[Check]:
     """What the files say about themselves: each printed value that does not follow from what was booked; where all do,
-    one check that says how many were compared."""
-    wrong = [each for each in history.findings if each.verdict == FAILS]
+    one check that says how many were compared. (Profits: `profits.py`.)"""
+    wrong = [each for each in history.findings if each.verdict == FAILS and each.kind != "realized"]
     found = list(_in_doubt(history, wrong)) if wrong else []
     counted = sum(each.counted for each in history.compared.comparisons) + sum(history.compared.equal.values())
     if not any(each.kind == "books" for each in found):
@@ -54,8 +54,6 @@ def _in_doubt(history: Reconstruction, wrong: Sequence[Finding]) -> Iterator[Che
         event = history.events[place] if place is not None else None
         file = event.source.file if event is not None else ""
         is_sure = finding.kind in POINTS or _is_sure(history, finding, event)
-        if finding.kind == "realized" and place is not None:
-            is_sure = _is_printed_before(history, place)
         if file in doubted and finding.kind != "fee":
             is_sure = False
         if not is_sure:
@@ -77,25 +75,6 @@ def _is_sure(history: Reconstruction, finding: Finding, event: AnyEvent | None) 
     earlier = [each for each in same if each.source.file == event.source.file and each.source != event.source]
     before = [each for each in earlier if (each.source.line or 0) < (event.source.line or 0)]
     return bool(before) or (bool(files) and set(files) == {event.source.file})
-
-
-def _is_printed_before(history: Reconstruction, place: int) -> bool:
-    """Whether the position that a fill closes is founded in the fill's own file: printed there before, where it is a
-    recording; a list of trades is whole."""
-    fill = history.events[place]
-    assert isinstance(fill, Fill)
-    own = [
-        (number, event)
-        for number, event in enumerate(history.events)
-        if isinstance(event, Statement) and event.source.file == fill.source.file
-    ]
-    if not own:
-        return True
-    return any(
-        number < place and (each.symbol, each.side) == (fill.symbol, fill.side)
-        for number, event in own
-        for each in event.positions
-    )
 
 
 def _of_finding(finding: Finding, *, is_sure: bool) -> Check:

@@ -20,6 +20,7 @@ from margincall.forensics.verify.check import OPEN, Check, Interval, Judged, Ver
 from margincall.forensics.verify.conclude import concluded, irregularities
 from margincall.forensics.verify.deleveraging import deleveraging_checks
 from margincall.forensics.verify.prices import mark_checks
+from margincall.forensics.verify.profits import profit_checks
 from margincall.forensics.verify.trigger import interval, moment_check, trigger_check
 from margincall.forensics.verify.view import View
 from margincall.history.public import NO_MARKET, Market
@@ -49,6 +50,7 @@ def verify(
     checks = (
         *funding_checks(history, market),
         *commission_checks(history),
+        *profit_checks(history),
         *loss_checks(history, market),
         *book_checks(history),
     )
