@@ -20,7 +20,7 @@ from margincall.forensics.orders import OrderState
 from margincall.forensics.verify.booked import is_founded
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.view import View, pool_after
+from margincall.forensics.verify.view import View, pool_after, wallet_sure
 from margincall.wire.durations import MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
@@ -39,7 +39,7 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
     return [
         check(
             RULE_OF.get(each.kind, each.kind),
-            UNCLEAR if _may_be_made_good(view, each) else each.verdict,
+            UNCLEAR if _is_open(view, each) else each.verdict,
             each.about,
             numbers={"printed": each.printed, "derived": each.derived, "difference": each.amount},
             unit=UNITS.get(each.kind, "" if each.kind == "orders_cancelled" else view.asset),
@@ -64,6 +64,13 @@ def _may_be_made_good(view: View, finding: Finding) -> bool:
     holds_more = next(view.history.timeline.after(view.incident.last).open_positions(), None) is not None
     could = not holds_more and bool(known) and known[-1].balance >= -finding.amount
     return view.history.events[-1].time_ms < due or not could
+
+
+def _is_open(view: View, finding: Finding) -> bool:
+    """Whether a finding accuses nobody, although an explanation shows that it does not hold."""
+    rests_on_wallet = finding.kind in ("limit_price", "balance_after")
+    is_unsure = finding.verdict == FAILS and rests_on_wallet and not wallet_sure(view)
+    return is_unsure or _may_be_made_good(view, finding)
 
 
 @exact
@@ -109,7 +116,7 @@ def fee_check(view: View, finding: Finding | None) -> list[Check]:
     base = view.money.clearance.base
     rate = view.moment.rules.contract(view.incident.symbol).liquidation_fee
     taken = _taken(view)
-    if not taken or base is None or rate is None:
+    if not taken or base is None or rate is None or view.incident.kind != "liquidation":
         return [_unclear_fee(view, finding, taken)] if finding is not None else []
     due = booked(base * rate)
     if sum(taken, ZERO) > due + AMOUNT_UNIT:

@@ -113,6 +113,8 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
         return UNCLEAR, f"it was reached under: {', '.join(sorted(finding.assumptions))}", finding.settled_by
     if finding.verdict != FAILS and not (BACK_CAST in moment.assumed and wallet_proven(view)):
         return UNCLEAR, finding.rule, finding.settled_by
+    if not wallet_sure(view):
+        return UNCLEAR, "the wallet is not sure", finding.settled_by
     if _reached_by_tied_marks(view):
         return UNCLEAR, "reached with the marks that one of its symbols had just before, in the same moment", ""
     if not enclosed(view.history, view.incident, moment):
