@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange oracle mutation waterfall soak faults bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,9 @@ accept-evidence: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `
 
 accept-exchange: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `exchange`, one line each
 	$(BIN)/python -m tests.accept.exchange
+
+accept-case: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `case`, one line each
+	$(BIN)/python -m tests.accept.case
 
 oracle: $(VENV)/.test  ## compare the rules with the naive second implementation
 	$(BIN)/python -m tests.accept.oracle_run

@@ -121,9 +121,11 @@ def lot(pair: Pair, level: Level, saved: Path) -> Decimal | None:
 
 
 def profit(pair: Pair, level: Level, saved: Path) -> Decimal | None:
-    """Two units of what is printed."""
-    del pair, level, saved
-    return 2 * UNIT
+    """Two units of what is printed. From exports only of a position that is flat where they end: else the files may
+    begin inside of it, and any profit follows from some entry."""
+    del saved
+    is_left = bool(held(pair.faulted, VICTIM, pair.setting.symbol, pair.faulted.state.time_ms + 1))
+    return None if level.account == "csv" and is_left else 2 * UNIT
 
 
 def rate(pair: Pair, level: Level, saved: Path) -> Decimal | None:

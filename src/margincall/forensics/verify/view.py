@@ -167,8 +167,8 @@ def wallet_proven(view: View) -> bool:
 
 
 def wallet_sure(view: View) -> bool:
-    """Whether the wallet at the trigger is printed, or proven, and not in doubt. That of an isolated position changes by
-    funding: without a list of what was booked it is not known."""
+    """Whether the wallet at the trigger is printed, or proven, and not in doubt. That of an isolated position changes
+    by funding: without a list of what was booked it is not known."""
     pool = view.moment.pool
     if pool is not None and pool.kind == "isolated" and not view.history.evidence.lists_flows:
         return False
