@@ -110,7 +110,7 @@ def fault_table() -> str:
 
 
 def _wrongly_told(found: tuple, first: int) -> list[str]:
-    """Cases of the sample that were told wrongly above their bound: a sample is too small for the share of open ones."""
+    """Cases of the sample told wrongly above their bound. (For the share of open ones a sample is too small.)"""
     wrong = []
     for trial in found:
         for told in trial.told:

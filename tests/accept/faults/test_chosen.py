@@ -44,10 +44,11 @@ def test_the_account_is_harmed_and_its_files_show_it(kind: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("kind", CHOSEN)
 def test_at_least_half_of_the_sizes_lie_above_the_bound(kind: str, tmp_path: Path) -> None:
-    """At every level: none of the bounds rests on ticks."""
+    """From stream and answers, with ticks and candles alike: none of the bounds rests on a mark. (Exports do not tell
+    that they begin with the account.)"""
     above = 0
     for seed in SEEDS:
         pair, size, _ = laid_out(kind, seed)
-        bounds = [CHOSEN[kind].bound(pair, level, tmp_path) for level in LEVELS]
+        bounds = [CHOSEN[kind].bound(pair, level, tmp_path) for level in LEVELS if level.account != "csv"]
         above += all(bound is not None and size > bound for bound in bounds)
     assert 2 * above >= len(SEEDS)
