@@ -170,10 +170,15 @@ def _brackets(tables: Mapping[str, BracketTable]) -> list[Json]:
 
 def published(events: Iterable[AnyExchangeEvent], shown: Shown = NOTHING_SHOWN) -> Iterator[Json]:
     """Public messages; they are stamped with the full second that they are of, as the venue's are, where a price path
-    gives one a second. What is set twice in a second without a change is published once."""
+    gives one a second. What is set twice in a second without a change is published once; a mark that is made by rule
+    is published every second, also where it has not changed, as the venue does."""
     last: dict[str, MarkPrice | IndexPrice] = {}
     known: dict[str, Funding] = dict(shown.funding)
+    averages: dict[str, Decimal | None] = {}
     for place, event in enumerate(events):
+        for symbol, mark in _unchanged(last, shown.by_rule, event.time_ms):
+            last[symbol] = mark
+            yield encode.mark_price_update(mark, known.get(symbol, NO_FUNDING), averages.get(symbol))
         if isinstance(event, IndexSet | FundingSet):
             known[event.symbol] = _funding(known.get(event.symbol, NO_FUNDING), event)
         if not isinstance(event, MarkPrice | IndexPrice):
@@ -185,9 +190,21 @@ def published(events: Iterable[AnyExchangeEvent], shown: Shown = NOTHING_SHOWN) 
             continue
         last[name] = told
         if isinstance(told, MarkPrice):
-            yield encode.mark_price_update(told, known.get(name, NO_FUNDING), shown.averages.get(place))
+            averages[name] = shown.averages.get(place)
+            yield encode.mark_price_update(told, known.get(name, NO_FUNDING), averages[name])
         else:
             yield encode.asset_index_update(told)
+
+
+def _unchanged(
+    last: Mapping[str, MarkPrice | IndexPrice], by_rule: frozenset[str], time_ms: int
+) -> Iterator[tuple[str, MarkPrice]]:
+    """The marks made by rule that have not changed until before a time: one for each second since the last."""
+    for symbol in sorted(by_rule & last.keys()):
+        mark = last[symbol]
+        while isinstance(mark, MarkPrice) and mark.time_ms + SECOND_MS < time_ms:
+            mark = structs.replace(mark, time_ms=mark.time_ms + SECOND_MS)
+            yield symbol, mark
 
 
 def _funding(before: Funding, event: IndexSet | FundingSet) -> Funding:
