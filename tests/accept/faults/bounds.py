@@ -73,12 +73,21 @@ def _surplus_between(pair: Pair) -> Decimal | None:
     setting = pair.setting
     faulted, clean = begun(pair.faulted, setting.victim)[0], begun(pair.clean, setting.victim)
     is_late = bool(clean) and clean[0].time_ms < faulted.time_ms
-    run, time_ms = (pair.faulted, clean[0].time_ms) if is_late else (pair.clean, faulted.time_ms)
-    after_ms = time_ms + LATE_SPAN_MS if is_late else next_mark_ms(run, setting.symbol, time_ms)
+    time_ms = clean[0].time_ms if is_late else faulted.time_ms
+    # The marks are those that were printed: the liquidation itself may have moved them.
+    nexts = [next_mark_ms(pair.faulted, symbol, time_ms) for symbol in pair.faulted.state.prices]
+    after_ms = time_ms + LATE_SPAN_MS if is_late else max((each for each in nexts if each is not None), default=None)
     if after_ms is None:
         return None
-    one, other = (_surplus(pair, at, faulted=is_late) for at in (time_ms, after_ms))
+    before_ms = time_ms if is_late else _last_mark_ms(pair.faulted, time_ms)
+    one, other = (_surplus(pair, time_ms, at, faulted=is_late) for at in (before_ms, after_ms))
     return None if one is None or other is None else abs(other - one)
+
+
+def _last_mark_ms(run: Played, time_ms: int) -> int:
+    """When the last mark before a time was made; the time itself if there is none."""
+    times = [each.time_ms for each in run.events if isinstance(each, MarkPrice) and each.time_ms < time_ms]
+    return times[-1] if times else time_ms
 
 
 def next_mark_ms(run: Played, symbol: str, time_ms: int) -> int | None:
@@ -91,9 +100,12 @@ def next_mark_ms(run: Played, symbol: str, time_ms: int) -> int | None:
     return times[0] if times else None
 
 
-def _surplus(pair: Pair, time_ms: int, *, faulted: bool) -> Decimal | None:
+def _surplus(pair: Pair, time_ms: int, marks_ms: int, *, faulted: bool) -> Decimal | None:
+    """The surplus of the account as it stands at a time, at the marks of the same or a later one: by then it may have
+    been liquidated."""
     state = state_at(pair, time_ms, faulted=faulted)
-    terms = genuine_terms(state, pair.setting.victim, state.prices)
+    prices = state.prices if marks_ms == time_ms else state_at(pair, marks_ms, faulted=True).prices
+    terms = genuine_terms(state, pair.setting.victim, prices)
     pools = [pool for pool in terms.pools if any(each.symbol == pair.setting.symbol for each in pool.positions)]
     return pools[0].surplus if pools else None
 
