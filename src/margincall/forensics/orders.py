@@ -14,13 +14,15 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 class OrderState(Struct, frozen=True):
     """One order before a moment: its symbol, and whether it was neither ended nor filled; when it ended later, if a
-    file tells, and which file; when it is first told of, and what of it was not filled."""
+    file tells, and which file; when it is first told of, when last (a list of
+    orders tells of all of them when it was made: as late as it is known to be), and what of it was not filled."""
 
     symbol: str
     is_open: bool
     ended_ms: int | None = None
     file: str = ""
     since_ms: int = 0
+    last_ms: int = 0
     left: Decimal = ZERO
 
 
@@ -30,8 +32,12 @@ class OrderLine:
     def __init__(self, events: Sequence[AnyEvent]) -> None:
         """Collect orders and their fills in the order of the history; the venue's own orders are none of them."""
         self._places: dict[tuple[str, str], list[int]] = {}
+        self._last: dict[tuple[str, str], int] = {}
+        self._made: dict[str, int] = {}
         self._states: dict[tuple[str, str], list[tuple[Order | None, Decimal]]] = {}
         for place, event in enumerate(events):
+            if isinstance(event, Order):
+                self._made[event.source.file] = max(self._made.get(event.source.file, 0), event.time_ms)
             if isinstance(event, Order | Fill) and event.close == "":
                 self._add(place, event)
 
@@ -53,6 +59,7 @@ class OrderLine:
                         ended.time_ms if ended is not None else None,
                         (ended or order).source.file,
                         first.time_ms,
+                        max(self._last[key], self._made.get(first.source.file, 0) if not first.execution else 0),
                         max(order.quantity - filled, ZERO),
                     )
                 )
@@ -66,4 +73,5 @@ class OrderLine:
             states.append((event, filled))
         else:
             states.append((order, filled + abs(event.quantity)))
+        self._last[key] = event.time_ms
         self._places.setdefault(key, []).append(place)

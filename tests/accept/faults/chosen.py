@@ -115,17 +115,23 @@ def _most(found: Iterable[Decimal]) -> Decimal | None:
 
 
 def lot(pair: Pair, level: Level, saved: Path) -> Decimal | None:
-    """One lot."""
-    del level, saved
+    """One lot; from exports only of a position that is flat where they end, as in `profit`."""
+    del saved
+    if level.account == "csv" and _is_left(pair):
+        return None
     return pair.setting.rules.venue.contract(pair.setting.symbol).lot
+
+
+def _is_left(pair: Pair) -> bool:
+    """Whether the account still holds something when all is over."""
+    return bool(held(pair.faulted, VICTIM, pair.setting.symbol, pair.faulted.state.time_ms + 1))
 
 
 def profit(pair: Pair, level: Level, saved: Path) -> Decimal | None:
     """Two units of what is printed. From exports only of a position that is flat where they end: else the files may
     begin inside of it, and any profit follows from some entry."""
     del saved
-    is_left = bool(held(pair.faulted, VICTIM, pair.setting.symbol, pair.faulted.state.time_ms + 1))
-    return None if level.account == "csv" and is_left else 2 * UNIT
+    return None if level.account == "csv" and _is_left(pair) else 2 * UNIT
 
 
 def rate(pair: Pair, level: Level, saved: Path) -> Decimal | None:

@@ -13,6 +13,18 @@ CATALOGUE: tuple[Assumption, ...] = (
         "the venue's own word on how long a liquidation may take",
     ),
     Assumption(
+        "adjustment-is-shared-loss",
+        "a debit called ADJUSTMENT, booked while others are liquidated, is a loss of theirs",
+        (),
+        "the venue's own word on the booking",
+    ),
+    Assumption(
+        "forced-taker-rate",
+        "an order of the venue pays the account's own taker rate of that day",
+        (),
+        "the venue's fee schedule for liquidation orders",
+    ),
+    Assumption(
         "recording-whole",
         "between its first and its last message a recorded stream lacks none",
         (),

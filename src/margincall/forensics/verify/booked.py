@@ -1,29 +1,31 @@
 """What was booked beside the liquidation: funding, commissions, profits, losses of others, and the books as a whole."""
 
-from bisect import bisect_left
-from collections import Counter
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec import structs
 
-from margincall.core.account import PositionKey
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.contract import value
 from margincall.core.events import AnyEvent, Fill, Flow, Statement
 from margincall.core.protocol.funding import payment
-from margincall.core.rounding import AMOUNT_UNIT, exact, ratio_nearest
-from margincall.core.units import ZERO, Price, Quantity
+from margincall.core.rounding import AMOUNT_UNIT, exact, quotient, ratio_nearest
+from margincall.core.units import ONE, ZERO, Price, Quantity
 from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.markline import MarkPoint
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Check, Kind
+from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.make import check
 from margincall.history.public import FundBalance, FundingRate, Market
-from margincall.wire.durations import MINUTE_MS, SECOND_MS
+from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 SETTLES_WITHIN_MS = 15 * SECOND_MS
 """Funding may be settled so much later than the hour (FAQ 360033525031)."""
+FEE_APART_MS = 1_625_529_600_000
+"""2021-07-06: since then `liquidationFee` is printed for each symbol; before, it may have been booked as commission."""
 SETTLED_BY_RATES = "the funding rates of that time (GET /fapi/v1/fundingRate, margincall market fetch)"
 SETTLED_BY_FUND = "the balance of the insurance fund at that time (GET /fapi/v1/insuranceBalance)"
 SETTLED_BY_STREAM = "a recorded user-data stream, or every list of what was booked (income, trades, margin moves)"
@@ -94,58 +96,58 @@ def _of_finding(finding: Finding, *, is_sure: bool) -> Check:
 
 @exact
 def commission_checks(history: Reconstruction) -> list[Check]:
-    """The rate of the commission on fills that the venue forced, against the one rate that all the account's own taker
-    fills of the symbol show: no more than that. (Closings against the fund, or who is deleveraged, are free.) Without
-    such fills, or with several rates, nobody can tell."""
-    own: dict[str, Counter[Decimal]] = {}
+    """The commission on fills that the venue forced, against the rate of the account's own taker fills of the symbol on
+    the same day: no more than that. (Closings against the fund, or who is deleveraged, are free.) A rate is known as
+    far as its fee's digits tell; tiers change from day to day. Without such fills, or with several rates, nobody can
+    tell, nor before the fee for a liquidation had a booking of its own."""
+    own: dict[tuple[str, int], tuple[Decimal, Decimal]] = {}
     forced: list[tuple[Fill, Decimal]] = []
     for event in history.events:
         if not isinstance(event, Fill) or event.fee is None or event.trade_id == TAKEN_OVER:
             continue
         contract = history.book.contracts[event.symbol]
         worth = abs(value(contract, Quantity(event.quantity), Price(event.price)))
-        if event.fee_asset not in (None, contract.margin_asset) or worth < 1:
+        if event.fee_asset not in (None, contract.margin_asset) or not worth or event.time_ms < FEE_APART_MS:
             continue
         if event.close == "" and event.maker is False:
-            own.setdefault(event.symbol, Counter())[_rate(event.fee, worth)] += 1
+            key = event.symbol, event.time_ms // DAY_MS
+            least, most = own.get(key, (ZERO, ONE))
+            own[key] = max(least, quotient(event.fee, worth)), min(most, quotient(event.fee + AMOUNT_UNIT, worth))
         elif event.close == "liquidation":
             forced.append((event, worth))
-    return [
-        _commission(fill, worth, next(iter(own[fill.symbol])))
-        for fill, worth in forced
-        if len(own.get(fill.symbol, ())) == 1
-    ]
+    known = [(fill, worth, own.get((fill.symbol, fill.time_ms // DAY_MS))) for fill, worth in forced]
+    return [_commission(fill, worth, own) for fill, worth, own in known if own is not None and own[0] <= own[1]]
 
 
-def _commission(fill: Fill, worth: Decimal, rate: Decimal) -> Check:
+def _commission(fill: Fill, worth: Decimal, rates: tuple[Decimal, Decimal]) -> Check:
     assert fill.fee is not None
-    derived = worth * rate
-    off = fill.fee - derived
+    least, most = (worth * rate for rate in rates)
+    rate = ratio_nearest(rates[0])
     return check(
         "commission",
-        FAILS if off > AMOUNT_UNIT else HOLDS,
+        FAILS if fill.fee > most + AMOUNT_UNIT else HOLDS,
         f"{fill.symbol} trade {fill.trade_id}",
-        numbers={"printed": fill.fee, "derived": derived, "difference": off, "rate": rate},
+        numbers={
+            "printed": fill.fee,
+            "derived": least,
+            "difference": fill.fee - least,
+            "rate": rate,
+        },
         unit=fill.fee_asset or "",
         times_ms={"fill": fill.time_ms},
+        assumptions=("forced-taker-rate",),
         evidence=str(fill.source),
         points_to=("commission",),
     )
 
 
-def _rate(fee: Decimal, worth: Decimal) -> Decimal:
-    """The rate to the sixth decimal: fees are cut off after eight, rates are multiples of 1e-6."""
-    unit = Decimal("1e-6")
-    return (ratio_nearest(fee / worth) / unit + Decimal("0.5")) // 1 * unit
-
-
 @exact
-def funding_checks(history: Reconstruction, market: Market) -> list[Check]:
+def funding_checks(history: Reconstruction, market: Market, founded: Founded) -> list[Check]:
     """Each funding fee against rate × mark × size. Those that hold are counted in one check."""
     wrong: list[Check] = []
     held = untold = 0
     for paid in _settlements(history, market):
-        found = _funding(history, paid, market)
+        found = _funding(history, paid, founded)
         if found is None:
             untold += len(paid.flows)
         elif found.verdict == FAILS:
@@ -181,13 +183,13 @@ def _settlements(history: Reconstruction, market: Market) -> list[_Settlement]:
     return list(found.values())
 
 
-def _funding(history: Reconstruction, paid: _Settlement, market: Market) -> Check | None:
+def _funding(history: Reconstruction, paid: _Settlement, founded: Founded) -> Check | None:
     """The fees of one settlement; none where rate, mark or size is not known."""
     flow, rate = paid.flows[0], paid.rate
     if rate is None:
         return None
     contract = history.book.contracts[flow.symbol]
-    positions = _positions(history, paid.place, paid.flows)
+    positions = _positions(history, paid.place, paid.flows, founded)
     amounts = [each.applied.get(contract.margin_asset) for each in paid.flows]
     marks = [rate.mark] if rate.mark is not None else _marks_near(history, flow.symbol, rate.time_ms)
     if not positions or None in amounts or not marks:
@@ -239,21 +241,21 @@ def _with_symbol(history: Reconstruction, place: int, flow: Flow, market: Market
 def _rate_of(market: Market, flow: Flow) -> FundingRate | None:
     """The published settlement that a funding fee belongs to."""
     rates = market.funding.get(flow.symbol, ())
-    near = [each for each in rates if -SECOND_MS <= flow.time_ms - each.time_ms <= SETTLES_WITHIN_MS + SECOND_MS]
-    return near[-1] if near else None
+    last = bisect_right(rates, flow.time_ms + SECOND_MS, key=_time)
+    if not last or flow.time_ms - rates[last - 1].time_ms > SETTLES_WITHIN_MS + SECOND_MS:
+        return None
+    return rates[last - 1]
 
 
 def _marks_near(history: Reconstruction, symbol: str, time_ms: int) -> list[Decimal]:
     """The marks published while funding may have been settled."""
     points = history.marks.marks.get(symbol, [])
-    return [
-        each.price
-        for each in points
-        if each.how == "published" and time_ms - SECOND_MS <= each.time_ms <= time_ms + SETTLES_WITHIN_MS
-    ]
+    first = bisect_left(points, time_ms - SECOND_MS, key=_time)
+    until = bisect_right(points, time_ms + SETTLES_WITHIN_MS, key=_time)
+    return [each.price for each in points[first:until] if each.how == "published"]
 
 
-def _positions(history: Reconstruction, place: int, flows: Sequence[Flow]) -> list[Quantity]:
+def _positions(history: Reconstruction, place: int, flows: Sequence[Flow], founded: Founded) -> list[Quantity]:
     """The sizes that funding was paid on: of the legs that the fees name, else of all legs of the symbol. None where
     the files do not found them, or there are not as many fees as legs."""
     account, sides = history.timeline.before(place), {flow.side for flow in flows}
@@ -262,32 +264,9 @@ def _positions(history: Reconstruction, place: int, flows: Sequence[Flow]) -> li
         for each in account.positions.values()
         if each.symbol == flows[0].symbol and each.quantity and (None in sides or each.side in sides)
     ]
-    if len(held) != len(flows) or not all(is_founded(history, each.key, place) for each in held):
+    if len(held) != len(flows) or not all(founded.size_known(each.key, place) for each in held):
         return []
     return [each.quantity for each in held]
-
-
-def is_founded(history: Reconstruction, key: PositionKey, place: int) -> bool:
-    """Whether the files tell how large a position was before event `place`: some print before it says so, or fills that
-    closed it agree with it, or it is flat where the files begin and as large as printed where they end."""
-    first = history.opening.first.get(("position", f"{key[0]} {key[1]}"))
-    if first is not None and first.place < place:
-        return True
-    if history.compared.doubtful.get(key[0]):
-        return False
-    fills = (event for event in history.events if isinstance(event, Fill) and (event.symbol, event.side) == key)
-    if any(fill.realized for fill in fills):
-        return True
-    printed = [
-        (number, each.quantity)
-        for number, event in enumerate(history.events)
-        if isinstance(event, Statement)
-        for each in event.positions
-        if (each.symbol, each.side) == key and each.quantity is not None
-    ]
-    was_flat = not history.opening.account.position(key).quantity
-    last = printed[-1] if printed else None
-    return was_flat and last is not None and history.timeline.after(last[0]).position(key).quantity == last[1] != ZERO
 
 
 @exact
@@ -304,7 +283,7 @@ def loss_checks(history: Reconstruction, market: Market) -> list[Check]:
 
 
 def _loss(flow: Flow, asset: str, amount: Decimal, market: Market) -> Check:
-    fund = _fund_at(market, flow, asset)
+    fund = fund_after(market, flow.symbol, asset, flow.time_ms)
     is_full = fund is not None and fund.balance > ZERO
     return check(
         "loss_shared",
@@ -313,37 +292,41 @@ def _loss(flow: Flow, asset: str, amount: Decimal, market: Market) -> Check:
         numbers={"printed": amount, "fund": fund.balance if fund is not None else None},
         unit=asset,
         times_ms={"booked": flow.time_ms, "fund": fund.time_ms if fund is not None else None},
-        note="" if is_full else "an adjustment, whose reason no document lists",
+        note="a debit called adjustment: no document gives its reason",
+        assumptions=("adjustment-is-shared-loss",),
         evidence=str(flow.source),
         settled_by="" if is_full else SETTLED_BY_FUND,
         points_to=("loss_socialised",),
     )
 
 
-def _fund_at(market: Market, flow: Flow, asset: str) -> FundBalance | None:
-    """The fund of the symbol as it stood after the debit: what was left in it then was not used."""
+def fund_after(market: Market, symbol: str, asset: str, time_ms: int) -> FundBalance | None:
+    """What the fund of a symbol held of an asset right after a time: the first balance of it within a minute. Where the
+    booking names no symbol, only a fund that is the only one."""
+    groups = {each.symbols for each in market.fund}
     fitting = [
         each
         for each in market.fund
-        if each.asset == asset and (not each.symbols or not flow.symbol or flow.symbol in each.symbols)
+        if each.asset == asset and (symbol in each.symbols or not each.symbols or (not symbol and len(groups) == 1))
     ]
-    until = bisect_left(fitting, flow.time_ms + 1, key=_time)
-    return fitting[until - 1] if until else None
+    place = bisect_left(fitting, time_ms, key=_time)
+    is_near = place < len(fitting) and fitting[place].time_ms - time_ms <= MINUTE_MS
+    return fitting[place] if is_near else None
 
 
-def _time(each: FundBalance) -> int:
+def _time(each: FundBalance | FundingRate | MarkPoint) -> int:
     return each.time_ms
 
 
 def warning_check(history: Reconstruction, first: int, time_ms: int) -> Check:
     """Whether a warning was sent before: told, and never irregular, for the venue promises none."""
-    warned = [
-        event.time_ms
-        for event in history.events[:first]
-        if isinstance(event, Statement)
-        and event.origin == "margin_call"
-        and time_ms - event.time_ms <= 24 * 60 * MINUTE_MS
-    ]
+    warned: list[int] = []
+    for place in range(first - 1, -1, -1):
+        event = history.events[place]
+        if time_ms - event.time_ms > DAY_MS:
+            break
+        if isinstance(event, Statement) and event.origin == "margin_call":
+            warned.insert(0, event.time_ms)
     note = f"{len(warned)} MARGIN_CALL in the 24 hours before" if warned else "none in these files"
     times = {"first": warned[0], "last": warned[-1], "order": time_ms} if warned else {"order": time_ms}
     return check(

@@ -17,7 +17,7 @@ from margincall.core.units import ZERO
 from margincall.forensics.incident_checks import pool_symbols
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.orders import OrderState
-from margincall.forensics.verify.booked import is_founded
+from margincall.forensics.verify.booked import fund_after
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View, pool_after, wallet_sure
@@ -59,11 +59,11 @@ def _may_be_made_good(view: View, finding: Finding) -> bool:
     can, and the files end before, or do not tell that it could."""
     if finding.kind != "balance_after" or finding.verdict != FAILS or finding.amount is None:
         return False
-    due = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS + MINUTE_MS
-    known = [each for each in view.market.fund if each.asset == view.asset and each.time_ms <= due]
+    due = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS
+    fund = fund_after(view.market, view.incident.symbol, view.asset, due)
     holds_more = next(view.history.timeline.after(view.incident.last).open_positions(), None) is not None
-    could = not holds_more and bool(known) and known[-1].balance >= -finding.amount
-    return view.history.events[-1].time_ms < due or not could
+    could = not holds_more and fund is not None and fund.balance >= -finding.amount
+    return view.history.events[-1].time_ms < due + MINUTE_MS or not could
 
 
 def _is_open(view: View, finding: Finding) -> bool:
@@ -99,14 +99,12 @@ def orders_check(view: View, finding: Finding | None) -> list[Check]:
 
 
 def _stayed(view: View, order: OrderState) -> bool:
-    """Whether an order of the pool was open before the liquidation order came, and still was after it."""
-    first = view.history.events[view.incident.first]
-    is_coarse = {first.source.file, order.file} & view.history.evidence.whole_seconds
-    slack = SECOND_MS if is_coarse else 0
+    """Whether an order of the pool was open before the liquidation order came, and is shown open, or ended, a second
+    later or more: messages of one moment need not be stamped in their order."""
     if not order.is_open or order.symbol not in pool_symbols(view.history, view.incident, view.moment):
         return False
-    is_before = order.since_ms < view.incident.time_ms - slack
-    return is_before and (order.ended_ms is None or order.ended_ms > view.incident.time_ms + slack)
+    is_before = order.since_ms < view.incident.time_ms - SECOND_MS
+    return is_before and order.last_ms > view.incident.time_ms + SECOND_MS
 
 
 @exact
@@ -226,7 +224,7 @@ def size_check(view: View) -> Check | None:
     held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
     if held is None or not held.quantity or view.money.quantity is None or "fills" in view.moment.lacks:
         return None
-    if not is_founded(view.history, held.key, view.incident.first):
+    if not view.founded.size_known(held.key, view.incident.first):
         return None
     closed = view.money.quantity
     over = closed - abs(held.quantity)

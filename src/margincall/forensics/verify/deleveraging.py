@@ -18,7 +18,6 @@ from margincall.core.units import ZERO, Price
 from margincall.forensics.markline import FRESH_MS
 from margincall.forensics.pools import terms_of
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.forensics.verify.booked import is_founded
 from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.view import View
@@ -38,7 +37,7 @@ def deleveraging_checks(view: View, beside: Sequence[Reconstruction]) -> list[Ch
 def _size(view: View) -> Check:
     held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
     closed = view.money.quantity
-    is_told = held is not None and is_founded(view.history, held.key, view.incident.first)
+    is_told = held is not None and view.founded.size_known(held.key, view.incident.first)
     if held is None or not held.quantity or closed is None or not is_told:
         return check("deleveraging_size", UNCLEAR, view.incident.symbol, settled_by="the trades since it was opened")
     over = closed - abs(held.quantity)

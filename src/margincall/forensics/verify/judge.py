@@ -19,6 +19,7 @@ from margincall.forensics.verify.charges import fee_check, from_findings, orders
 from margincall.forensics.verify.check import OPEN, Check, Interval, Judged, Verified
 from margincall.forensics.verify.conclude import concluded, irregularities
 from margincall.forensics.verify.deleveraging import deleveraging_checks
+from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.prices import mark_checks
 from margincall.forensics.verify.profits import profit_checks
 from margincall.forensics.verify.trigger import interval, moment_check, trigger_check
@@ -46,11 +47,12 @@ def verify(
             refused=refused,
         )
     others = [each.explained.history for each in beside if each.explained.history is not None]
-    judged = tuple(_judged(history, case, market, others) for case in answer.explained.cases)
+    founded = Founded(history)
+    judged = tuple(_judged(View(history, case, market, founded), others) for case in answer.explained.cases)
     checks = (
-        *funding_checks(history, market),
+        *funding_checks(history, market, founded),
         *commission_checks(history),
-        *profit_checks(history),
+        *profit_checks(history, founded),
         *loss_checks(history, market),
         *book_checks(history),
     )
@@ -63,16 +65,11 @@ def verify(
     )
 
 
-def _judged(
-    history: Reconstruction,
-    case: Case,
-    market: Market,
-    others: Sequence[Reconstruction],
-) -> Judged:
+def _judged(view: View, others: Sequence[Reconstruction]) -> Judged:
+    case = view.case
     told = case.explanation
     if case.moment is None or case.money is None or not told.symbol:
         return _unjudged(case)
-    view = View(history, case, market)
     if told.kind == "adl":
         checks = [*from_findings(view, told.findings), *deleveraging_checks(view, others)]
         return _as(case, checks, None)

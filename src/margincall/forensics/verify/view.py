@@ -20,6 +20,7 @@ from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
 from margincall.forensics.pools import NO_BRACKETS, pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.verify.founded import Founded
 from margincall.history.public import Market
 from margincall.wire.iso_time import day_of
 
@@ -33,6 +34,7 @@ class View(Struct, frozen=True):
     history: Reconstruction
     case: Case
     market: Market
+    founded: Founded
 
     @property
     def incident(self) -> Incident:

@@ -1,0 +1,99 @@
+"""What founds the size and the cost of a position in the files: without it a funding fee, a size or a profit accuses
+nobody.
+
+A recorded stream prints positions; within one file it is taken for whole (assumed: `recording-whole`), between two
+anything may have happened. Lists of trades are whole if the list of orders tells the same sizes, order by order.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from margincall.core.account import PositionKey
+from margincall.core.events import Fill, Order, Statement
+from margincall.core.units import ZERO
+from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.reconstruct import Reconstruction
+
+
+class Printed(Struct, frozen=True):
+    """A printed size of a position: where, in which file, and whether an update of a stream prints it."""
+
+    place: int
+    quantity: Decimal
+    file: str
+    is_update: bool
+
+
+class Founded:
+    """A history, indexed once: prints and fills of each position, and which orders the lists tell."""
+
+    def __init__(self, history: Reconstruction) -> None:
+        """Walk the events once."""
+        self.history = history
+        self.prints: dict[PositionKey, list[Printed]] = {}
+        self.fills: dict[PositionKey, list[int]] = {}
+        self._filled: dict[tuple[str, str], Decimal] = {}
+        self._executed: dict[tuple[str, str], Decimal] = {}
+        for place, event in enumerate(history.events):
+            if isinstance(event, Statement):
+                for each in event.positions:
+                    if each.quantity is not None:
+                        known = Printed(place, each.quantity, event.source.file, event.origin == "update")
+                        self.prints.setdefault((each.symbol, each.side), []).append(known)
+            elif isinstance(event, Fill) and event.trade_id != TAKEN_OVER:
+                self.fills.setdefault((event.symbol, event.side), []).append(place)
+                name = event.symbol, event.order_id
+                self._filled[name] = self._filled.get(name, ZERO) + abs(event.quantity)
+            elif isinstance(event, Order) and event.executed:
+                self._executed[event.symbol, event.order_id] = event.executed
+
+    def size_known(self, key: PositionKey, place: int) -> bool:
+        """Whether the size of a position before event `place` is founded: the file of that event prints it before, or
+        it follows from fills alone."""
+        file = self.history.events[place].source.file
+        before = self._before(key, place)
+        return any(each.file == file and each.is_update for each in before) or self.cost_known(key, place)
+
+    def cost_known(self, key: PositionKey, place: int) -> bool:
+        """Whether cost and size of a position before event `place` follow from fills alone: it was flat where the files
+        begin, and they hold every fill since."""
+        if self.history.opening.account.position(key).quantity:
+            return False
+        if any(each.is_update for each in self.prints.get(key, ())):
+            return self._recorded(key, place)
+        last = self.history.timeline.last.position(key).quantity
+        shown = self.prints.get(key, ())
+        return last == (shown[-1].quantity if shown else ZERO) and self._lists_agree(key[0])
+
+    def _recorded(self, key: PositionKey, place: int) -> bool:
+        """Whether one recording holds it all: it prints the position before, its prints agree, and no fill or print of
+        the position before it is of another file."""
+        file = self.history.events[place].source.file
+        before = self._before(key, place)
+        earlier = self.fills.get(key, [])[: bisect_left(self.fills.get(key, []), place)]
+        files = {each.file for each in before} | {self.history.events[each].source.file for each in earlier}
+        about = f"{key[0]} {key[1]}"
+        agree = all(
+            each.agrees
+            for each in self.history.compared.comparisons
+            if each.field == "position" and each.about == about and each.source.file == file
+        )
+        return bool(before) and files == {file} and agree
+
+    def _lists_agree(self, symbol: str) -> bool:
+        """Whether the trades of each order add up to what the list of orders says that it executed, and no order of
+        either list is missing in the other."""
+        filled = {name: size for name, size in self._filled.items() if name[0] == symbol}
+        executed = {name: size for name, size in self._executed.items() if name[0] == symbol}
+        return bool(filled) and filled == executed
+
+    def _before(self, key: PositionKey, place: int) -> Sequence[Printed]:
+        found = self.prints.get(key, [])
+        return found[: bisect_left(found, place, key=_place)]
+
+
+def _place(each: Printed) -> int:
+    return each.place
