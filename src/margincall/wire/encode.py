@@ -58,6 +58,8 @@ class Funding(Struct, frozen=True):
 
 NO_FUNDING = Funding()
 
+FUNDING_SYMBOL_MS = 1_786_406_400_000
+"""2026-08-11."""
 INCOME_OF_UPDATE: Mapping[str, str] = {
     "DEPOSIT": "TRANSFER",
     "WITHDRAW": "TRANSFER",
@@ -175,13 +177,17 @@ def _order_of(fill: Fill) -> Order:
 
 
 def account_update(statement: Statement, flows: Sequence[Flow] = ()) -> Json:
-    """ACCOUNT_UPDATE with the prints of a statement; `bc` holds the flows, 0 where only a trade changed the wallet."""
+    """ACCOUNT_UPDATE with the prints of a statement; `bc` holds the flows, 0 where only a trade changed the wallet. One
+    about funding names its symbol (`S`) since 2026-08-11 (changelog of the SDK, 17.0.1)."""
     changes = {asset: amount for flow in flows for asset, amount in flow.applied.items()}
     update: Json = {
         "m": statement.about,
         "B": [_balance(found, changes.get(found.asset, ZERO)) for found in statement.balances],
         "P": [_position(found) for found in statement.positions],
     }
+    symbols = {flow.symbol for flow in flows if flow.category == "funding" and flow.symbol}
+    if len(symbols) == 1 and statement.time_ms >= FUNDING_SYMBOL_MS:
+        update = {**update, "S": symbols.pop()}
     return {**_head("ACCOUNT_UPDATE", statement), "a": update}
 
 
