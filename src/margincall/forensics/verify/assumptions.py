@@ -19,6 +19,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "the venue's own word on the booking",
     ),
     Assumption(
+        "clearance-rate-date",
+        "the rates seen on 2026-09-15 hold within a month of that day",
+        (),
+        "exchangeInfo of the day, `liquidationFee`",
+    ),
+    Assumption(
         "forced-taker-rate",
         "an order of the venue pays the account's own taker rate of that day",
         (),

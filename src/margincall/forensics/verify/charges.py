@@ -20,8 +20,9 @@ from margincall.forensics.orders import OrderState
 from margincall.forensics.verify.booked import fund_after
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
+from margincall.forensics.verify.rules import RULES
 from margincall.forensics.verify.view import View, pool_after, wallet_sure
-from margincall.wire.durations import MINUTE_MS, SECOND_MS
+from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
     "limit_price": ("order_limit",),
@@ -31,6 +32,10 @@ POINTS: dict[str, tuple[Kind, ...]] = {
 }
 RULE_OF = {"adl_fee": "deleveraging_fee"}
 MADE_GOOD = "made good at the next full ten minutes if nothing is open and the fund can: that is not told here"
+RATE_SEEN_MS = 1_789_430_400_000
+RATE_HOLDS_MS = 31 * DAY_MS
+"""The rates of `venues/binance_usdm.py` were seen on 2026-09-15; within a month they are taken to hold."""
+RATE_OF_DAY = "the clearance fee rate of that day (exchangeInfo, `liquidationFee`)"
 UNITS = {"limit_price": "price", "fill_price": "price"}
 
 
@@ -68,9 +73,9 @@ def _may_be_made_good(view: View, finding: Finding) -> bool:
 
 def _is_open(view: View, finding: Finding) -> bool:
     """Whether a finding accuses nobody, although an explanation shows that it does not hold."""
-    rests_on_wallet = finding.kind in ("limit_price", "balance_after")
-    is_unsure = finding.verdict == FAILS and rests_on_wallet and not wallet_sure(view)
-    return is_unsure or _may_be_made_good(view, finding)
+    is_inferred = RULES[RULE_OF.get(finding.kind, finding.kind)].firm == "inferred" and finding.kind == "limit_price"
+    is_unsure = finding.kind == "balance_after" and not wallet_sure(view)
+    return (finding.verdict == FAILS and (is_inferred or is_unsure)) or _may_be_made_good(view, finding)
 
 
 @exact
@@ -118,7 +123,7 @@ def fee_check(view: View, finding: Finding | None) -> list[Check]:
         return [_unclear_fee(view, finding, taken)] if finding is not None else []
     due = booked(base * rate)
     if sum(taken, ZERO) > due + AMOUNT_UNIT:
-        return [_too_much(view, taken, due)]
+        return [_excused(view, _too_much(view, taken, due))]
     return [_no_more_than_due(view, taken, due, finding)]
 
 
@@ -130,6 +135,26 @@ def _too_much(view: View, taken: list[Decimal], due: Decimal) -> Check:
     told = _fee(view, taken, due)
     note = f"charged {len(taken)} times" if len(taken) > 1 else ""
     return structs.replace(told, verdict=FAILS, points_to=points, note=note)
+
+
+def _excused(view: View, told: Check) -> Check:
+    """Where the fund took the position over, a part of what was left may go to it as well; and the rate is that of one
+    day: long before or after it another may have been in force, unless the first charge by itself shows it."""
+    was_taken_over = any(
+        isinstance(event := view.history.events[place], Fill) and event.trade_id == TAKEN_OVER
+        for place in view.incident.fills
+    )
+    is_shown = told.points_to[0] == "clearance_fee_twice"
+    age_ms = abs(view.incident.time_ms - RATE_SEEN_MS)
+    if was_taken_over:
+        note = "the fund took the position over: a part of what was left may go to it as well"
+    elif not is_shown and age_ms > RATE_HOLDS_MS:
+        note = "the rate is known of 2026-09-15 only"
+    else:
+        return told
+    return structs.replace(
+        told, verdict=UNCLEAR, points_to=(), note=note, assumptions=("clearance-rate-date",), settled_by=RATE_OF_DAY
+    )
 
 
 def _no_more_than_due(view: View, taken: list[Decimal], due: Decimal, finding: Finding | None) -> Check:

@@ -45,7 +45,8 @@ OPEN: Conclusion = "cannot tell"
 class Check(Struct, frozen=True, kw_only=True):
     """One rule held against the files. `numbers` and `times_ms` (UTC) are what was compared, by name: `printed` is the
     venue's, `derived` ours, `difference` the one less the other; `unit` is an asset, "price", "quantity" or "rate".
-    `source` and `since` say where the rule is published and of which day the text is; `evidence` names file and line.
+    `source` and `since` say where the rule stands and of which day the text is, `firm` whether it is published
+    or inferred; `evidence` names file and line.
     `points_to` are the irregularities that a check which does not hold speaks for, the likeliest first."""
 
     kind: str
@@ -54,6 +55,7 @@ class Check(Struct, frozen=True, kw_only=True):
     rule: str
     source: str
     since: str
+    firm: str = "published"
     numbers: Mapping[str, Decimal] = {}
     unit: str = ""
     times_ms: Mapping[str, int] = {}

@@ -31,6 +31,7 @@ def check(
         rule=rule.text,
         source=rule.source,
         since=rule.since,
+        firm=rule.firm,
         numbers={name: number for name, number in (numbers or {}).items() if number is not None},
         unit=unit,
         times_ms={name: time for name, time in (times_ms or {}).items() if time is not None},
