@@ -511,6 +511,46 @@ def test_a_fault_before_is_named_and_not_guessed_at() -> None:
     )  # fmt: skip
 
 
+def liquidated_again(story: Story, *, fault: bool) -> None:
+    """The fault ends, ann is long 1 BTC once more, and is liquidated in the same way; if asked, by the same fault."""
+    if not fault:
+        story.fault("wrong_clearance_rate", on=False)
+    story.tell(c.CancelAll(account="maker", symbol=BTC))
+    story.long("ann", "1000")
+    story.order("maker", "BUY", "5", "49950")
+    story.mark(48_500)
+
+
+@pytest.mark.parametrize("wait", [0, 1000])
+def test_a_harm_that_was_refunded_before_the_next_liquidation_is_paid(wait: int) -> None:
+    """Of the second one nothing is wrong: what the first cost too much has been paid by then."""
+    story = wrong_clearance_rate(True)
+    assert story.decided().refund == {USDT: D("124.875")}
+    story.later(wait)
+    liquidated_again(story, fault=False)
+    decision = story.judged(story.dispute(liquidation=2))
+    assert findings(decision, "harm", "clearance_fee") == [("clearance_fee", "holds"), ("harm", "holds")]
+    assert (decision.upheld, decision.refund) == (False, {})
+    assert answer(story.state, decision).refund == {}
+
+
+@pytest.mark.parametrize("wait", [0, 1000])
+def test_a_new_harm_is_refunded_whenever_the_one_before_was(wait: int) -> None:
+    """Both fees are 124.875 too high: 249.75 are paid in all, the first before the second liquidation, in the same
+    millisecond too, or after it."""
+    for is_before in (True, False):
+        story = wrong_clearance_rate(True)
+        first = story.dispute()
+        if is_before:
+            story.tell(answer(story.state, story.judged(first)))
+        story.later(wait)
+        liquidated_again(story, fault=True)
+        if not is_before:
+            story.tell(answer(story.state, story.judged(first)))
+        story.decided(liquidation=2)
+        assert [each.refund for each in history(story.state)] == [{USDT: D("124.875")}] * 2
+
+
 @pytest.mark.parametrize("play", PLAYS)
 def test_the_same_journal_gives_the_same_decision(play: Play) -> None:
     """Also when it was written down and read in between, and when it holds the decision and what came after."""

@@ -2,8 +2,8 @@
 
 `judge` is a pure function of the journal: it replays it as it was and without the operator's faults, holds the
 liquidation against the marks and rules that should have applied, and says what it found; the refund is the difference
-of the two runs. `answer` makes the command of
-it that books the decision. Nothing is promised: what a decision assumes is named in it. Rules: `docs/spec/disputes.md`.
+of the two runs. `answer` makes the command that books the decision. Nothing is promised: what a decision assumes is
+named in it. Rules: `docs/spec/disputes.md`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,6 +70,7 @@ def judge(rules: RuleSet, commands: Sequence[AnyCommand], dispute: DisputeEntry,
     was, due = accounts_at_end(found, dispute.account, rules.venue)
     marks = marks_at_end(found)
     said += found.funding
+    said += _refunded_findings(found)
     said += _cleared_findings(found, was)
     said += _harm(equity(was, marks, rules.venue), equity(due, marks, rules.venue))
     return Decision(
@@ -86,14 +87,15 @@ def judge(rules: RuleSet, commands: Sequence[AnyCommand], dispute: DisputeEntry,
 def answer(state: Exchange, decision: Decision) -> Decide:
     """The command that books a decision in the exchange that holds the dispute. Nothing is paid twice: what the fund
     has paid of the account's debt since is taken off, and what it was refunded since for other liquidations, as a harm
-    that lasts is in the difference of each."""
+    that lasts is in the difference of each. (What it was refunded before is in what it was worth.)"""
     entry = state.disputes[decision.number]
     assert (entry.account, entry.liquidation) == (decision.account, decision.liquidation), "it is another's dispute"
     paid: list[Amounts] = [
         each.refund
         for each in state.disputes.values()
-        if each.account == entry.account and each.decided_ms is not None and each.decided_ms >= decision.ended_ms
+        if each.account == entry.account
     ]
+    paid += [{each.about: -(each.printed or ZERO)} for each in decision.findings if each.kind == "refunded"]
     paid += [{each.about: each.printed or ZERO} for each in decision.findings if each.kind == "cleared"]
     owed = {
         asset: amount - sum((each.get(asset, ZERO) for each in paid), ZERO) for asset, amount in decision.refund.items()
@@ -156,6 +158,15 @@ def _diverged(found: Scene, dispute: DisputeEntry) -> Iterator[Finding]:
             rule="faults had changed the account before: what follows is checked from the account as it stood",
             assumptions=("dispute-account-as-it-stood",),
         )
+
+
+def _refunded_findings(found: Scene) -> Iterator[Finding]:
+    """What the account had been refunded before the liquidation ended."""
+    for asset, amount in sorted(found.refunded.items()):
+        yield Finding(
+            kind="refunded", verdict=HOLDS, about=asset, printed=amount,
+            rule="refunded before for other liquidations: that much of an earlier harm is paid",
+        )  # fmt: skip
 
 
 def _cleared_findings(found: Scene, after: Account) -> Iterator[Finding]:

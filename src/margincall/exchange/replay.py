@@ -1,4 +1,4 @@
-"""A journal run twice, side by side: as it was, and without the faults of the operator.
+"""A journal run twice, side by side: as it was, and without the faults of the operator and the refunds for them.
 
 Both runs watch one account: how it stood before each command, and what the command did. Where the two come apart, the
 second says which marks should have applied, when the desk should have acted, and where the account would stand: the
@@ -23,6 +23,7 @@ from margincall.core.rules import VenueRules
 from margincall.core.units import ZERO, Price
 from margincall.exchange.commands import (
     AnyCommand,
+    Decide,
     InjectFault,
     Quote,
     SetAssetIndex,
@@ -66,8 +67,9 @@ class Scene(Struct, frozen=True):
     """The command of a disputed liquidation: as it `was`, and as the run without faults saw it (`due`).
 
     `late` is none if the desk acted when it should have. `diverged`: faults had changed the account before that.
-    `ended_ms` is when the liquidation ended, `funding` what the account was paid wrongly until then, `cleared` what the
-    fund has paid since to bring the account's negative balances back to 0.
+    `ended_ms` is when the liquidation ended, `funding` what the account was paid wrongly until then, `refunded` what it
+    was refunded until then, by asset; `cleared` what the fund has paid since to bring the account's negative balances
+    back to 0.
     """
 
     was: Seen
@@ -76,6 +78,7 @@ class Scene(Struct, frozen=True):
     diverged: bool
     ended_ms: int
     funding: tuple[Finding, ...]
+    refunded: Mapping[str, Decimal]
     cleared: Mapping[str, Decimal]
 
 
@@ -86,11 +89,12 @@ def scene(rules: RuleSet, commands: Sequence[AnyCommand], dispute: DisputeEntry,
     late: Late | None = None
     funding: list[Finding] = []
     for place, command in enumerate(commands):
-        was, due = see(state, command, dispute.account), see(true, without_fault(command), dispute.account)
+        was, due = see(state, command, dispute.account), see(true, as_due(command), dispute.account)
         ended = _end_of(was.events, dispute)
         ended_ms = None if ended is None else was.events[ended].time_ms
         funding += wrong_funding(was, dispute.account, state.genuine.venue, ended_ms)
         if ended is not None and ended_ms is not None:
+            refunded = _refunded(state, dispute.account)
             moment = list(_moment_of(commands, place))
             for one in moment:
                 was.events.extend(step(state, one))
@@ -99,7 +103,7 @@ def scene(rules: RuleSet, commands: Sequence[AnyCommand], dispute: DisputeEntry,
             since = [*was.events[ended:], *(each for one in rest for each in step(state, one))]
             diverged = late.diverged if late is not None else was.account != due.account
             cleared = _cleared(since, dispute.account)
-            return Scene(was, due, late, diverged, ended_ms, tuple(funding), cleared)
+            return Scene(was, due, late, diverged, ended_ms, tuple(funding), refunded, cleared)
         if dispute.about == "liquidation":
             late = _late(late, dispute, was, due, state=state)
     raise NotInJournal(f"the commands do not lead to liquidation {dispute.liquidation} of {dispute.account}")
@@ -156,9 +160,10 @@ def see(state: Exchange, command: AnyCommand | None, name: str) -> Seen:
     return Seen(account, orders, state.fund.account, marks, [] if command is None else step(state, command))
 
 
-def without_fault(command: AnyCommand) -> AnyCommand | None:
-    """The command, unless it is a fault of the operator."""
-    return None if isinstance(command, InjectFault) else command
+def as_due(command: AnyCommand) -> AnyCommand | None:
+    """The command, unless it is a fault of the operator, or the desk's answer to one: without the fault there is
+    nothing to refund. A refund in both runs would leave the harm that it has paid in their difference."""
+    return None if isinstance(command, InjectFault | Decide) else command
 
 
 def folded(account: Account, events: Iterable[AnyExchangeEvent], name: str, venue: VenueRules) -> Account:
@@ -237,6 +242,15 @@ def _end_of(events: Events, dispute: DisputeEntry) -> int | None:
             is_own = (event.account, event.pool) == (dispute.account, dispute.pool)
             return place if is_own == (dispute.about == "liquidation") else None
     return None
+
+
+def _refunded(state: Exchange, name: str) -> dict[str, Decimal]:
+    """What an account has been refunded so far, by asset."""
+    total: dict[str, Decimal] = {}
+    for entry in state.disputes.values():
+        for asset, amount in entry.refund.items() if entry.account == name else ():
+            total[asset] = total.get(asset, ZERO) + amount
+    return total
 
 
 def _cleared(events: Iterable[AnyExchangeEvent], name: str) -> dict[str, Decimal]:
