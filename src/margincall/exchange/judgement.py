@@ -90,11 +90,7 @@ def answer(state: Exchange, decision: Decision) -> Decide:
     that lasts is in the difference of each. (What it was refunded before is in what it was worth.)"""
     entry = state.disputes[decision.number]
     assert (entry.account, entry.liquidation) == (decision.account, decision.liquidation), "it is another's dispute"
-    paid: list[Amounts] = [
-        each.refund
-        for each in state.disputes.values()
-        if each.account == entry.account
-    ]
+    paid: list[Amounts] = [each.refund for each in state.disputes.values() if each.account == entry.account]
     paid += [{each.about: -(each.printed or ZERO)} for each in decision.findings if each.kind == "refunded"]
     paid += [{each.about: each.printed or ZERO} for each in decision.findings if each.kind == "cleared"]
     owed = {
