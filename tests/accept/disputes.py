@@ -30,7 +30,6 @@ from margincall.case.coverage import coverage_of
 from margincall.case.dispute import decide
 from margincall.case.folder import Writer, create, readable_paths
 from margincall.core.account import Account
-from margincall.core.contract import profit
 from margincall.core.events import Fill, Flow, MarginMove, MarkPrice, Setting
 from margincall.core.fold import fold
 from margincall.core.rounding import CONTEXT, booked
@@ -47,6 +46,7 @@ from margincall.forensics.answer import answer
 from margincall.forensics.verify.run import verified
 from margincall.history.bracket_store import load_book
 from margincall.wire.claims import CLAIM, Claim, Disputed, Wrong, decode, encode
+from tests.worth import worth
 
 D = Decimal
 VICTIM = "ann"
@@ -366,7 +366,7 @@ def harm(wrong: Played, right: Played, rules: RuleSet, number: int) -> dict[str,
     )
     was, due = (_stand(run.events, rules, until_ms) for run in (wrong, right))
     with localcontext(CONTEXT):
-        had, has = (_equity(each.account, due.marks, rules) for each in (due, was))
+        had, has = (worth(each.account, due.marks, rules.venue) for each in (due, was))
         lost = {asset: had.get(asset, ZERO) - has.get(asset, ZERO) for asset in sorted({*had, *has})}
         return {asset: amount for asset in lost if (amount := booked(max(lost[asset], ZERO)))}
 
@@ -382,15 +382,6 @@ def _stand(events: Iterable[AnyExchangeEvent], rules: RuleSet, until_ms: int) ->
         elif isinstance(event, Fill | Flow | MarginMove | Setting) and event.account == VICTIM:
             account = fold(account, event, rules.venue)
     return Stand(account, marks)
-
-
-def _equity(account: Account, marks: Mapping[str, Price], rules: RuleSet) -> dict[str, D]:
-    total: dict[str, D] = dict(account.wallets)
-    for position in account.open_positions():
-        contract = rules.venue.contract(position.symbol)
-        open_profit = profit(contract, position.quantity, position.cost, marks[position.symbol])
-        total[contract.margin_asset] = total.get(contract.margin_asset, ZERO) + open_profit
-    return total
 
 
 # --- the user, and the desk -------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from margincall.core.account import Marks
 from margincall.core.protocol.funding import FundingRules
 from margincall.exchange import commands as c
 from margincall.exchange.digest import digest
@@ -17,10 +16,11 @@ from margincall.exchange.events import LiquidationEnded, Rejected
 from margincall.exchange.exports import write_account
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.histories import shared_losses
-from margincall.exchange.judgement import answer, equity
+from margincall.exchange.judgement import answer
 from margincall.exchange.rulesets import Listing
 from margincall.exchange.step import step
 from tests.exchange.disputed import BTC, USDT, Story, findings, rules
+from tests.worth import worth
 
 D = Decimal
 Rows = list[dict[str, Any]]
@@ -152,10 +152,8 @@ def harm(story: Story, name: str) -> Decimal:
         if not isinstance(command, c.InjectFault):
             step(true, command)
         if any(isinstance(each, LiquidationEnded) for each in events):
-            marks = Marks(dict(true.prices), dict(true.indices))
-            was, due = (
-                equity(each.traders[name].account, marks, story.rules.venue).get(USDT, D(0)) for each in (state, true)
-            )
+            accounts = (each.traders[name].account for each in (state, true))
+            was, due = (worth(each, true.prices, story.rules.venue).get(USDT, D(0)) for each in accounts)
             return max(D(0), due - was)
     raise AssertionError("nobody was liquidated")
 

@@ -1,23 +1,24 @@
 """Each fault in a scenario: the desk's refund is what two plays of the same file differ by, with the fault and without,
 computed here from their events alone."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from margincall.core.account import Account, Marks
+from margincall.core.account import Account
 from margincall.core.events import MarkPrice
 from margincall.core.fold import fold
 from margincall.core.rounding import booked
 from margincall.core.units import Price
 from margincall.exchange.events import LiquidationEnded
-from margincall.exchange.judgement import equity
 from margincall.exchange.play import Played, dispute, play
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.scenario import Scenario, read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.venues.embedded import embedded_book
+from tests.worth import worth
 
 D = Decimal
 ASSET = "USDT"
@@ -82,13 +83,13 @@ def scenarios(kind: str, *, by_rule: bool) -> tuple[Scenario, Scenario]:
     return read_scenario(text), read_scenario(text.partition("[[fault]]")[0])
 
 
-def worth(run: Played, name: str, until_ms: int, marks: Marks, rules: RuleSet) -> Decimal:
+def worth_at(run: Played, name: str, until_ms: int, marks: Mapping[str, Price], rules: RuleSet) -> Decimal:
     """An account at a time, folded from its events."""
     account = Account()
     for event in run.events:
         if getattr(event, "account", None) == name and event.time_ms <= until_ms:
             account = fold(account, event, rules.venue)  # type: ignore[arg-type]
-    return equity(account, marks, rules.venue).get(ASSET, D(0))
+    return worth(account, marks, rules.venue).get(ASSET, D(0))
 
 
 @pytest.mark.parametrize("by_rule", [False, True], ids=["given", "by rule"])
@@ -104,7 +105,7 @@ def test_the_refund_is_what_two_plays_differ_by(kind: str, *, by_rule: bool, tmp
     for each in decisions:
         until = ends[each.liquidation]
         told = [one for one in other.events if isinstance(one, MarkPrice) and one.time_ms <= until]
-        marks = Marks({one.symbol: Price(one.price) for one in told})
-        harm = booked(worth(other, name, until, marks, rules) - worth(run, name, until, marks, rules))
+        marks = {one.symbol: Price(one.price) for one in told}
+        harm = booked(worth_at(other, name, until, marks, rules) - worth_at(run, name, until, marks, rules))
         assert (each.upheld, each.refund) == (True, {ASSET: harm} if harm > 0 else {})
     assert not any(each.upheld or each.refund for each in dispute(other, rules, genuine, name))

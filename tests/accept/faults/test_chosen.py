@@ -6,25 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from margincall.core.account import Marks
-from margincall.exchange.judgement import equity
 from margincall.exchange.play import Played
 from tests.accept.faults.case import Pair
 from tests.accept.faults.chosen import CHOSEN
 from tests.accept.faults.evidence import LEVELS, save
 from tests.accept.faults.plan import VICTIM
 from tests.accept.faults.trial import laid_out
+from tests.worth import worth
 
 SEEDS = range(900, 908)
 FILES = {"stream": "stream.jsonl", "api": "api/userTrades.json", "csv": "csv/Binance-Futures-Trade-History-*.csv"}
 """A file of each level in which all three show."""
 
 
-def worth(run: Played, pair: Pair) -> Decimal:
+def worth_of(run: Played, pair: Pair) -> Decimal:
     """What the account is worth at the end, at the marks of the run without the fault."""
-    marks = Marks(dict(pair.clean.state.prices), dict(pair.clean.state.indices))
     account = run.state.traders[VICTIM].account
-    return equity(account, marks, pair.setting.rules.venue)["USDT"]
+    return worth(account, pair.clean.state.prices, pair.setting.rules.venue)["USDT"]
 
 
 def texts(run: Played, pair: Pair, folder: Path) -> dict[str, str]:
@@ -37,7 +35,7 @@ def texts(run: Played, pair: Pair, folder: Path) -> dict[str, str]:
 def test_the_account_is_harmed_and_its_files_show_it(kind: str, tmp_path: Path) -> None:
     pair, size, _ = laid_out(kind, SEEDS[0])
     assert size > 0
-    assert worth(pair.faulted, pair) < worth(pair.clean, pair)
+    assert worth_of(pair.faulted, pair) < worth_of(pair.clean, pair)
     was, due = texts(pair.faulted, pair, tmp_path / "faulted"), texts(pair.clean, pair, tmp_path / "clean")
     assert [level for level in FILES if was[level] != due[level]] == list(FILES)
 
