@@ -21,11 +21,10 @@ from margincall.forensics.incidents import AFTERMATH_MS, Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.moment import Moment, pool_members
 from margincall.forensics.money import Money
-from margincall.forensics.orders import OrderState
+from margincall.forensics.order_checks import orders_finding
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.unknown import CHECKS, missing_evidence, settled_by, void_terms
-from margincall.wire.durations import SECOND_MS
 
 SPLITS: tuple[Assumptions, ...] = (
     Assumptions(bankruptcy_split="maintenance"),
@@ -62,7 +61,7 @@ def incident_findings(history: Reconstruction, incident: Incident, moment: Momen
     if moment.pool is not None and moment.own is not None and incident.order is not None and incident.order.price:
         found += [limit_finding(moment, order) for order in _orders_by_limit(history, incident)]
     found += _fill_findings(history, incident)
-    if incident.symbol and (finding := _orders_finding(history, incident, moment)) is not None:
+    if incident.symbol and (finding := orders_finding(history, incident, moment)) is not None:
         found.append(finding)
     if money.clearance.fee is not None and money.clearance.base is not None:
         found.append(
@@ -352,72 +351,6 @@ def _is_between_ticks(price: Decimal, limit: Decimal, tick: Decimal) -> bool:
 def _beside_the_book(finding: Finding) -> Finding:
     rule = f"{finding.rule}; a price between two ticks is the exact bankruptcy price, the limit is that on the tick"
     return structs.replace(finding, verdict=HOLDS, rule=rule)
-
-
-def _orders_finding(history: Reconstruction, incident: Incident, moment: Moment) -> Finding | None:
-    """Orders of the pool's symbols: those of other pools may stay. None where orders that ended without a fill may have
-    been forgotten by the venue: that no other is there proves nothing."""
-    if not history.evidence.knows_unfilled_since(incident.time_ms):
-        return None
-    symbols = pool_symbols(history, incident, moment)
-    placed = [order for order in history.orders.before(incident.first) if order.symbol in symbols]
-    before = [order for order in placed if not _came_then(history, incident, order)]
-    still = [order for order in before if order.is_open]
-    tied = [order for order in still if _is_tied(history, incident, order)]
-    if still and len(tied) == len(still):
-        first = sum(place < incident.first for place in incident.cancelled)
-        return Finding(
-            kind="orders_cancelled",
-            verdict=UNCLEAR,
-            about=moment.pool.name if moment.pool is not None else incident.symbol,
-            rule="all open orders are cancelled first; these were in the same moment, as finely as the files stamp",
-            printed=Decimal(first),
-            derived=Decimal(first + len(still)),
-            source=str(history.events[incident.first].source),
-        )
-    return checks.orders_cancelled_first(
-        cancelled=len(incident.cancelled),
-        still_open=sum(order.is_open for order in before),
-        about=moment.pool.name if moment.pool is not None else incident.symbol,
-        evidence=moment.pool is not None and bool(before),
-        source=str(history.events[incident.first].source),
-    )
-
-
-def _came_then(history: Reconstruction, incident: Incident, order: OrderState) -> bool:
-    """Whether an order was placed in the moment of the liquidation order, as finely as the files stamp: it may have
-    come after it."""
-    first = history.events[incident.first]
-    if isinstance(first, Order) and first.execution:
-        return False  # a stream tells what came first
-    coarse = {first.source.file, order.file} & history.evidence.whole_seconds
-    return order.since_ms >= incident.time_ms - (SECOND_MS if coarse else 0)
-
-
-def _is_tied(history: Reconstruction, incident: Incident, order: OrderState) -> bool:
-    """Whether the order ended in the same moment as the liquidation order came, as finely as the files stamp."""
-    if order.ended_ms is None:
-        return False
-    first = history.events[incident.first]
-    files = {first.source.file, order.file}
-    apart = order.ended_ms - incident.time_ms
-    return apart <= (SECOND_MS if files & history.evidence.whole_seconds else 0)
-
-
-def pool_symbols(history: Reconstruction, incident: Incident, moment: Moment) -> set[str]:
-    """The symbols whose orders hold margin of the pool: all in multi-assets mode, the position's own if isolated, else
-    those that are margined in the same asset and not isolated."""
-    contracts = history.book.contracts
-    if moment.pool is None or moment.pool.kind == "isolated":
-        return {incident.symbol}
-    if moment.pool.kind == "multi":
-        return set(contracts)
-    asset = contracts[incident.symbol].margin_asset
-    return {
-        symbol
-        for symbol, contract in contracts.items()
-        if contract.margin_asset == asset and moment.account.margin_types.get(symbol, "cross") == "cross"
-    }
 
 
 def _short(share: Decimal | None) -> str:

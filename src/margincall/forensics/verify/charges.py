@@ -14,8 +14,8 @@ from margincall.core.events import Fill, Flow
 from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.units import ZERO
-from margincall.forensics.incident_checks import pool_symbols
 from margincall.forensics.inferred import TAKEN_OVER
+from margincall.forensics.order_checks import pool_symbols
 from margincall.forensics.orders import OrderState
 from margincall.forensics.verify.booked import fund_after
 from margincall.forensics.verify.check import Check, Kind
