@@ -68,7 +68,9 @@ position = [{ symbol = "BTCUSDT", side = "long", notional = 60000, leverage = 5,
         "fill_beyond_bankruptcy",
     ),
     "orders_not_cancelled": (
-        PLAIN.replace('at = "20s" }]\n', 'at = "20s", take_profit = 60000 }]\n', 1),
+        PLAIN.replace('at = "20s" }]\n', 'at = "20s", take_profit = 50400 }]\n', 1).replace(
+            '["6m", 48100]', '["5m30s", 50900], ["6m", 50900]'
+        ),
         'at = "1m"',
         "orders_not_cancelled",
     ),

@@ -35,6 +35,7 @@ MADE_GOOD = "made good at the next full ten minutes if nothing is open and the f
 RATE_SEEN_MS = 1_789_430_400_000
 RATE_HOLDS_MS = 31 * DAY_MS
 """The rates of `venues/binance_usdm.py` were seen on 2026-09-15; within a month they are taken to hold."""
+MAY_HAVE_ENDED = "open before the liquidation; that it still was after it no later record shows"
 RATE_OF_DAY = "the clearance fee rate of that day (exchangeInfo, `liquidationFee`)"
 UNITS = {"limit_price": "price", "fill_price": "price"}
 
@@ -84,7 +85,11 @@ def orders_check(view: View, finding: Finding | None) -> list[Check]:
     was not, whatever else the files lack."""
     still = [each for each in view.history.orders.before(view.incident.first) if _stayed(view, each)]
     if not still:
-        return from_findings(view, [finding]) if finding is not None else []
+        told = from_findings(view, [finding]) if finding is not None else []
+        return [
+            structs.replace(each, verdict=UNCLEAR, note=MAY_HAVE_ENDED) if each.verdict == FAILS else each
+            for each in told
+        ]
     return [
         check(
             "orders_cancelled",
@@ -119,7 +124,7 @@ def fee_check(view: View, finding: Finding | None) -> list[Check]:
     base = view.money.clearance.base
     rate = view.moment.rules.contract(view.incident.symbol).liquidation_fee
     taken = _taken(view)
-    if not taken or base is None or rate is None or view.incident.kind != "liquidation":
+    if not taken or base is None or rate is None or not _has_all_fills(view):
         return [_unclear_fee(view, finding, taken)] if finding is not None else []
     due = booked(base * rate)
     if sum(taken, ZERO) > due + AMOUNT_UNIT:
@@ -135,6 +140,17 @@ def _too_much(view: View, taken: list[Decimal], due: Decimal) -> Check:
     told = _fee(view, taken, due)
     note = f"charged {len(taken)} times" if len(taken) > 1 else ""
     return structs.replace(told, verdict=FAILS, points_to=points, note=note)
+
+
+def _has_all_fills(view: View) -> bool:
+    """Whether the fee's base is known: the files hold all fills of the liquidation order, and lists those of the
+    symbol's other orders as well, to which a fee may belong."""
+    order = view.incident.order
+    if view.incident.kind != "liquidation" or order is None:
+        return False
+    fills = [event for place in view.incident.fills if isinstance(event := view.history.events[place], Fill)]
+    filled = sum((abs(fill.quantity) for fill in fills if fill.trade_id != TAKEN_OVER), ZERO)
+    return filled == order.executed and (bool(order.execution) or view.founded.lists_agree(order.symbol))
 
 
 def _excused(view: View, told: Check) -> Check:

@@ -66,7 +66,7 @@ class Founded:
             return self._recorded(key, place)
         last = self.history.timeline.last.position(key).quantity
         shown = self.prints.get(key, ())
-        return last == (shown[-1].quantity if shown else ZERO) and self._lists_agree(key[0])
+        return last == (shown[-1].quantity if shown else ZERO) and self.lists_agree(key[0])
 
     def _recorded(self, key: PositionKey, place: int) -> bool:
         """Whether one recording holds it all: it prints the position before, its prints agree, and no fill or print of
@@ -83,7 +83,7 @@ class Founded:
         )
         return bool(before) and files == {file} and agree
 
-    def _lists_agree(self, symbol: str) -> bool:
+    def lists_agree(self, symbol: str) -> bool:
         """Whether the trades of each order add up to what the list of orders says that it executed, and no order of
         either list is missing in the other."""
         filled = {name: size for name, size in self._filled.items() if name[0] == symbol}

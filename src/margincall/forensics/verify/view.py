@@ -169,12 +169,22 @@ def wallet_proven(view: View) -> bool:
 
 
 def wallet_sure(view: View) -> bool:
-    """Whether the wallet at the trigger is printed, or proven, and not in doubt. That of an isolated position changes
-    by funding: without a list of what was booked it is not known."""
+    """Whether the wallet at the trigger is printed, or proven, and not in doubt, and the sizes of the positions are
+    founded. The wallet of an isolated position changes by funding: it is not known without a list of bookings."""
     pool = view.moment.pool
+    if not positions_sure(view):
+        return False
     if pool is not None and pool.kind == "isolated" and not view.history.evidence.lists_flows:
         return False
     return view.moment.wallets is None and (BACK_CAST not in view.moment.assumed or wallet_proven(view))
+
+
+def positions_sure(view: View) -> bool:
+    """Whether the size of every position of the pool is founded."""
+    pool = view.moment.pool
+    if pool is None:
+        return False
+    return all(view.founded.size_known(terms.position.key, view.incident.first) for terms in pool.positions)
 
 
 def _begins_empty(view: View, asset: str) -> bool:

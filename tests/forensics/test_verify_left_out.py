@@ -1,0 +1,61 @@
+"""Files with something left out: whatever row or message is missing, nobody is accused of what it would have explained.
+
+Only the books of a recording, which is taken for whole within one file, may be called into question.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from margincall.forensics.answer import answer
+from margincall.forensics.verify.run import verified
+from margincall.history.bracket_store import load_book
+from tests.forensics.test_verify_faults import BIG, PLAIN, named, play
+
+LISTS = ("userTrades", "income", "allOrders", "forceOrders")
+
+
+@pytest.fixture(scope="module", params=["PLAIN", "BIG"])
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A liquidation without any fault."""
+    folder = tmp_path_factory.mktemp("left-out")
+    return play(folder, {"PLAIN": PLAIN, "BIG": BIG}[request.param])
+
+
+def told(*paths: Path) -> set[str]:
+    """What is named from these paths."""
+    return named(verified(answer(paths, load_book()), list(paths))[0])
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_any_row_of_a_list(played: Path, tmp_path: Path, name: str) -> None:
+    """Each row once, and all rows from each on."""
+    rows = json.loads((played / "alice" / "api" / f"{name}.json").read_text())
+    others = [path for path in (played / "alice" / "api").iterdir() if path.stem != name]
+    assert rows
+    for place in range(min(len(rows), 12)):
+        for kept in (rows[:place] + rows[place + 1 :], rows[:place], rows[place + 1 :]):
+            left = tmp_path / f"{name}.json"
+            left.write_text(json.dumps(kept))
+            assert told(left, *others, played / "market") <= {"books"}, f"row {place} of {name}"
+
+
+def test_any_message_of_a_recording(played: Path, tmp_path: Path) -> None:
+    """Each message once, and recordings that begin or end at it."""
+    lines = (played / "alice" / "stream.jsonl").read_text().splitlines(keepends=True)
+    for place in range(len(lines)):
+        for kept in (lines[:place] + lines[place + 1 :], lines[:place], lines[place:]):
+            left = tmp_path / "stream.jsonl"
+            left.write_text("".join(kept) or "{}")
+            assert told(left, played / "market") <= {"books"}, f"message {place}"
+
+
+def test_two_recordings_with_a_gap(played: Path, tmp_path: Path) -> None:
+    """Cut in two, with some messages lost in between."""
+    lines = (played / "alice" / "stream.jsonl").read_text().splitlines(keepends=True)
+    for place in range(1, len(lines) - 1):
+        first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+        first.write_text("".join(lines[:place]))
+        second.write_text("".join(lines[place + 1 :]))
+        assert told(first, second, played / "market") <= {"books"}, f"gap at {place}"
