@@ -7,7 +7,7 @@ verdict enters it.
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -154,41 +154,64 @@ class Allowed(NamedTuple):
 
 
 def _allowed_at(market: Path, symbol: str, time_ms: int) -> Allowed | None:
-    """From index, funding and last prices around the tick of a time."""
+    """From index, funding and last prices around the tick of a time, and the basis of the ticks before it. None where
+    the trades do not tell the last price."""
     ticks = [row for row in _lines(market / "marks.jsonl") if row.get("s") == symbol and row["E"] <= time_ms]
-    if not ticks:
+    every = _lines(market / "trades.jsonl")
+    trades = [row for row in every if row["s"] == symbol]
+    if not ticks or not _tells_last(every, trades, ticks[-1]["E"]):
         return None
     tick = ticks[-1]
     told_ms = tick["E"]
-    trades = [row for row in _lines(market / "trades.jsonl") if row["s"] == symbol and row["T"] < told_ms + SECOND_MS]
-    if not trades:
-        return None
-    index, rate = Decimal(tick["i"]), Decimal(tick["r"] or 0)
-    until = max(tick["T"] - told_ms, 0)
-    ends = [index * (1 + rate * min(until, period) / period) for period in PERIODS_MS]
-    ends += [Decimal(row["p"]) for row in trades if row["T"] < told_ms][-1:]
-    ends += [Decimal(row["p"]) for row in trades if row["T"] > told_ms - WINDOW_MS]
+    index = Decimal(tick["i"])
+    rates = [Decimal(tick["r"])] if tick["r"] else [-WIDEST_RATE, WIDEST_RATE]
+    until = max(tick["T"] - told_ms, 0) if tick["r"] else max(PERIODS_MS)
+    ends = [index * (1 + rate * min(until, period) / period) for period in PERIODS_MS for rate in rates]
+    ends += _lasts(trades, told_ms, told_ms + SECOND_MS)
+    ends += [Decimal(row["p"]) for row in trades if told_ms - WINDOW_MS < row["T"] < told_ms + SECOND_MS]
+    window = [row for row in ticks if row["E"] > told_ms - WINDOW_MS]
+    for row, after in zip(window, [*window[1:], tick], strict=True):
+        lasts = _lasts(trades, row["E"], max(after["E"], row["E"] + SECOND_MS))
+        ends += [index + last - Decimal(row["i"]) for last in lasts]
     digit = max(_digit(tick["i"]), _digit(trades[-1]["p"]), _digit(tick["p"]))
     return Allowed(min(ends), max(ends), digit)
 
 
+def _lasts(trades: Iterable[dict[str, Any]], begin_ms: int, end_ms: int) -> list[Decimal]:
+    """The last trade before a span of time, and those within it."""
+    before = [Decimal(row["p"]) for row in trades if row["T"] < begin_ms][-1:]
+    return before + [Decimal(row["p"]) for row in trades if begin_ms <= row["T"] < end_ms]
+
+
+def _tells_last(every: Iterable[dict[str, Any]], trades: Iterable[dict[str, Any]], time_ms: int) -> bool:
+    """Whether a trade lies at most a minute before a tick, and the file goes on within a minute after its second."""
+    end_ms = time_ms + SECOND_MS
+    is_fresh = any(time_ms - MINUTE_MS <= row["T"] < end_ms for row in trades)
+    return is_fresh and any(end_ms <= row["T"] <= end_ms + MINUTE_MS for row in every)
+
+
 def _allowed_in(saved: Path, symbol: str, minute_ms: int) -> Allowed | None:
-    """From the candles of a minute, with the closes of the minute before."""
-    index, last = (_span(saved / CANDLES / f"{name}-{symbol}-1m.json", minute_ms) for name in CANDLE_ANSWERS)
+    """From the candles of a minute, with the closes of the minute before, and the basis of the three before."""
+    paths = [saved / CANDLES / f"{name}-{symbol}-1m.json" for name in CANDLE_ANSWERS]
+    index, last = (_span(path, minute_ms) for path in paths)
     if index is None or last is None:
         return None
     rates = _rates(saved / MARKET / "fundingRate.json", symbol, minute_ms)
-    low = min(index.low * (1 + min(rates)), last.low, index.low + last.low - index.high)
-    high = max(index.high * (1 + max(rates)), last.high, index.high + last.high - index.low)
-    return Allowed(low, high, max(index.digit, last.digit))
+    ends = [index.low * (1 + min(rates)), index.high * (1 + max(rates)), last.low, last.high]
+    ends += [index.low + last.low - index.high, index.high + last.high - index.low]
+    for number in (1, 2, 3):
+        then, then_last = (_candle(path, minute_ms - number * MINUTE_MS) for path in paths)
+        if then is not None and then_last is not None:
+            ends += [price + Decimal(then_last[4]) - Decimal(then[4]) for price in (index.low, index.high)]
+    return Allowed(min(ends), max(ends), max(index.digit, last.digit))
 
 
 def _span(path: Path, minute_ms: int) -> Allowed | None:
-    """Low and high of a minute's candle, with the close of the one before."""
+    """Low and high of a minute's candle, with the close of the one before; none without either."""
     own, before = (_candle(path, minute_ms - off) for off in (0, MINUTE_MS))
-    if own is None:
+    if own is None or before is None:
         return None
-    prices = [own[2], own[3], *([before[4]] if before is not None else [])]
+    prices = [own[2], own[3], before[4]]
     return Allowed(min(map(Decimal, prices)), max(map(Decimal, prices)), _digit(own[3]))
 
 
@@ -307,7 +330,7 @@ def _spread(state: Exchange, account: str, symbol: str, ends: Iterable[Decimal])
     return max(scores) - min(scores)
 
 
-def _lines(path: Path) -> list[dict[str, object]]:
+def _lines(path: Path) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
