@@ -6,26 +6,35 @@ same owner, which stood higher in the queue, was left alone.
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
-from margincall.core.account import Account, Marks
+from msgspec import structs
+
+from margincall.core.account import Account, Marks, PositionKey
+from margincall.core.assumptions import VERDICT_ALTERNATIVES
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
-from margincall.core.events import Fill, IndexPrice, MarkPrice
+from margincall.core.events import Fill, IndexPrice, MarkCandle, MarkPrice
 from margincall.core.margin import MissingIndex
 from margincall.core.protocol.deleverage import DeleverageRules, candidate
 from margincall.core.rounding import exact
-from margincall.core.rules import MissingBrackets
+from margincall.core.rules import MissingBrackets, VenueRules
 from margincall.core.units import ZERO, Price
 from margincall.forensics.markline import FRESH_MS
+from margincall.forensics.moment import moment_of
 from margincall.forensics.pools import terms_of
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Check
+from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.view import View
+from margincall.forensics.verify.view import View, tables_confirmed, wallet_sure
 
 TOGETHER_MS = 2000
 """Closings of one deleveraging are booked within this time (assumed)."""
 QUEUE = "files of your other accounts that held the same side (margincall verify … --beside FOLDER)"
-RULES = DeleverageRules()
+KNOWN_WHOLE = "recorded user-data streams of both accounts, and a bracket table of that day"
+PRICES = MarkPrice | IndexPrice | MarkCandle
+QUEUES = (DeleverageRules(), DeleverageRules(pnl="pool"))
+"""The venue's ranking, under both readings of the profit (assumed: `deleveraging-pnl`)."""
 
 
 @exact
@@ -67,33 +76,83 @@ def _price(view: View) -> Check:
 
 
 def _rank(view: View, beside: Sequence[Reconstruction]) -> list[Check]:
-    held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
-    own = score_at(view.history, view.incident.first, view.incident.time_ms, view.incident.symbol, held_sign(held))
-    if own is None or not beside:
-        return [check("deleveraging_rank", UNCLEAR, view.incident.symbol, evidence=view.evidence, settled_by=QUEUE)]
+    """Each other account that was left alone, against this one. An accusation needs both to be known, as for a
+    trigger: size, wallet, margin mode and a table that is known to be of that day; and under every assumption."""
+    sign = held_sign(view.moment.account.positions.get((view.incident.symbol, view.incident.side)))
+    own = scores_of(view.history, view.incident.first, view.incident.time_ms, view.incident.symbol, sign)
     found = []
-    for number, other in enumerate(beside, 1):
+    for number, other in enumerate(beside, 1) if own is not None else ():
         place = _place_at(other, view.incident.time_ms)
-        theirs = score_at(other, place, view.incident.time_ms, view.incident.symbol, held_sign(held))
-        if theirs is None or _was_deleveraged(other, view):
+        theirs = scores_of(other, place, view.incident.time_ms, view.incident.symbol, sign)
+        if own is None or theirs is None or _was_deleveraged(other, view):
             continue
-        is_wrong = theirs[0] > own[1]
-        found.append(
-            check(
-                "deleveraging_rank",
-                FAILS if is_wrong else HOLDS if theirs[1] <= own[0] else UNCLEAR,
-                f"{view.incident.symbol}: your other account {number} was left alone",
-                numbers={"own": own[1], "other": theirs[0]},
-                unit="rate",
-                times_ms={"deleveraged": view.incident.time_ms},
-                evidence=view.evidence,
-                settled_by="the mark price of that second" if theirs[1] > own[0] and not is_wrong else "",
-                points_to=("deleveraging_rank",),
-            )
-        )
+        key = (view.incident.symbol, view.incident.side)
+        is_own_sure = _is_sure(view) and view.founded.size_known(key, view.incident.first)
+        is_sure = is_own_sure and _is_other_sure(view, other, place, sign)
+        found.append(_ranked(view, number, _Scores(own, theirs), is_sure=is_sure))
     return found or [
         check("deleveraging_rank", UNCLEAR, view.incident.symbol, evidence=view.evidence, settled_by=QUEUE)
     ]
+
+
+class _Scores(NamedTuple):
+    """Least and most of both accounts' scores, under the same assumptions in the same order."""
+
+    own: list[tuple[Decimal, Decimal]]
+    theirs: list[tuple[Decimal, Decimal]]
+
+    @property
+    def is_higher(self) -> bool:
+        """Whether the other stood higher whatever is assumed."""
+        return all(theirs[0] > own[1] for own, theirs in zip(self.own, self.theirs, strict=True))
+
+    @property
+    def is_lower(self) -> bool:
+        """Whether it stood no higher whatever is assumed."""
+        return all(theirs[1] <= own[0] for own, theirs in zip(self.own, self.theirs, strict=True))
+
+
+def _ranked(view: View, number: int, scores: _Scores, *, is_sure: bool) -> Check:
+    is_open = not scores.is_higher and not scores.is_lower
+    return check(
+        "deleveraging_rank",
+        UNCLEAR if is_open or not is_sure else FAILS if scores.is_higher else HOLDS,
+        f"{view.incident.symbol}: your other account {number} was left alone",
+        numbers={"own": scores.own[0][1], "other": scores.theirs[0][0]},
+        unit="rate",
+        times_ms={"deleveraged": view.incident.time_ms},
+        evidence=view.evidence,
+        settled_by=KNOWN_WHOLE if not is_sure else "the mark price of that second" if is_open else "",
+        points_to=("deleveraging_rank",),
+    )
+
+
+def _is_sure(view: View) -> bool:
+    """Whether the pool of a view is known: margin mode, marks, table and wallet."""
+    return not view.moment.lacks and tables_confirmed(view) and wallet_sure(view)
+
+
+def _is_other_sure(view: View, other: Reconstruction, place: int, sign: int) -> bool:
+    """Whether position and pool of another account are known, as if it had been deleveraged at that moment."""
+    positions = other.timeline.before(place).open_positions()
+    held = [each for each in positions if each.symbol == view.incident.symbol and each.quantity * sign > 0]
+    founded = Founded(other)
+    if place >= len(other.events) or len(held) != 1 or not _size_known(founded, held[0].key, place):
+        return False
+    incident = structs.replace(view.incident, side=held[0].side, first=place, last=place)
+    case = structs.replace(view.case, incident=incident, moment=moment_of(other, incident), money=None)
+    return _is_sure(View(other, case, view.market, founded))
+
+
+def _size_known(founded: Founded, key: PositionKey, place: int) -> bool:
+    """As `Founded.size_known`, at a place that may be a price, or the end: what counts is the account's last message
+    before it."""
+    events = founded.history.events
+    last = next((at for at in range(place - 1, -1, -1) if not isinstance(events[at], PRICES)), None)
+    if last is None:
+        return False
+    prints = (each for each in founded.prints.get(key, ()) if each.is_update and each.place < place)
+    return any(each.file == events[last].source.file for each in prints) or founded.cost_known(key, last)
 
 
 def held_sign(position: object) -> int:
@@ -103,13 +162,25 @@ def held_sign(position: object) -> int:
 
 
 @exact
-def score_at(
+def scores_of(
     history: Reconstruction, place: int, time_ms: int, symbol: str, sign: int
-) -> tuple[Decimal, Decimal] | None:
-    """Least and most of what an account's position on one side of a symbol scored in the queue before event `place`;
+) -> list[tuple[Decimal, Decimal]] | None:
+    """Least and most of what an account's position on one side of a symbol scored in the queue before event `place`,
+    under the rules of the moment first, then under each other assumption (`VERDICT_ALTERNATIVES`, `deleveraging-pnl`);
     none without a fresh mark, brackets, or such a position."""
-    account = history.timeline.before(place)
     rules = history.rules_at(time_ms)
+    rule_sets = [rules, *(rules.assuming(assumptions) for _, _, assumptions in VERDICT_ALTERNATIVES)]
+    found = [_score_at(history, place, (time_ms, symbol, sign), each, how) for how in QUEUES for each in rule_sets]
+    known = [each for each in found if each is not None]
+    return known if len(known) == len(found) else None
+
+
+def _score_at(
+    history: Reconstruction, place: int, which: tuple[int, str, int], rules: VenueRules, how: DeleverageRules
+) -> tuple[Decimal, Decimal] | None:
+    """Least and most under one assumption. `which` position: at which time, of which symbol, with which sign."""
+    time_ms, symbol, sign = which
+    account = history.timeline.before(place)
     own = [each for each in account.open_positions() if each.symbol == symbol and each.quantity * sign > 0]
     if not own:
         return None
@@ -120,7 +191,7 @@ def score_at(
         except (MissingIndex, MissingBrackets):
             return None
         found += [
-            candidate("", pool, terms, rules.assumptions, RULES).score
+            candidate("", pool, terms, rules.assumptions, how).score
             for pool in pools
             for terms in pool.positions
             if terms.symbol == symbol and terms.quantity * sign > 0
@@ -151,8 +222,7 @@ def _marks_of(history: Reconstruction, account: Account, place: int, time_ms: in
 def _place_at(history: Reconstruction, time_ms: int) -> int:
     """The place of the first event at or after a time; marks of that very time come before it."""
     for place, event in enumerate(history.events):
-        is_price = isinstance(event, MarkPrice | IndexPrice) and event.time_ms == time_ms
-        if event.time_ms >= time_ms and not is_price:
+        if event.time_ms >= time_ms and not (isinstance(event, MarkPrice | IndexPrice) and event.time_ms == time_ms):
             return place
     return len(history.events)
 
