@@ -4,7 +4,7 @@ A wrong table, a wrong mark or a wrong moment makes the trigger fail as well: wh
 what merely follows from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from margincall.core.checks import FAILS, UNCLEAR
@@ -44,11 +44,17 @@ SAYS: dict[Kind, str] = {
 CAUSES: tuple[Kind, ...] = ("wrong_brackets", "bad_mark")
 EFFECTS: frozenset[Kind] = frozenset({"too_early", "too_late"})
 """What also shows where one of the causes is at work."""
-CONSEQUENCES: frozenset[Kind] = frozenset({"books", "order_limit", "balance_after"})
-"""What also shows where a single booked number is wrong."""
+CONSEQUENCES: tuple[Kind, ...] = ("books", "balance_after")
+"""What also shows, of the same asset or symbol and from then on, where a single booked number is wrong."""
 NUMBERS: tuple[Kind, ...] = ("clearance_fee_twice", "clearance_fee_base", "realized_pnl", "commission")
-DECISIVE = frozenset({"trigger", "orders_cancelled", "fill_price", "clearance_fee"})
-"""Without an answer to these nobody can call a liquidation regular."""
+DECISIVE: Mapping[str, frozenset[str]] = {
+    "liquidation": frozenset({"trigger", "orders_cancelled", "fill_price", "clearance_fee"}),
+    "adl": frozenset({"deleveraging_rank", "deleveraging_size"}),
+}
+"""Without an answer to these nobody can call a liquidation or a deleveraging regular; other closings nobody can. (The
+price of a deleveraging no file tells.)"""
+GONE_ON = frozenset({"trigger"})
+"""Not asked of a liquidation that goes on from another: the trigger was that of the first."""
 
 
 def irregularities(checks: Sequence[Check]) -> tuple[Irregularity, ...]:
@@ -61,11 +67,41 @@ def irregularities(checks: Sequence[Check]) -> tuple[Irregularity, ...]:
     if direct:
         for effect in EFFECTS & places.keys():
             places[direct[0]] += places.pop(effect)
-    numbers = [kind for kind in NUMBERS if kind in places]
-    if numbers:
-        for effect in CONSEQUENCES & places.keys():
-            places[numbers[0]] += places.pop(effect)
-    return tuple(_irregularity(kind, sorted(found), checks) for kind, found in places.items())
+    for effect in CONSEQUENCES:
+        for place in places.get(effect, []).copy():
+            number = next((kind for kind in NUMBERS if _follows(checks, place, places.get(kind, []))), None)
+            if number is not None:
+                places[effect].remove(place)
+                places[number].append(place)
+    return tuple(_irregularity(kind, sorted(found), checks) for kind, found in places.items() if found)
+
+
+def _follows(checks: Sequence[Check], effect: int, numbers: Sequence[int]) -> bool:
+    """Whether a check that fails is what follows from one of these wrong numbers."""
+    own = [checks[place] for place in numbers if checks[place].points_to[0] in NUMBERS]
+    return any(_is_about_the_same(checks[effect], each) and _is_since(checks[effect], each) for each in own)
+
+
+def _is_about_the_same(effect: Check, number: Check) -> bool:
+    """Whether a state is of the asset that a number was booked in, or of the number's symbol."""
+    state = {effect.unit, *effect.about.split()[:1]} - {""}
+    return bool(state & {number.unit, *number.about.split()[:1]})
+
+
+def _is_since(effect: Check, number: Check) -> bool:
+    """Whether a state was printed with a number or after it, in the same file. A balance after a liquidation is one
+    after all that the liquidation booked."""
+    if effect.kind == "balance_after":
+        return True
+    then, since = _place(effect.evidence), _place(number.evidence)
+    return then[0] == since[0] and then[1] >= since[1]
+
+
+def _place(evidence: str) -> tuple[str, int]:
+    """File and line, or byte, of what a check names as its evidence."""
+    file, _, place = evidence.rpartition(":")
+    number = place.removeprefix("byte ")
+    return (file, int(number)) if number.isdigit() else (evidence, 0)
 
 
 def _irregularity(kind: Kind, places: list[int], checks: Sequence[Check]) -> Irregularity:
@@ -96,11 +132,10 @@ def _is_excluded(kind: Kind, checks: Sequence[Check]) -> bool:
 
 
 def concluded(kind: str, checks: Sequence[Check], found: Sequence[Irregularity]) -> Conclusion:
-    """Irregular, nothing irregular found, or cannot tell because a decisive check has no answer."""
+    """Irregular, nothing irregular found, or cannot tell because a decisive check is missing or has no answer."""
     if found:
         return IRREGULAR
-    if kind == "liquidation" and any(each.kind in DECISIVE and each.verdict == UNCLEAR for each in checks):
-        return OPEN
-    if kind in ("indirect", "support"):
-        return OPEN
-    return REGULAR
+    decisive = DECISIVE.get(kind, frozenset())
+    told = {each.kind for each in checks} & decisive
+    is_open = any(each.kind in decisive and each.verdict == UNCLEAR for each in checks)
+    return OPEN if is_open or not told or decisive - told - GONE_ON else REGULAR

@@ -1,0 +1,88 @@
+"""What follows from a wrong number, and what is an irregularity of its own."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pytest
+
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Verdict
+from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Kind
+from margincall.forensics.verify.conclude import DECISIVE, concluded, irregularities
+from margincall.forensics.verify.make import check
+
+
+def failing(kind: str, points_to: Kind, about: str, unit: str, place: str) -> Check:
+    """A check that does not hold, off by 1."""
+    return check(
+        kind, FAILS, about, numbers={"difference": Decimal(1)}, unit=unit, evidence=place, points_to=(points_to,)
+    )
+
+
+COMMISSION = failing("commission", "commission", "BTCUSDT trade 7", "USDT", "a.jsonl:10")
+
+
+def kinds(*checks: Check) -> dict[Kind, tuple[int, ...]]:
+    """What is found, and the checks that show it."""
+    return {each.kind: each.checks for each in irregularities(checks)}
+
+
+@pytest.mark.parametrize(
+    ("about", "place", "follows"),
+    [
+        ("USDT", "a.jsonl:10", True),
+        ("BTCUSDT BOTH", "a.jsonl:11", True),
+        ("USDT", "a.jsonl:9", False),
+        ("USDT", "b.jsonl:11", False),
+        ("BNB", "a.jsonl:11", False),
+        ("ETHUSDT BOTH", "a.jsonl:11", False),
+    ],
+)
+def test_books_follow_from_a_number_of_the_same_asset_before(about: str, place: str, follows: bool) -> None:
+    """In the same file, at or after it; others stand for themselves."""
+    books = failing("books", "books", about, "", place)
+    assert kinds(COMMISSION, books) == ({"commission": (0, 1)} if follows else {"commission": (0,), "books": (1,)})
+
+
+def test_some_books_follow_and_others_do_not() -> None:
+    """One kind may be shown by both."""
+    before, after = (failing("books", "books", "USDT", "", f"a.jsonl:{line}") for line in (3, 12))
+    assert kinds(before, COMMISSION, after) == {"books": (0,), "commission": (1, 2)}
+
+
+def test_a_limit_does_not_follow_from_a_fee_that_came_after_it() -> None:
+    """A balance does."""
+    fee = failing("clearance_fee", "clearance_fee_base", "BTCUSDT", "USDT", "a.jsonl:20")
+    limit = failing("limit_price", "order_limit", "BTCUSDT", "price", "a.jsonl:5")
+    after = failing("balance_after", "balance_after", "BTCUSDT", "USDT", "a.jsonl:5")
+    assert kinds(limit, fee, after) == {"order_limit": (0,), "clearance_fee_base": (1, 2)}
+
+
+LIQUIDATION = {"trigger": HOLDS, "orders_cancelled": HOLDS, "fill_price": HOLDS, "clearance_fee": HOLDS}
+DELEVERAGING = {"deleveraging_rank": HOLDS, "deleveraging_size": HOLDS, "deleveraging_price": UNCLEAR}
+
+
+def told(verdicts: Mapping[str, Verdict]) -> list[Check]:
+    """Checks by kind."""
+    return [check(kind, verdict, "X") for kind, verdict in verdicts.items()]
+
+
+@pytest.mark.parametrize(("kind", "whole"), [("liquidation", LIQUIDATION), ("adl", DELEVERAGING)])
+def test_nothing_irregular_only_with_every_decisive_answer(kind: str, whole: dict[str, Verdict]) -> None:
+    """One that is missing, or cannot be told, leaves it open; so does an empty list."""
+    assert concluded(kind, told(whole), ()) == REGULAR
+    for each in DECISIVE[kind]:
+        assert concluded(kind, told({**whole, each: UNCLEAR}), ()) == OPEN
+        without = {name: verdict for name, verdict in whole.items() if name != each}
+        assert concluded(kind, told(without), ()) == (REGULAR if each == "trigger" else OPEN)
+    assert concluded(kind, [], ()) == OPEN
+
+
+def test_other_closings_are_never_called_regular() -> None:
+    """Whatever else is checked."""
+    for kind in ("indirect", "support"):
+        assert concluded(kind, told(LIQUIDATION), ()) == OPEN
+
+
+def test_what_is_found_is_irregular() -> None:
+    """Also where a decisive check is missing."""
+    assert concluded("liquidation", [COMMISSION], irregularities([COMMISSION])) == IRREGULAR
