@@ -34,6 +34,7 @@ MOST_STEPS = 400
 SPACING_MS = 3000
 """The slower of the two streams of marks (`<symbol>@markPrice`, every 3 seconds): between two marks nobody can tell."""
 MARKS_OF_THE_SECOND = "the mark price of those seconds (stream <symbol>@markPrice@1s)"
+WALLET_OF_THE_SECOND = "a recorded user-data stream, which prints the wallet"
 TABLE_OF_THE_DAY = "a bracket table dated on the day of the liquidation (margincall brackets import)"
 
 
@@ -66,11 +67,10 @@ def interval(view: View) -> Interval:
     if view.moment.pool is None or not view.moment.own_mark_known:
         return Interval(order_ms=order_ms, closed_ms=closed_ms)
     if view.moment.extreme is not None or view.moment.boxes:
-        # Within a candle: the trigger lies in its minute, or in the one before.
+        # Within a candle: the trigger lies in its minute, or in the one before; no price is known to be survived.
         candle = view.history.marks.candle(view.incident.symbol, order_ms)
         end = None if candle is None else min(order_ms, candle.candle.time_ms + candle.candle.interval_ms)
-        begin = None if candle is None else candle.candle.time_ms
-        return Interval(survived_ms=begin, reached_ms=end, order_ms=order_ms, closed_ms=closed_ms)
+        return Interval(reached_ms=end, order_ms=order_ms, closed_ms=closed_ms)
     found = reached(view, view.moment.rules)
     return Interval(survived_ms=found.survived_ms, reached_ms=found.reached_ms, order_ms=order_ms, closed_ms=closed_ms)
 
@@ -167,7 +167,8 @@ def _liquidated(view: View, rules: VenueRules) -> bool:
 @exact
 def moment_check(view: View, found: Interval) -> Check:
     """Whether the venue acted when the trigger was reached. Later is irregular only if a mark that was not survived
-    under any assumption had been published for longer than marks are apart."""
+    under any assumption had been published for longer than marks are apart. In time it was only if it was reached under
+    each of them; and neither can be told with a wallet or a table that may be another."""
     about = view.moment.pool.name if view.moment.pool is not None else view.incident.symbol
     times = {"survived": found.survived_ms, "reached": found.reached_ms, "order": found.order_ms}
     is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
@@ -179,10 +180,12 @@ def moment_check(view: View, found: Interval) -> Check:
         )  # fmt: skip
     latest = [each.reached_ms for each in (reached(view, rules) for rules in rule_sets(view))]
     sure = [each for each in latest if each is not None]
-    late = found.order_ms - max(sure) if len(sure) == len(latest) else 0
+    is_reached = len(sure) == len(latest)
+    late = found.order_ms - max(sure) if is_reached else 0
     is_late = late > bound
+    is_early_enough = is_reached and found.order_ms - min(sure) <= bound
     is_sure = tables_confirmed(view) and wallet_sure(view)
-    verdict: Verdict = HOLDS if not is_late else FAILS if is_sure else UNCLEAR
+    verdict: Verdict = UNCLEAR if not is_sure else FAILS if is_late else HOLDS if is_early_enough else UNCLEAR
     printed = with_printed(view)
     by_printed = printed is not None and is_late and (reached(view, printed).reached_ms or 0) > max(sure) + bound
     return check(
@@ -191,11 +194,18 @@ def moment_check(view: View, found: Interval) -> Check:
         about,
         times_ms=times,
         note=f"{late} ms after the first mark that was not survived" if is_late else "",
-        assumptions=("liquidation-delay",),
+        assumptions=tuple(dict.fromkeys(("liquidation-delay", *view.moment.assumed))),
         evidence=view.evidence,
-        settled_by=TABLE_OF_THE_DAY if verdict == UNCLEAR else "",
+        settled_by=_settles_moment(view, is_sure=is_sure) if verdict == UNCLEAR else "",
         points_to=("wrong_brackets",) if by_printed else ("too_late", "wrong_brackets"),
     )
+
+
+def _settles_moment(view: View, *, is_sure: bool) -> str:
+    """What would tell whether the order came in time."""
+    if is_sure:
+        return MARKS_OF_THE_SECOND
+    return WALLET_OF_THE_SECOND if not wallet_sure(view) else TABLE_OF_THE_DAY
 
 
 def _sheet(pool: PoolTerms | None) -> dict[str, Decimal | None]:
