@@ -157,7 +157,9 @@ def _belongs(event: AnyEvent) -> bool:
 
 
 def _part(history: Reconstruction, cases: Sequence[Case], kind: Kind, checks: Sequence[Check]) -> Owed:
-    """What one irregularity alone cost."""
+    """What one irregularity alone cost. What merely follows from it was put beside it: its numbers say no more of the
+    cost, and may be no money."""
+    checks = [each for each in checks if each.points_to[:1] == (kind,)]
     if kind in PAID_TOO_MUCH:
         return _sum(EXCESS, [(each.unit, each.numbers.get("difference", ZERO)) for each in checks])
     if kind in BOOKED_TOO_LITTLE:
