@@ -56,3 +56,39 @@ def test_what_was_in_favour_is_not_asked() -> None:
     """A funding fee that was too small for the venue."""
     funding = failed("funding", "funding_rate", unit="USDT", difference="2")
     assert owed_for(NOWHERE, (), {"funding_rate": (funding,)}) == ({}, IN_FAVOUR, False)
+
+
+BTC = Contract("BTCUSDT", "linear", "BTC", "USDT", "USDT", D("0.1"), D("0.001"), liquidation_fee=D("0.005"))
+HERE = Source("stream.jsonl", line=1)
+BEYOND = failed("fill_price", "fill_beyond_bankruptcy", unit="price", difference="-100")
+
+
+def sold_beyond(fee: str) -> tuple[Any, tuple[Any, ...]]:
+    """A history and a case: 0.1 BTC sold at 3,900 with a limit of 4,000 left 100 USDT, then a fee was charged. Due are
+    0.5 % of 390."""
+    order = Order(
+        time_ms=1, source=HERE, symbol="BTCUSDT", side="BOTH", order_id="7", client_order_id="autoclose-1",
+        status="FILLED", execution="TRADE", order_type="LIMIT", time_in_force="IOC", buy=False, quantity=D("0.1"),
+        price=D(4000), close="liquidation",
+    )  # fmt: skip
+    fill = Fill(time_ms=1, source=HERE, symbol="BTCUSDT", side="BOTH", quantity=D("-0.1"), price=D(3900), trade_id="1")
+    history = SimpleNamespace(events=[fill], book=SimpleNamespace(contracts={"BTCUSDT": BTC}))
+    clearance = SimpleNamespace(fee=D(fee), base=D(390))
+    case = SimpleNamespace(
+        moment=None,
+        money=SimpleNamespace(before_fee=D(100), clearance=clearance),
+        incident=SimpleNamespace(order=order, symbol="BTCUSDT", fills=(0,)),
+    )
+    return history, (case,)
+
+
+@pytest.mark.parametrize(("fee", "excess"), [("1.95", "0"), ("3.9", "1.95"), ("7", "5.05")])
+def test_a_fee_charged_twice_is_asked_once_beside_fills_beyond_the_limit(fee: str, excess: str) -> None:
+    """With fills at the limit and the fee that is due 108.05 were left, 10 more by the fills and the rest by the
+    fee."""
+    history, cases = sold_beyond(fee)
+    kinds: dict[Kind, tuple[Check, ...]] = {"fill_beyond_bankruptcy": (BEYOND,)}
+    assert owed_for(history, cases, kinds).refund == {"USDT": D(10)}
+    kinds["clearance_fee_twice"] = (failed("clearance_fee", "clearance_fee_twice", unit="USDT", difference=excess),)
+    left = D(100) - D(fee)
+    assert owed_for(history, cases, kinds).refund == {"USDT": D("108.05") - left}

@@ -183,7 +183,8 @@ def _sum(how: str, amounts: Sequence[tuple[str, Decimal]]) -> Owed:
 
 def _beyond(history: Reconstruction, cases: Sequence[Case]) -> Owed:
     """What fills beyond the limit cost: what would have been left with fills at the limit, after the clearance fee that
-    was due, less what was left. A wallet that the fund brought back to 0 lost nothing by them."""
+    was due, less what was left; a fee beyond what was due is an irregularity of its own. A wallet that the fund brought
+    back to 0 lost nothing by them."""
     case = cases[0]
     money, order = case.money, case.incident.order
     if money is None or order is None or not order.price or money.before_fee is None:
@@ -195,14 +196,15 @@ def _beyond(history: Reconstruction, cases: Sequence[Case]) -> Owed:
         is_beyond = fill.price > order.price if fill.quantity > ZERO else fill.price < order.price
         if is_beyond:
             quantity = Quantity(fill.quantity)
-            right, was = (value(contract, quantity, Price(price)) for price in (order.price, fill.price))
-            better += gain(contract, right, was)
+            at_limit, was = (value(contract, quantity, Price(price)) for price in (order.price, fill.price))
+            better += gain(contract, at_limit, was)
     rate, base, fee = contract.liquidation_fee, money.clearance.base, money.clearance.fee or ZERO
     if rate is None or base is None:
         return Owed({}, TO_BE_FOUND)
     before = money.before_fee + better
-    due = before - min(max(before, ZERO), booked(base * rate))
-    loss = booked(due - max(money.before_fee - fee, ZERO))
+    due = booked(base * rate)
+    right = before - min(max(before, ZERO), due)
+    loss = booked(right - max(money.before_fee - min(fee, due), ZERO))
     return Owed({contract.margin_asset: loss}, EXCESS) if loss > ZERO else Owed({}, NOTHING_LOST)
 
 
