@@ -13,9 +13,9 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 
 class OrderState(Struct, frozen=True):
-    """One order before a moment: its symbol, and whether it was neither ended nor filled; when it ended later, if a
-    file tells, and which file; when it is first told of, when last (a list of
-    orders tells of all of them when it was made: as late as it is known to be), and what of it was not filled."""
+    """One order before a moment: its symbol and id, and whether it was neither ended nor filled; when it ended later, if
+    a file tells, and which file; when it is first told of, and when last (a list of orders tells of all of them when it
+    was made: as late as it is known to be); what of it was not filled."""
 
     symbol: str
     is_open: bool
@@ -24,6 +24,7 @@ class OrderState(Struct, frozen=True):
     since_ms: int = 0
     last_ms: int = 0
     left: Decimal = ZERO
+    order_id: str = ""
 
 
 class OrderLine:
@@ -61,6 +62,7 @@ class OrderLine:
                         first.time_ms,
                         max(self._last[key], self._made.get(first.source.file, 0) if not first.execution else 0),
                         max(order.quantity - filled, ZERO),
+                        order.order_id,
                     )
                 )
         return found

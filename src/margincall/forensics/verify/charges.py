@@ -83,7 +83,7 @@ def _is_open(view: View, finding: Finding) -> bool:
 def orders_check(view: View, finding: Finding | None) -> list[Check]:
     """Open orders are cancelled first. One that is shown open before and after the liquidation's moment proves that it
     was not, whatever else the files lack."""
-    still = [each for each in view.history.orders.before(view.incident.first) if _stayed(view, each)]
+    still = [each for each in view.history.orders.before(view.incident.first) if stayed(view, each)]
     if not still:
         told = from_findings(view, [finding]) if finding is not None else []
         return [
@@ -108,7 +108,7 @@ def orders_check(view: View, finding: Finding | None) -> list[Check]:
     ]
 
 
-def _stayed(view: View, order: OrderState) -> bool:
+def stayed(view: View, order: OrderState) -> bool:
     """Whether an order of the pool was open before the liquidation order came, and is shown open, or ended, a second
     later or more: messages of one moment need not be stamped in their order."""
     if not order.is_open or order.symbol not in pool_symbols(view.history, view.incident, view.moment):
