@@ -2,7 +2,8 @@
 
     irregular                   a refund of what a broken rule cost, or the venue's own figure of it
     cannot tell                 the evidence that would settle it
-    nothing irregular found     nothing: a dispute is not advised (`is_asked`: a question instead)
+    nothing irregular found     nothing: a dispute is not advised (`--anyway`: a question instead)
+    irregular, in favour        nothing either, and it is said
 
 Page: `docs/spec/dispute_bundle.md`. Words are in `dispute_text.py`, files in `bundle.py`.
 """
@@ -14,19 +15,22 @@ from msgspec import Struct, structs
 
 from margincall.case.dispute_amounts import Owed, owed_for
 from margincall.core.checks import UNCLEAR
-from margincall.core.events import Fill, Order
 from margincall.core.units import ZERO
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.explain import Case
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.verify.charges import stayed
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Irregularity, Judged, Kind
 from margincall.forensics.verify.check import Verified as Verdict
+from margincall.forensics.verify.view import View
+from margincall.history.public import NO_MARKET
 from margincall.venues.registry import venue_of
 from margincall.version import VERSION
 from margincall.wire.claims import Advice, Asked, Attached, Claim, Disputed, Subject, Wrong
 
 NOT_ADVISED = "nothing irregular was found; a dispute is not advised"
+IN_FAVOUR_ALONE = "what is irregular was in your favour; a dispute is not advised"
 SUBJECTS: Mapping[str, Subject] = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "liquidation"}
 OF_OTHERS: frozenset[Kind] = frozenset({"loss_socialised"})
 """Irregularities beside the liquidations that are a share of somebody else's loss; the others are bookings."""
@@ -50,7 +54,6 @@ QUESTIONS: Mapping[str, str] = {
     "balance_after": "the balance after the liquidation",
 }
 """What the venue is asked for where a check cannot be told. A warning is promised by nobody, so nobody asks for it."""
-OPEN_STATES = ("NEW", "PARTIALLY_FILLED")
 ABOUT_ALL = "trigger", "orders_cancelled", "clearance_fee"
 """What is asked about a liquidation of which the files tell nothing."""
 
@@ -90,27 +93,35 @@ class Matter(Struct, frozen=True, kw_only=True):
 
 
 class Decided(Struct, frozen=True, kw_only=True):
-    """What is to be done: the advice, the matters that it is about, what verify concluded, and why an account was not
-    judged."""
+    """What is to be done: the advice, the matters that it is about, what verify concluded of them, why an account was
+    not judged, and what is irregular but cost the account nothing."""
 
     advice: Advice
     matters: tuple[Matter, ...]
     conclusion: Conclusion
     refused: tuple[str, ...] = ()
+    in_favour: tuple[Matter, ...] = ()
 
 
 def decide(answer: Answer, verified: Verdict, number: int = 0) -> Decided:
     """What there is to dispute; of the `number`-th liquidation alone, as they are counted by `explain` (0: of all).
-    What was in favour of the account is none of it. Raises `UsageError` for a number that there is not."""
+    What was in favour of the account is not disputed; without anything else it stays irregular. Raises `UsageError` for
+    a number that there is not."""
     history = answer.explained.history
     everything = [*matters(answer, verified)] if not number else [_numbered(answer, verified, number)]
-    wrong = [each for each in everything if each.conclusion == IRREGULAR and _is_loss(history, each)]
+    irregular = [each for each in everything if each.conclusion == IRREGULAR]
+    is_loss = [_is_loss(history, each) for each in irregular]
+    wrong = [each for each, lost in zip(irregular, is_loss, strict=True) if lost]
+    gained = tuple(each for each, lost in zip(irregular, is_loss, strict=True) if not lost)
     unclear = [each for each in everything if each.conclusion == OPEN or verified.refused]
     if wrong:
-        return Decided(advice="dispute", matters=tuple(wrong), conclusion=IRREGULAR)
+        return Decided(advice="dispute", matters=tuple(wrong), conclusion=IRREGULAR, in_favour=gained)
     if unclear:
-        return Decided(advice="ask", matters=tuple(unclear), conclusion=OPEN, refused=verified.refused)
-    return Decided(advice="nothing", matters=tuple(everything), conclusion=REGULAR)
+        return Decided(
+            advice="ask", matters=tuple(unclear), conclusion=OPEN, refused=verified.refused, in_favour=gained
+        )
+    conclusion = IRREGULAR if gained else REGULAR
+    return Decided(advice="nothing", matters=tuple(everything), conclusion=conclusion, in_favour=gained)
 
 
 def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
@@ -307,17 +318,12 @@ def _venue(disputed: Sequence[Disputed], history: Reconstruction | None) -> str:
 
 
 def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
-    """Ids of the account's own orders that were still open when the venue's order came, if it is accused of that."""
-    if "orders_not_cancelled" not in matter.kinds():
-        return
-    states: dict[str, Order] = {}
-    filled: dict[str, Decimal] = {}
-    for event in history.events[: matter.cases[0].incident.first]:
-        if isinstance(event, Order) and not event.close:
-            states[event.order_id] = event
-        elif isinstance(event, Fill):
-            filled[event.order_id] = filled.get(event.order_id, ZERO) + abs(event.quantity)
-    for number, order in states.items():
-        is_filled = not order.close_position and filled.get(number, ZERO) >= order.quantity
-        if order.status in OPEN_STATES and not is_filled:
-            yield number
+    """Ids of the account's own orders that the verdict calls open still when the venue's order came, if the venue is
+    accused of that."""
+    found: dict[str, None] = {}
+    for case, judged in zip(matter.cases, matter.judged, strict=True):
+        if case.moment is not None and any(each.kind == "orders_not_cancelled" for each in judged.irregularities):
+            view = View(history, case, NO_MARKET)
+            states = history.orders.before(case.incident.first)
+            found |= {each.order_id: None for each in states if stayed(view, each)}
+    yield from found

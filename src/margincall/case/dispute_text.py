@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from margincall.case.dispute import NOT_ADVISED, Decided, Matter, placed
+from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matter, placed
 from margincall.core.events import Fill, Flow, Order
 from margincall.core.rounding import plain, ratio_nearest
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.present import Section, markdown, moment
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.forensics.verify.check import Check, Judged
+from margincall.forensics.verify.check import IRREGULAR, Check, Irregularity, Judged
 from margincall.forensics.verify.conclude import SAYS
 from margincall.forensics.verify.present import NAMES, headline, sections
 from margincall.venues import binance_coinm, binance_usdm
@@ -54,7 +54,7 @@ def short_ticket(claim: Claim) -> str:
     body: list[str] = []
     for each in claim.disputed:
         body.append(f"- {_what(each)}{_ids(each, most=2)}")
-        body += [f"  {_accusation(wrong)}" for wrong in each.irregularities]
+        body += [f"  {_accusation(wrong)}" for wrong in each.irregularities if each.asked == "refund"]
     kept = list(body)
     more = "- … and more: see ticket_long.txt"
     while len("\n".join([*head, *kept, *tail])) >= SHORT_MAX and len(kept) > 1:
@@ -105,12 +105,17 @@ def verdict_sheet(claim: Claim, decided: Decided, places: Mapping[str, str]) -> 
     return "\n".join(out)
 
 
-def summary(claim: Claim, advice: Advice, folder: str) -> Iterator[str]:
-    """What the command says: what was found, what is asked, what was written, and what to do with it."""
+def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matter] = ()) -> Iterator[str]:
+    """What the command says: what was found, also `in_favour` of the account, what is asked, what was written, and what
+    to do with it."""
     for text in claim.problems:
         yield f"Not judged: {text}"
+    for matter in in_favour:
+        yield from (
+            f"  ✗ in your favour: {_gain(wrong, matter, hide=claim.redacted)}" for wrong in matter.irregularities
+        )
     if advice == "nothing":
-        yield f"{_capital(NOT_ADVISED)}."
+        yield f"{_capital(IN_FAVOUR_ALONE if in_favour else NOT_ADVISED)}."
         yield (
             f"{folder} holds a question to the venue, as you asked; it claims nothing."
             if folder
@@ -238,7 +243,8 @@ def _wrongs(each: Disputed, matter: Matter, places: Mapping[str, str], *, hide: 
     out: list[str] = []
     checks = matter.kinds()
     for wrong in each.irregularities:
-        out += [f"What is wrong: {wrong.says}.", f"    rule: {wrong.rule} ({wrong.source})"]
+        title = "What is wrong" if each.asked == "refund" else "In my favour"
+        out += [f"{title}: {wrong.says}.", f"    rule: {wrong.rule} ({wrong.source})"]
         for check in checks[wrong.kind]:  # type: ignore[index]
             said = _numbers(check, hide=hide)
             note = f" ({check.note})" if check.note and not hide else ""
@@ -260,6 +266,12 @@ def _asked(each: Disputed, *, hide: bool) -> list[str]:
     return [f"Amount: {named or HIDDEN}: {each.how}.", ""]
 
 
+def _gain(wrong: Irregularity, matter: Matter, *, hide: bool) -> str:
+    by = f", by {number(abs(wrong.amount))} {wrong.unit}".rstrip() if wrong.amount else ""
+    where = f" ({matter.checks[0].about})" if matter.checks and not hide else ""
+    return f"{wrong.says}{'' if hide else by}{where}"
+
+
 def _accusation(wrong: Wrong) -> str:
     by = f", by {number(abs(wrong.amount))} {wrong.unit}".rstrip() if wrong.amount else ""
     where = f" [{wrong.evidence[0]}]" if wrong.evidence else ""
@@ -271,7 +283,7 @@ def _wanted(claim: Claim, *, at_length: bool = False) -> list[str]:
     if asked == "answer":
         return [
             "I ask how it was calculated: the mark price, the maintenance margin, the margin balance and the fees. "
-            "My own check of the files found nothing irregular."
+            f"My own check of the files found {_found(claim)}."
         ]
     if asked == "evidence":
         wanted = tuple(dict.fromkeys(text for each in claim.disputed for text in each.settled_by))
@@ -289,11 +301,16 @@ def _wanted(claim: Claim, *, at_length: bool = False) -> list[str]:
     return [f"I ask you to check this and to refund {amounts}; or to send the records that show that {KEPT}."]
 
 
+def _found(claim: Claim) -> str:
+    """What a question says of the check: it hides nothing that was in favour of the account."""
+    return "nothing irregular to my loss" if claim.conclusion == IRREGULAR else "nothing irregular"
+
+
 def _opening(claim: Claim) -> list[str]:
     return {
         "refund": ["I ask you to review the following. By the attached records a published rule was not kept."],
         "evidence": ["I ask for records of the following. The attached files do not tell whether it was right."],
-        "answer": ["I have a question about the following. The attached files show nothing irregular."],
+        "answer": [f"I have a question about the following. The attached files show {_found(claim)}."],
     }[claim.disputed[0].asked]
 
 

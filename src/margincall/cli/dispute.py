@@ -10,6 +10,7 @@ from margincall.case.folder import readable_paths
 from margincall.cli.answers import read_answer
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
+from margincall.forensics.verify.check import IRREGULAR
 from margincall.history.scope import scope_of
 
 
@@ -52,8 +53,9 @@ def dispute(
     to a folder: the ticket, short and long, the verdict sheet, the claim for programs, the evidence, and hashes of all.
 
     Irregular: the ticket asks for a refund of what a broken rule cost, with the rule and its source. Cannot tell: it
-    accuses nobody and asks for the records that would settle it. Nothing irregular: nothing is written, and a dispute
-    is not advised. It rests on these files alone, not on stored market data: who gets it must be able to repeat it.
+    accuses nobody and asks for the records that would settle it. Nothing irregular, or only in your favour: nothing is
+    written, and a dispute is not advised. It rests on these files alone, not on stored market data: who gets it must be
+    able to repeat it.
     Exit code 1: something irregular was found, 4: the case folder was altered.
     """
     from msgspec import structs
@@ -93,7 +95,7 @@ def dispute(
         where = str(folder) if is_written else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
-        for text in summary(claim, decided.advice, str(folder) if is_written else ""):
+        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):
             click.echo(text)
         click.echo(NO_RECOVERY)
-    return DIFFERENCES if decided.advice == "dispute" else FINE
+    return DIFFERENCES if decided.conclusion == IRREGULAR or decided.in_favour else FINE
