@@ -4,8 +4,12 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from margincall.case.dispute import Decided, Matter, claim_of, decide
+from msgspec import structs
+
+from margincall.case.dispute import Decided, Matter, claim_of, decide, orders_left
 from margincall.case.dispute_text import long_ticket, short_ticket, summary
+from margincall.core.events import Order, Source
+from margincall.forensics.orders import OrderLine
 from margincall.forensics.verify.check import IRREGULAR, REGULAR, Check, Judged, Verified
 from margincall.forensics.verify.conclude import irregularities
 from margincall.forensics.verify.make import check
@@ -62,6 +66,50 @@ def test_nothing_irregular_is_regular() -> None:
     """Without a check that does not hold."""
     _, found = decided()
     assert (found.advice, found.conclusion, found.in_favour) == ("nothing", REGULAR, ())
+
+
+def placed(symbol: str, number: str, second: int, status: str = "NEW") -> Order:
+    """One state of an order."""
+    return Order(
+        time_ms=second * 1000, source=Source("stream.jsonl", line=second), symbol=symbol, side="BOTH", order_id=number,
+        client_order_id="", status=status, execution=status, order_type="STOP_MARKET", time_in_force="GTC", buy=False,
+        quantity=D(1), price=D(0),
+    )  # fmt: skip
+
+
+def test_orders_that_stayed_open_are_those_of_the_verdict() -> None:
+    """Of the pool, told of before the liquidation and not ended with it: no order of another pool, and none that was
+    cancelled in time or placed in the same millisecond."""
+    events = [
+        placed("BTCUSDT", "stayed", 1),
+        placed("ETHUSDT", "other pool", 2),
+        placed("BTCUSDT", "cancelled", 3),
+        placed("BTCUSDT", "late", 10),
+        placed("BTCUSDT", "the venue's", 10),
+        placed("BTCUSDT", "cancelled", 10, "CANCELED"),
+        placed("BTCUSDT", "stayed", 20, "CANCELED"),
+    ]
+    history: Any = SimpleNamespace(
+        events=events, orders=OrderLine(events), evidence=SimpleNamespace(whole_seconds=frozenset()),
+        book=SimpleNamespace(contracts={}),
+    )  # fmt: skip
+    incident = SimpleNamespace(first=4, time_ms=10_000, symbol="BTCUSDT")
+    case: Any = SimpleNamespace(incident=incident, moment=SimpleNamespace(pool=SimpleNamespace(kind="isolated")))
+    failed = check(
+        "orders_cancelled", "does not hold", "BTCUSDT",
+        numbers={"still_open": D(1), "difference": D(1)}, unit="quantity", points_to=("orders_not_cancelled",),
+    )  # fmt: skip
+    found = irregularities((failed,))
+    judged = Judged(
+        kind="liquidation", symbol="BTCUSDT", position_side="BOTH", time_ms=10_000, order_id="", client_order_id="",
+        conclusion=IRREGULAR, checks=(failed,), irregularities=found,
+    )  # fmt: skip
+    matter = Matter(subject="liquidation", cases=(case,), judged=(judged,), irregularities=found)
+    assert list(orders_left(history, matter)) == ["stayed"]
+    accused_of_nothing = Matter(
+        subject="liquidation", cases=(case,), judged=(structs.replace(judged, irregularities=()),)
+    )
+    assert list(orders_left(history, accused_of_nothing)) == []
 
 
 def _difference(matter: Matter) -> Decimal:
