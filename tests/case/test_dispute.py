@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import structs
 
 from margincall.case.dispute import Decided, Matter, claim_of, decide, orders_left
-from margincall.case.dispute_text import long_ticket, short_ticket, summary
+from margincall.case.dispute_text import long_ticket, short_ticket, summary, verdict_sheet
 from margincall.core.events import Order, Source
 from margincall.forensics.orders import OrderLine
 from margincall.forensics.verify.check import IRREGULAR, REGULAR, Check, Judged, Verified
@@ -66,6 +66,26 @@ def test_nothing_irregular_is_regular() -> None:
     """Without a check that does not hold."""
     _, found = decided()
     assert (found.advice, found.conclusion, found.in_favour) == ("nothing", REGULAR, ())
+
+
+def test_an_adjustment_is_called_what_the_venue_calls_it() -> None:
+    """No loss of others is alleged; the sheet says that no store was used."""
+    adjusted = check(
+        "loss_shared", "does not hold", "USDT",
+        numbers={"printed": D(-3), "fund": D(9)}, unit="USDT", points_to=("loss_socialised",),
+    )  # fmt: skip
+    _, found = decided(adjusted)
+    claim = claim_of(ANSWER, found, ())
+    assert claim.refund == {"USDT": D(3)}
+    assert claim.disputed[0].irregularities[0].says == "a debit called adjustment, for which no reason is given"
+    sheet, ticket = verdict_sheet(claim, found, {}), long_ticket(claim, found, None, {})
+    assert "By the attached records it does not follow from the rules named below." in ticket
+    for text in (sheet, ticket, short_ticket(claim), "\n".join(summary(claim, "dispute", "folder"))):
+        assert "loss of others" not in text
+        assert "losses of others" not in text
+        assert "ebit called adjustment" in text
+    for text in (sheet, ticket):
+        assert "No stored market data was used, only these files." in text
 
 
 def placed(symbol: str, number: str, second: int, status: str = "NEW") -> Order:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from margincall.case.dispute_text import SHORT_MAX, short_ticket, summary
 from margincall.wire.claims import Asked, Claim, Disputed, Wrong
@@ -65,6 +66,22 @@ def test_the_summary_says_where_it_stands() -> None:
     said = "\n".join(summary(claim(1, "refund"), "dispute", "folder"))
     assert "Written to folder: read" in said
     assert "asks: 312.8912474 USDT" in said
+    assert said.endswith("This is no legal advice.")
     said = "\n".join(summary(claim(1, "answer"), "nothing", ""))
     assert "a dispute is not advised" in said
     assert "Written" not in said
+    assert said.endswith("This is no legal advice.")
+
+
+def test_beside_a_rule_stands_whether_it_is_published_or_assumed() -> None:
+    """In the short ticket and in the summary."""
+    each = claim(1, "refund")
+    (one,) = each.disputed
+    assumed = structs.replace(LONG, assumptions=("mark-median",))
+    resting = structs.replace(each, disputed=(structs.replace(one, irregularities=(assumed,)),))
+    source = "published: FAQ 360033525271, Liquidation Protocols (2024-05-29)"
+    for text in (short_ticket(each), "\n".join(summary(each, "dispute", "folder"))):
+        assert source in text
+        assert "assumed" not in text
+    for text in (short_ticket(resting), "\n".join(summary(resting, "dispute", "folder"))):
+        assert f"{source}; rests on what is assumed: mark-median" in text

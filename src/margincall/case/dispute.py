@@ -23,6 +23,7 @@ from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.charges import stayed
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Irregularity, Judged, Kind
 from margincall.forensics.verify.check import Verified as Verdict
+from margincall.forensics.verify.conclude import SAYS
 from margincall.forensics.verify.view import View
 from margincall.history.public import NO_MARKET
 from margincall.venues.registry import venue_of
@@ -32,6 +33,8 @@ from margincall.wire.claims import Advice, Asked, Attached, Claim, Disputed, Sub
 NOT_ADVISED = "nothing irregular was found; a dispute is not advised"
 IN_FAVOUR_ALONE = "what is irregular was in your favour; a dispute is not advised"
 SUBJECTS: Mapping[str, Subject] = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "liquidation"}
+WORDS: Mapping[Kind, str] = {"loss_socialised": "a debit called adjustment, for which no reason is given"}
+"""What is told to the venue in other words than `SAYS`: its own word ADJUSTMENT does not say that a loss was shared."""
 OF_OTHERS: frozenset[Kind] = frozenset({"loss_socialised"})
 """Irregularities beside the liquidations that are a share of somebody else's loss; the others are bookings."""
 QUESTIONS: Mapping[str, str] = {
@@ -256,19 +259,31 @@ def _led_to(matter: Matter) -> tuple[str, ...]:
     return matter.before if matter.subject == "booking" else ()
 
 
+def in_words(kind: Kind) -> str:
+    """An irregularity as the venue is told of it."""
+    return WORDS.get(kind, SAYS[kind])
+
+
 def _wrong(kinds: Mapping[Kind, Sequence[Check]], each: Irregularity, place: Callable[[str], str]) -> Wrong:
     checks = kinds[each.kind]
     shown = next((check for check in checks if each.kind in check.points_to[:1]), checks[0])
     return Wrong(
         kind=each.kind,
-        says=each.says,
+        says=in_words(each.kind),
         amount=each.amount,
         unit=each.unit,
         rule=shown.rule,
         source=f"{shown.source}{f' ({shown.since})' if shown.since else ''}",
+        assumptions=tuple(sorted({name for check in checks for name in check.assumptions})),
         evidence=tuple(dict.fromkeys(place(check.evidence) for check in checks if check.evidence)),
         or_else=each.or_else,
     )
+
+
+def standing(wrong: Wrong) -> str:
+    """Where the rule is published, and what the check rests on besides that no rule is published for."""
+    assumed = f"; rests on what is assumed: {', '.join(wrong.assumptions)}" if wrong.assumptions else ""
+    return f"published: {wrong.source}{assumed}"
 
 
 def _questions(matter: Matter, decided: Decided) -> Iterator[str]:

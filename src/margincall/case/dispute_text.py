@@ -8,14 +8,13 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matter, placed
+from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matter, in_words, placed, standing
 from margincall.core.events import Fill, Flow, Order
 from margincall.core.rounding import plain, ratio_nearest
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.present import Section, markdown, moment
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import IRREGULAR, Check, Irregularity, Judged
-from margincall.forensics.verify.conclude import SAYS
 from margincall.forensics.verify.present import NAMES, headline, sections
 from margincall.venues import binance_coinm, binance_usdm
 from margincall.wire.claims import Advice, Claim, Disputed, Wrong
@@ -27,14 +26,17 @@ LINES_MAX = 20
 SUBJECT_WORDS = {
     "liquidation": "liquidation",
     "deleveraging": "auto-deleveraging",
-    "shared loss": "charge for a loss of others",
+    "shared loss": "debit called adjustment",
     "booking": "booking",
 }
 PRODUCTS = {binance_usdm.VENUE: "Binance USDⓈ-M Futures", binance_coinm.VENUE: "Binance COIN-M Futures"}
 HIDDEN = "(hidden)"
 BESIDE = "beside"
 """Where the files of other accounts stand in a bundle, a folder for each."""
-KEPT = "the rule was kept"
+KEPT = "it follows from the rules"
+NO_ADVICE = "This is no legal advice."
+NO_STORE = "No stored market data was used, only these files."
+CHECK_NAMES = {**NAMES, "loss_shared": "debits called adjustment"}
 LONG_TICKET = "ticket_long.txt"
 TICKETS = f"ticket_short.txt and {LONG_TICKET}"
 Row = tuple[str, str, str]
@@ -93,7 +95,7 @@ def verdict_sheet(claim: Claim, decided: Decided, places: Mapping[str, str]) -> 
         if not matter.judged:
             beside = tuple(
                 (
-                    NAMES.get(check.kind, check.kind),
+                    CHECK_NAMES.get(check.kind, check.kind),
                     check.about,
                     _numbers(check, hide=hide),
                     placed(check.evidence, places),
@@ -121,6 +123,7 @@ def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matte
             if folder
             else "Nothing was written. To ask the venue how it was calculated all the same: --anyway"
         )
+        yield NO_ADVICE
         return
     for each in claim.disputed:
         yield f"{_what(each)}{_ids(each, most=2)}"
@@ -132,6 +135,7 @@ def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matte
     if advice == "ask":
         yield "These files cannot tell whether it was right: the ticket accuses nobody and asks for what would tell."
     yield f"Written to {folder}: read {TICKETS} before you send them, and send them by the venue's own support page."
+    yield NO_ADVICE
 
 
 def booked_rows(
@@ -244,14 +248,14 @@ def _wrongs(each: Disputed, matter: Matter, places: Mapping[str, str], *, hide: 
     checks = matter.kinds()
     for wrong in each.irregularities:
         title = "What is wrong" if each.asked == "refund" else "In my favour"
-        out += [f"{title}: {wrong.says}.", f"    rule: {wrong.rule} ({wrong.source})"]
+        out += [f"{title}: {wrong.says}.", f"    rule: {wrong.rule} ({standing(wrong)})"]
         for check in checks[wrong.kind]:  # type: ignore[index]
             said = _numbers(check, hide=hide)
             note = f" ({check.note})" if check.note and not hide else ""
             where = f"  [{placed(check.evidence, places)}]" if check.evidence else ""
             out.append(f"    {check.about}: {said or 'no numbers'}{note}{where}")
         if wrong.or_else:
-            others = "; or ".join(SAYS[kind] for kind in wrong.or_else)  # type: ignore[index]
+            others = "; or ".join(in_words(kind) for kind in wrong.or_else)  # type: ignore[index]
             out.append(f"    The same records would also show: {others}.")
         out.append("")
     return out
@@ -275,7 +279,7 @@ def _gain(wrong: Irregularity, matter: Matter, *, hide: bool) -> str:
 def _accusation(wrong: Wrong) -> str:
     by = f", by {number(abs(wrong.amount))} {wrong.unit}".rstrip() if wrong.amount else ""
     where = f" [{wrong.evidence[0]}]" if wrong.evidence else ""
-    return f"{wrong.says}{by}{where}; {wrong.source}"
+    return f"{wrong.says}{by}{where}; {standing(wrong)}"
 
 
 def _wanted(claim: Claim, *, at_length: bool = False) -> list[str]:
@@ -308,7 +312,9 @@ def _found(claim: Claim) -> str:
 
 def _opening(claim: Claim) -> list[str]:
     return {
-        "refund": ["I ask you to review the following. By the attached records a published rule was not kept."],
+        "refund": [
+            "I ask you to review the following. By the attached records it does not follow from the rules named below."
+        ],
         "evidence": ["I ask for records of the following. The attached files do not tell whether it was right."],
         "answer": [f"I have a question about the following. The attached files show {_found(claim)}."],
     }[claim.disputed[0].asked]
@@ -337,7 +343,7 @@ def _method(claim: Claim) -> list[str]:
     again = f" Anybody can repeat it: margincall verify --no-store evidence/{''.join(beside)}"
     again = "" if claim.redacted else again
     return [
-        f"Calculated with {claim.made_by}.{again}",
+        f"Calculated with {claim.made_by}. {NO_STORE}{again}",
         "manifest.sha256 lists every file of this bundle: sha256sum -c manifest.sha256",
     ]
 

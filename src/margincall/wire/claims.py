@@ -31,7 +31,8 @@ Advice = Literal["dispute", "ask", "nothing"]
 
 class Wrong(Struct, frozen=True, kw_only=True):
     """One irregularity. `amount` and `unit` are those of its check (a difference; a price, a rate or an asset), `rule`
-    and `source` what it breaks and where that is published, `evidence` the files and lines that show it."""
+    and `source` what it breaks and where that is published, `assumptions` what the check rests on besides, where no
+    rule is published, `evidence` the files and lines that show it."""
 
     kind: str
     says: str
@@ -39,6 +40,7 @@ class Wrong(Struct, frozen=True, kw_only=True):
     unit: str = ""
     rule: str = ""
     source: str = ""
+    assumptions: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     or_else: tuple[str, ...] = ()
 
