@@ -8,7 +8,7 @@ of its files.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -24,8 +24,10 @@ ADDRESS = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}"
 )
 """E-mail addresses, and addresses of the network."""
-NAMED = re.compile(r"\b(trade|order) (\S+)")
-"""How the texts of checks name an id."""
+NAMING = ("trade", "order")
+"""After these words and a blank texts name an id, however short."""
+PIECES = re.compile(r"[\w-]+|[^\w-]")
+"""Words, and every other character alone: an id is one or more of them, and never a part of a word."""
 LONG = 5
 """From so many characters on an id is masked wherever it stands in a text; shorter ones are words like others."""
 
@@ -42,9 +44,10 @@ class Names:
         for event in history.events if history is not None else ():
             for kind, text in ids_of(event):
                 self._add(kind, text)
-        long = sorted((text for text in self._of if len(text) >= LONG), key=len, reverse=True)
-        listed = "|".join(map(re.escape, long))
-        self._long = re.compile(rf"(?<![0-9A-Za-z_-])(?:{listed})(?![0-9A-Za-z_-])") if long else None
+        self._most: dict[str, int] = {}
+        for text in self._of:
+            pieces = PIECES.findall(text)
+            self._most[pieces[0]] = max(self._most.get(pieces[0], 0), len(pieces))
 
     def _add(self, kind: str, text: str) -> None:
         if text and text not in self._of:
@@ -57,10 +60,23 @@ class Names:
 
     def masked(self, text: str) -> str:
         """A text with the ids in it masked, and without addresses."""
-        text = NAMED.sub(lambda found: f"{found[1]} {self.mask(found[2])}", text)
-        if self._long is not None:
-            text = self._long.sub(lambda found: self._of[found[0]], text)
-        return ADDRESS.sub("(address)", text)
+        return ADDRESS.sub("(address)", "".join(self._masked(PIECES.findall(text))))
+
+    def _masked(self, pieces: Sequence[str]) -> Iterator[str]:
+        """Each piece, or the name of the longest id that begins with it. One look for each piece, however many ids
+        there are."""
+        place = 0
+        while place < len(pieces):
+            is_named = place > 1 and pieces[place - 1] == " " and pieces[place - 2] in NAMING
+            for number in range(self._most.get(pieces[place], 0), 0, -1):
+                text = "".join(pieces[place : place + number])
+                if text in self._of and (is_named or len(text) >= LONG):
+                    yield self._of[text]
+                    place += number
+                    break
+            else:
+                yield pieces[place]
+                place += 1
 
 
 def ids_of(event: AnyEvent) -> Iterator[tuple[str, str]]:

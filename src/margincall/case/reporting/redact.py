@@ -9,13 +9,10 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from margincall.case.dispute_redact import ADDRESS, LONG, Names
+from margincall.case.dispute_redact import Names
 from margincall.case.reporting.facts import Facts
 from margincall.forensics.answer import Answer
 
-NAMED = re.compile(r"\b(trade|order) ([\w-]+)")
-"""How texts name an id, however short."""
-WORDS = re.compile(r"[\w-]+")
 FOLDERS = re.compile(r"\S*/")
 
 
@@ -23,13 +20,7 @@ def redacted(facts: Facts, answer: Answer) -> Facts:
     """Every text of the facts with ids and addresses masked. What the files hold as raw text is left out, and so are
     the folders that they lie in."""
     names = Names(answer.explained.history, ())
-
-    def masked(text: str) -> str:
-        text = NAMED.sub(lambda found: f"{found[1]} {names.mask(found[2])}", text)
-        text = WORDS.sub(lambda found: names.mask(found[0]) if len(found[0]) >= LONG else found[0], text)
-        return ADDRESS.sub("(address)", text)
-
-    hidden = msgspec.convert(_in_all(msgspec.to_builtins(facts, builtin_types=(Decimal,)), masked), Facts)
+    hidden = msgspec.convert(_in_all(msgspec.to_builtins(facts, builtin_types=(Decimal,)), names.masked), Facts)
     problems = tuple(structs.replace(each, raw="", file=FOLDERS.sub("", each.file)) for each in hidden.problems)
     parts = tuple(part for part in hidden.parts if part.key != "problems")
     return structs.replace(hidden, problems=problems, parts=parts)
