@@ -255,7 +255,7 @@ def _wrongs(each: Disputed, matter: Matter, places: Mapping[str, str], *, hide: 
             where = f"  [{placed(check.evidence, places)}]" if check.evidence else ""
             out.append(f"    {check.about}: {said or 'no numbers'}{note}{where}")
         if wrong.or_else:
-            others = "; or ".join(in_words(kind) for kind in wrong.or_else)  # type: ignore[index]
+            others = "; or ".join(in_words(kind) for kind in wrong.or_else)  # type: ignore[arg-type]
             out.append(f"    The same records would also show: {others}.")
         out.append("")
     return out
