@@ -1,8 +1,10 @@
 """Dates of expiry, and the page that lists them."""
 
 from margincall.case.endpoints import evidence
+from margincall.case.recover_path import kept
 from margincall.case.report import PAGES, click_list
 from margincall.case.retention import (
+    EXPORTS,
     FORCED,
     INCOME,
     NOW,
@@ -17,6 +19,7 @@ from margincall.case.retention import (
     reach_ms,
 )
 from margincall.forensics.unknown import EVIDENCE
+from margincall.wire.durations import DAY_MS
 from margincall.wire.iso_time import utc
 from tests.sources import ROOT
 
@@ -43,8 +46,17 @@ def test_a_month_without_that_day_ends_on_its_last() -> None:
     assert utc(expires_ms(PUBLIC, may_2026)).startswith("2126-")
 
 
+def test_how_long_exports_reach_is_not_published() -> None:
+    """A year is the span of one download: an event of ten years ago is never listed as gone from them."""
+    assert EXPORTS.assumed
+    assert EXPORTS.words == PUBLIC.words == "no limit is published"
+    assert "one spans at most a year" in EXPORTS.what
+    assert all(not each.what.startswith("exports") for each in kept(EVENT, EVENT + 3_650 * DAY_MS))
+    assert expires_ms(EXPORTS, EVENT) > EVENT + 3_650 * DAY_MS
+
+
 def test_the_order_is_that_of_expiry() -> None:
-    """What is gone at once, after 3, 30, 90 days, three months, a year."""
+    """What is gone at once, after 3, 30, 90 days, three months, without a known end."""
     lengths = [rule.days or rule.months * 31 for _, rule in in_order_of_expiry()]
     assert lengths == sorted(lengths)
     assert longest("allOrders").days == 90

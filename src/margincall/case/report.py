@@ -149,7 +149,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("forceOrders", "Orders → Futures Order → Order History: the rows “Liquidation” and “ADL”; the notice by e-mail"),
     ("userTrades", "Orders → Futures Order → Trade History: export (Futures Trade History)"),
     ("income", "Orders → Futures Order → Transaction History: export"),
-    ("order.asyn", "the same pages, Export: up to a year, 5 a month, links for 7 days"),
+    ("order.asyn", "the same pages, Export: a year at most in one, 5 a month, links for 7 days"),
     ("markPriceKlines", "data of the minutes around the event: public, can be saved later without an account"),
 )
 """What stands where on the venue's pages; that the pages keep as long as the API is assumed."""

@@ -12,6 +12,9 @@ from msgspec import Struct
 from margincall.wire.durations import DAY_MS
 from margincall.wire.iso_time import EPOCH
 
+KEPT = 1200
+"""Months that stand for "no limit is published"."""
+
 
 class Retention(Struct, frozen=True):
     """One rule: for how many days or calendar months after its time something is kept, since which day that is so.
@@ -40,13 +43,10 @@ class Retention(Struct, frozen=True):
             return "as it is now"
         if self.days:
             return f"{self.days} days"
-        return f"{self.months} months" if self.months < 1200 else "not limited"
+        return f"{self.months} months" if self.months < KEPT else "no limit is published"
 
 
 DOC = "Binance documentation 2026-05-28"
-KEPT = 1200
-"""Months that stand for "no limit is known"."""
-
 UNFILLED = Retention(
     "orders cancelled or expired without a fill", days=3, source=DOC,
     tells="whether your stops and limit orders were there, and when they were cancelled (check: orders cancelled)",
@@ -69,8 +69,9 @@ INCOME = Retention(
     tells="clearance fee and every change of the wallet (checks: clearance fee, balance after)",
 )  # fmt: skip
 EXPORTS = Retention(
-    "exports of up to a year, 5 a month, links for 7 days", months=12, source=DOC,
-    tells="the same lists further back; the order history still names forced closes",
+    "exports: one spans at most a year, 5 a month, links for 7 days", months=KEPT, assumed=True,
+    source=f"{DOC}; how far back they reach is not published",
+    tells="the same lists, perhaps further back; the order history still names forced closes",
 )  # fmt: skip
 NOW = Retention("the present state", source=DOC, tells="wallet, positions, settings and brackets as they are")
 PUBLIC = Retention(
