@@ -26,6 +26,7 @@ from margincall.venues.registry import contract_of
 COLLATERAL = "binance-collateral-2025-10-10"
 TOGETHER = "binance-together-2025-10-14"
 GUARANTEE = "binance-adl-2021-03-02"
+UNTOLD = (GUARANTEE, "binance-2021-05-19", "binance-further-heads-2025-10-10")
 
 
 def ms(text: str) -> int:
@@ -107,7 +108,8 @@ def test_a_coarse_stamp_on_the_edge_cannot_tell(first: str, last: str, holds: st
         ({"collateral": {"WBETH": D(1)}}, "collateral", "met", "inside"),
         ({"collateral": {"STETH": D(1)}}, "collateral", "not met", "outside"),
         ({"collateral": None}, "collateral", "cannot tell", "cannot tell"),
-        ({"mode": "single-asset"}, "mode", "not met", "outside"),
+        ({"mode": "single-asset"}, "mode", "not met", "cannot tell"),
+        ({"mode": "margin", "product": "margin"}, "mode", "met", "inside"),
         ({"mode": "portfolio margin"}, "mode", "met", "inside"),
         ({"mode": "loan", "product": "loan"}, "mode", "met", "inside"),
         ({"mode": ""}, "mode", "cannot tell", "cannot tell"),
@@ -191,9 +193,17 @@ def test_bitmex_paid_the_difference_to_1183() -> None:
     assert told.amount == D(166)
 
 
+def test_a_reference_of_one_coin_says_nothing_of_another() -> None:
+    """1183.00 is a price of bitcoin. That the contract had to be one on it is inferred: so nobody can tell."""
+    other = elsewhere.contract("ETHXBT", "linear", "ETH", "XBT")
+    day = at("2017-04-15T12:00:00", venue="BitMEX", product="", base="ETH", closed=Closed(other, D(2), D("0.04")))
+    found = table(named("bitmex-2017-04-15"), day)
+    assert (row(found, "base"), found.verdict, found.by_formula) == ("not met", "cannot tell", ())
+
+
 @pytest.mark.parametrize("name", sorted(each.id for each in programmes()))
 def test_an_amount_only_where_a_formula_was_published(name: str) -> None:
-    """Two of ten have one."""
+    """Two of eleven have one."""
     assert (named(name).formula is not None) == (name in {COLLATERAL, "bitmex-2017-04-15"})
 
 
@@ -336,15 +346,20 @@ def test_another_contract_is_outside_a_precedent_of_one() -> None:
 
 
 def test_closed_ones_are_called_closed_and_none_is_open() -> None:
-    """As of the sources: one may still apply, all others are closed; refused and report say that nothing is paid."""
+    """As of the sources: of three nobody can tell, all others are closed; refused and report say that nothing is paid.
+    No closed one is called closed before a day by which the sources tell it as over."""
     status = {each.id: each.status for each in programmes()}
-    assert [name for name, each in status.items() if each != "closed"] == [GUARANTEE]
-    assert status[GUARANTEE] == "unknown"
+    assert {name: each for name, each in status.items() if each != "closed"} == dict.fromkeys(UNTOLD, "unknown")
     for each in programmes():
-        assert ("nothing can be claimed" in each.claim) == (each.status == "closed")
+        assert ("nothing can be claimed" in each.claim) == (each.kind in ("refused", "report"))
+        assert (each.closed_since != "") == (each.status == "closed")
+        if each.closed_since:
+            assert each.closed_since >= each.day
+            assert each.status_on(each.closed_since) == "closed"
+            assert each.closed_since == each.day or each.status_on(each.day) == "unknown"
         assert each.source
         assert each.why_status
-    assert len(status) == 10
+    assert len(status) == 11
 
 
 def test_a_mistake_in_the_data_is_refused() -> None:

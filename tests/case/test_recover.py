@@ -129,7 +129,7 @@ def test_a_whole_history_inside_the_programme_of_october_2025(inside: Answer) ->
         "collateral USDE": D("189.9"), "position BTCUSDT": D(6310),
     }  # fmt: skip
     assert (found.line.says, found.line.amount, found.status) == ("nothing", None, "closed")
-    assert "closed: nothing can be claimed under it today" in found.line.note
+    assert "closed, as far as the sources go" in found.line.note
 
 
 @pytest.mark.parametrize(
@@ -335,17 +335,32 @@ def test_irregular_bookings_beside_the_closings_stand_with_the_account(tmp_path:
 @pytest.mark.parametrize(
     ("time", "path"),
     [
+        ("2026-01-03T23:59:59.999", recover_path.OLD_TERMS),
+        ("2026-01-04T00:00:00", recover_path.OLD_TERMS),
         ("2026-01-04T23:59:59.999", recover_path.OLD_TERMS),
         ("2026-01-05T00:00:00", recover_path.NEW_TERMS),
+        ("2026-01-06T23:59:59.999", recover_path.NEW_TERMS),
+        ("2026-01-07T00:00:00", recover_path.NEW_TERMS),
     ],
 )
 def test_the_terms_go_by_the_day(time: str, path: recover_path.Path) -> None:
-    """Since 2026-01-05 those of ADGM; before sources disagree, and both are named."""
-    assert recover_path.path_of(ms(time)) == path
+    """Since 2026-01-05 those of ADGM; before sources disagree, and both are named. The hour is not in the sources,
+    which a way of 2026-01-04 to 2026-01-06 says."""
+    found = recover_path.path_of(ms(time))
+    assert structs.replace(found, notes=path.notes) == path
+    is_near = "2026-01-04" <= time[:10] <= "2026-01-06"
+    assert found.notes == ((recover_path.HOUR_UNKNOWN,) if is_near else ()) + path.notes
     assert {each.deadline for each in path.steps} == {"no deadline found in the sources"}
     steps = " ".join(each.step for each in path.steps)
     assert ("seat ADGM" in steps) != ("HKIAC" in steps and "DIFC" in steps)
     assert any("no legal advice" in each for each in path.notes)
+
+
+def test_complaint_and_notice_are_not_in_the_sources_for_the_old_terms() -> None:
+    """Commentary describes them for the new terms only."""
+    for path in (recover_path.OLD_TERMS, recover_path.path_of(0)):
+        assert [each.source == recover_path.NEW_ONLY for each in path.steps[:3]] == [False, True, True]
+    assert recover_path.NEW_ONLY not in {each.source for each in recover_path.NEW_TERMS.steps}
 
 
 def test_without_a_time_or_at_another_venue_no_terms_are_named() -> None:
@@ -355,7 +370,7 @@ def test_without_a_time_or_at_another_venue_no_terms_are_named() -> None:
 
 
 def test_deadlines_of_evidence(tmp_path: Path) -> None:
-    """Of 2026-05-28: orders without a fill go after 3 days, margin moves after 30, exports after a year."""
+    """Of 2026-05-28: orders without a fill go after 3 days, margin moves after 30, exports never as far as is known."""
     time = ms("2026-05-28T20:27:00")
     found = {each.what: each for each in recover_path.kept(time, ms("2026-05-31T00:00:00"))}
     orders = found["orders cancelled or expired without a fill"]
@@ -373,7 +388,26 @@ def test_a_programme_is_not_known_before_its_day(inside: Answer) -> None:
     found = programme(recover(inside, as_of="2025-10-13"), TOGETHER)
     assert found.status == "not yet announced on the day asked for"
     assert found.line.says == "nothing"
-    assert programme(recover(inside, as_of="2025-10-14"), TOGETHER).status == "closed"
+    assert programme(recover(inside, as_of="2025-10-14"), TOGETHER).status == "unknown"
+    assert programme(recover(inside, as_of="2026-01-30"), TOGETHER).status == "closed"
+
+
+@pytest.mark.parametrize(
+    ("as_of", "status", "says", "note"),
+    [
+        ("2025-10-09", "not yet announced on the day asked for", "nothing", "not yet announced"),
+        ("2025-10-10", "unknown", "cannot tell", "whether it was closed by that day is not in the sources"),
+        ("2026-01-29", "unknown", "cannot tell", "whether it was closed by that day is not in the sources"),
+        ("2026-01-30", "closed", "nothing", "closed, as far as the sources go"),
+    ],
+)
+def test_a_programme_is_not_closed_before_the_sources_tell_it_as_over(
+    inside: Answer, as_of: str, status: str, says: str, note: str
+) -> None:
+    """The report of 2026-01-30 tells it as paid; between the event and that day nobody can tell."""
+    found = programme(recover(inside, as_of=as_of), COLLATERAL)
+    assert (found.status, found.line.says) == (status, says)
+    assert note in found.line.note
 
 
 def test_an_open_programme_with_a_formula_has_an_amount(inside: Answer) -> None:

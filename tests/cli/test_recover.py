@@ -83,7 +83,7 @@ def test_the_answer_for_programs_follows_the_schema(story: str, fallen: str) -> 
         assert set(said) == set(RecoverDocument.__struct_fields__)
         document = msgspec.convert(said, RecoverDocument, strict=False)
         assert (document.schema, document.as_of) == ("margincall.recover/1", "2026-06-01")
-        assert len(document.programmes) == 10
+        assert len(document.programmes) == 11
         amounts = [each["amount"] for each in said["closings"][0]["lines"] if each["amount"] is not None]
         assert amounts
         assert all(re.fullmatch(r"-?\d+(\.\d+)?", each) for each in amounts)
@@ -112,7 +112,7 @@ def test_prices_and_assets_are_given_by_options(fallen: str) -> None:
 def test_all_shows_every_table(story: str) -> None:
     """By default those that time and venue rule out are left to one line."""
     assert "condition this case" not in flat(call("recover", story))
-    assert flat(call("recover", story, "--all")).count("condition this case") == 10
+    assert flat(call("recover", story, "--all")).count("condition this case") == 11
 
 
 @pytest.mark.parametrize(

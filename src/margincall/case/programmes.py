@@ -21,7 +21,7 @@ Confidence = Literal["official", "press", "commentary"]
 """Who says so: the venue itself; newspapers and other public pages; one commentator."""
 Closing = Literal["liquidation", "adl", ""]
 """What closed the position: a liquidation, a deleveraging; "" where the files do not tell."""
-Mode = Literal["single-asset", "multi-assets", "portfolio margin", "loan", ""]
+Mode = Literal["single-asset", "multi-assets", "portfolio margin", "margin", "loan", ""]
 
 
 class Criterion(Struct, frozen=True, forbid_unknown_fields=True, tag_field="asks"):
@@ -148,7 +148,8 @@ class PriceDifference(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Programme(Struct, frozen=True, forbid_unknown_fields=True):
     """One programme or precedent. `day` is that of the event, or of the announcement where `day_is` says so; `paid` is
-    what is known to have been paid to all together; `why_status` says on what the status rests."""
+    what is known to have been paid to all together; `why_status` says on what the status rests; `closed_since` is a day
+    by which the sources tell a closed one as over ("" where none is known)."""
 
     id: str
     name: str
@@ -161,6 +162,7 @@ class Programme(Struct, frozen=True, forbid_unknown_fields=True):
     confidence: Confidence
     criteria: tuple[AnyCriterion, ...]
     paid: str = ""
+    closed_since: str = ""
     day_is: Literal["event", "announcement"] = "event"
     formula: PriceDifference | None = None
 
@@ -169,15 +171,25 @@ class Programme(Struct, frozen=True, forbid_unknown_fields=True):
         """The name of its venue."""
         return next(each.names[0] for each in self.criteria if isinstance(each, OfVenue))
 
+    def status_on(self, day: str) -> Status:
+        """Its status seen from an ISO day: what the sources tell as over only later was not known to be then."""
+        return "unknown" if self.status == "closed" and day < self.closed_since else self.status
+
+    def claim_on(self, day: str) -> str:
+        """What can be claimed under it, seen from an ISO day, in a sentence; never a promise."""
+        if self.status_on(day) != self.status:
+            return "whether it was closed by that day is not in the sources"
+        return self.claim
+
     @property
     def claim(self) -> str:
-        """What can be claimed under it today, in a sentence; never a promise."""
+        """What can be claimed under it as of the sources, in a sentence; never a promise."""
         if self.kind == "refused":
             return "it was refused: nothing can be claimed under it"
         if self.kind == "report":
             return "a report, no programme: nothing can be claimed under it"
         if self.status == "closed":
-            return "closed: nothing can be claimed under it today"
+            return "closed, as far as the sources go"
         if self.status == "open":
             return "open, as far as the sources go: whether and what is paid the venue decides"
         return "whether it still applies is not known: " + self.why_status

@@ -55,6 +55,12 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         ("the position, at the price of its fills",),
         "an account that was paid, with its positions and collateral",
     ),
+    Assumption(
+        "compensation-difference",
+        "the absolute difference, for each contract, of a long and of a short",
+        ("only where the account lost by it",),
+        "an account that was paid in 2017, with its positions",
+    ),
 )
 """What the wording of a programme leaves open. The page is `docs/spec/recovery.md`."""
 
@@ -141,7 +147,7 @@ class Table(Struct, frozen=True):
     @property
     def is_ruled_out(self) -> bool:
         """Whether it is outside by what was closed, where or when alone."""
-        return any(row.asks in PLAIN for row in self.not_met)
+        return any(row.asks in PLAIN and not row.inferred for row in self.not_met)
 
     def counted(self, *, by_collateral: bool) -> tuple[Reckoned, ...]:
         """The units that count: those of the collateral, where it is by collateral, else those of the position."""
@@ -149,11 +155,13 @@ class Table(Struct, frozen=True):
 
 
 def table(programme: Programme, found: Occurrence, references: Mapping[str, Decimal] | None = None) -> Table:
-    """Hold a closing against a programme. Outside as soon as one condition is not met; inside if all are met.
+    """Hold a closing against a programme. Outside as soon as one published condition is not met; inside if all are
+    met. One that is only inferred puts nothing outside: then nobody can tell.
     `references` are market prices in the quote currency by symbol, base coin or asset, at the formula's time."""
     rows = tuple(check(each, found) for each in programme.criteria)
     kinds = {row.holds for row in rows}
-    verdict: Verdict = "outside" if NOT_MET in kinds else "cannot tell" if UNTOLD in kinds else "inside"
+    is_outside = any(row.holds == NOT_MET and not row.inferred for row in rows)
+    verdict: Verdict = "outside" if is_outside else "inside" if kinds <= {MET} else "cannot tell"
     by_formula = reckoned(programme, found, references or {}) if verdict != "outside" else ()
     return Table(programme.id, verdict, rows, by_formula)
 
@@ -356,7 +364,9 @@ def reckoned(programme: Programme, found: Occurrence, references: Mapping[str, D
         asked = {asset for each in programme.criteria if isinstance(each, Holding) for asset in each.assets}
         held = {asset: amount for asset, amount in (found.collateral or {}).items() if amount > ZERO}
         rows += [_of_collateral(found, asset, held[asset], given, at) for asset in sorted(asked & set(held))]
-    if found.closed is not None:
+    # A fixed reference is the price of one coin: of another it says nothing, whoever inferred the condition.
+    bases = [check(each, found).holds for each in programme.criteria if isinstance(each, OfBase)]
+    if found.closed is not None and NOT_MET not in bases:
         rows.append(_of_position(found.closed, given, at, formula.reference))
     return tuple(rows)
 

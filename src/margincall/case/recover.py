@@ -154,7 +154,7 @@ def _under(programme: Programme, seen: Sequence[Occurrence], given: Given, as_of
         name=programme.name,
         day=programme.day,
         kind=programme.kind,
-        status=programme.status if as_of >= programme.day else NOT_YET,
+        status=programme.status_on(as_of) if as_of >= programme.day else NOT_YET,
         remedy=programme.remedy,
         paid=programme.paid,
         formula=programme.formula.words if programme.formula is not None else "",
@@ -170,8 +170,8 @@ def _programme_line(programme: Programme, tables: Sequence[Table], as_of: str) -
     verdict = next(each for each in ("inside", "cannot tell", "outside") if each in verdicts)
     firm: Firm = "published" if programme.confidence == "official" else programme.confidence
     is_announced = as_of >= programme.day
-    note = f"this case: {verdict}; {programme.claim if is_announced else NOT_YET}"
-    if verdict == "outside" or not is_announced or programme.status == "closed":
+    note = f"this case: {verdict}; {programme.claim_on(as_of) if is_announced else NOT_YET}"
+    if verdict == "outside" or not is_announced or programme.status_on(as_of) == "closed":
         return Line(programme.name, "nothing", None, "", "you", firm, programme.source, note)
     sums = _by_formula(programme, tables)
     if programme.status == "open" and verdict == "inside" and len(sums) == 1:

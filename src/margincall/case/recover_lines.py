@@ -134,7 +134,8 @@ def _amount(what: str, step: Step, where: str, firm: Firm, *, source: str, note:
 
 
 def _clearance(case: Case, *, is_known: bool) -> Iterable[Line]:
-    what, note = "clearance fee", "by rule not given back; wrong is only a fee of the wrong rate or base"
+    what = "clearance fee"
+    note = "no rule for giving it back was found (unknown); statements know an “Insurance Fund Refund”"
     source = f"{FILES}; {LIQUIDATION}" if is_known else FILES
     steps = _steps(case, "clearance fee")
     for step in steps:
@@ -254,7 +255,8 @@ def _fund_rule(history: Reconstruction) -> Line:
         return Line(what, "cannot tell", source=NO_SOURCE, settled_by="the venue's own rules")
     note = (
         "the fund takes over bankrupt positions, so that the other side of the trades is paid, and makes good a "
-        "negative balance; a loss down to 0 it does not give back"
+        "negative balance; that it gives back a loss down to 0 no page says, except the deleveraging guarantee of 2021 "
+        "(see programmes)"
     )
     return Line(what, "nothing", None, "", "the other side of the trades", "published", f"{LIQUIDATION}; {FUND}", note)
 

@@ -5,7 +5,7 @@ Nothing here is legal advice. Where the sources name no deadline the answer says
 
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.case.retention import RULES, Retention, expires_ms
 from margincall.wire.durations import DAY_MS
@@ -15,6 +15,12 @@ from margincall.wire.iso_time import day_of
 NO_DEADLINE = "no deadline found in the sources"
 ADGM_TERMS_SINCE = "2026-01-05"
 """Since this UTC day the contracting parties are the ADGM entities (the hour is not in the sources)."""
+CHANGE_DAYS = ("2026-01-04", "2026-01-05", "2026-01-06")
+"""UTC days on which it was 2026-01-05 somewhere."""
+HOUR_UNKNOWN = (
+    "The terms changed on 2026-01-05; at which hour, and in which time zone, is not in the sources. So near to it "
+    "either terms may apply."
+)
 COMMENTARY_2026 = "commentary: habibalmulla.com/?p=2780; waselandwasel.com (The cost of clarity)"
 
 
@@ -58,6 +64,8 @@ COMPLAINT = PathStep("complaint", "the ticket's number and what is wrong in the 
 NOTICE = PathStep(
     "notice of claim, and negotiation", "the claim with its amount and evidence", NO_DEADLINE, COMMENTARY_2026
 )
+NEW_ONLY = "told of the new terms only (commentary); not in the sources for the old terms"
+OLD_COMPLAINT, OLD_NOTICE = (PathStep(each.step, each.send, each.deadline, NEW_ONLY) for each in (COMPLAINT, NOTICE))
 NOT_ADVICE = "This is no legal advice; periods of limitation are a matter of law and were not looked up."
 UNREAD = (
     "The venue's Exchange Rules and Clearing Rules, in force since 2026-01-05, were not found as text: read them "
@@ -90,8 +98,8 @@ OLD_TERMS = Path(
     since="",
     steps=(
         TICKET,
-        COMPLAINT,
-        NOTICE,
+        OLD_COMPLAINT,
+        OLD_NOTICE,
         PathStep(
             "arbitration; sources disagree: HKIAC in Hong Kong (2017 to 2025), or ICC with its seat in DIFC just "
             "before 2026; both can be true of different times",
@@ -101,8 +109,7 @@ OLD_TERMS = Path(
         ),
     ),
     notes=(
-        "Whether a claim of an older event goes by the new terms is not settled in the sources: one commentator reads "
-        "them as replacing the old ones by novation.",
+        "Whether a claim of an older event goes by the new terms is not settled in the sources.",
         "Read the terms that you accepted, and those in force today.",
         UNREAD,
         NOT_ADVICE,
@@ -128,7 +135,8 @@ def path_of(event_ms: int, venue: str = BINANCE) -> Path:
         return ELSEWHERE
     if not event_ms:
         return UNDATED
-    return NEW_TERMS if day_of(event_ms) >= ADGM_TERMS_SINCE else OLD_TERMS
+    path = NEW_TERMS if day_of(event_ms) >= ADGM_TERMS_SINCE else OLD_TERMS
+    return structs.replace(path, notes=(HOUR_UNKNOWN, *path.notes)) if day_of(event_ms) in CHANGE_DAYS else path
 
 
 def kept(event_ms: int, today_ms: int) -> tuple[Kept, ...]:
