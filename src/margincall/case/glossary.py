@@ -69,7 +69,11 @@ TERMS: tuple[Term, ...] = (
         "Cross margin",
         "All cross positions of a margin asset share one wallet and are liquidated together.",
     ),
-    _term("isolated-margin", "Isolated margin", "A position with a wallet of its own, which is all that it can lose."),
+    _term(
+        "isolated-margin",
+        "Isolated margin",
+        "A position with a wallet of its own, which is at most what it can lose, apart from funding.",
+    ),
     _term("hedge-mode", "Hedge mode", "Long and short of one contract are held at the same time, as two positions."),
     _term(
         "multi-assets-mode",
@@ -85,7 +89,7 @@ TERMS: tuple[Term, ...] = (
     _term(
         "partial-liquidation",
         "Partial liquidation",
-        "The venue closes only as much as makes the account compliant again.",
+        "The venue tries one order first, of a size that is not published, and closes no more where that is enough.",
     ),
     _term("clearance-fee", "Clearance fee", "A fee on what was liquidated, which goes to the insurance fund."),
     _term(
