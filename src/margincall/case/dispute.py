@@ -24,6 +24,7 @@ from margincall.forensics.verify.charges import stayed
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Irregularity, Judged, Kind
 from margincall.forensics.verify.check import Verified as Verdict
 from margincall.forensics.verify.conclude import SAYS
+from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.view import View
 from margincall.history.public import NO_MARKET
 from margincall.venues.registry import venue_of
@@ -338,7 +339,7 @@ def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
     found: dict[str, None] = {}
     for case, judged in zip(matter.cases, matter.judged, strict=True):
         if case.moment is not None and any(each.kind == "orders_not_cancelled" for each in judged.irregularities):
-            view = View(history, case, NO_MARKET)
+            view = View(history, case, NO_MARKET, Founded(history))
             states = history.orders.before(case.incident.first)
             found |= {each.order_id: None for each in states if stayed(view, each)}
     yield from found

@@ -13,7 +13,7 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 
 class OrderState(Struct, frozen=True):
-    """One order before a moment: its symbol and id, and whether it was neither ended nor filled; when it ended later, if
+    """One order before a moment: its symbol and id, whether it was neither ended nor filled; when it ended later, if
     a file tells, and which file; when it is first told of, and when last (a list of orders tells of all of them when it
     was made: as late as it is known to be); what of it was not filled."""
 

@@ -51,11 +51,14 @@ class Founded:
                 self._executed[event.symbol, event.order_id] = event.executed
 
     def size_known(self, key: PositionKey, place: int) -> bool:
-        """Whether the size of a position before event `place` is founded: the file of that event prints it before, or
-        it follows from fills alone."""
+        """Whether the size of a position before event `place` is founded: the file of that event prints it before, and
+        the last print agrees with the fills, or it follows from fills alone."""
         file = self.history.events[place].source.file
-        before = self._before(key, place)
-        return any(each.file == file and each.is_update for each in before) or self.cost_known(key, place)
+        printed = [each for each in self._before(key, place) if each.file == file and each.is_update]
+        if printed:
+            last = printed[-1]
+            return self.history.timeline.after(last.place).position(key).quantity == last.quantity
+        return self.cost_known(key, place)
 
     def cost_known(self, key: PositionKey, place: int) -> bool:
         """Whether cost and size of a position before event `place` follow from fills alone: it was flat where the files

@@ -6,6 +6,7 @@ from math import prod
 from typing import NamedTuple
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
+from margincall.core.events import MarkPrice
 from margincall.core.margin import PoolTerms
 from margincall.core.rounding import exact
 from margincall.core.rules import VenueRules
@@ -47,10 +48,12 @@ class Reached(NamedTuple):
 
 @exact
 def reached(view: View, rules: VenueRules) -> Reached:
-    """When the pool was first at its trigger without a break up to the venue's order, under these rules."""
+    """When the pool was first at its trigger without a break up to the venue's order, under these rules. It is followed
+    back over marks alone: before a booking the account was another one, and the files need not tell it all."""
     first: int | None = None
     for step, place in enumerate(moves_before(view)):
-        pool = pool_after(view, place, rules) if step < MOST_STEPS else None
+        is_mark = isinstance(view.history.events[place], MarkPrice)
+        pool = pool_after(view, place, rules) if step < MOST_STEPS and is_mark else None
         if pool is None or not pool.positions:
             return Reached(None, first)
         time_ms = view.history.events[place].time_ms
