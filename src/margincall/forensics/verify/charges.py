@@ -233,7 +233,7 @@ def steps_check(view: View) -> Check | None:
             "partial_steps", UNCLEAR, about, evidence=view.evidence,
             settled_by="a recorded user-data stream with the marks of those seconds",
         )  # fmt: skip
-    is_sure = view.moment.wallets is None and view.moment.is_complete and view.moment.extreme is None
+    is_sure = wallet_sure(view) and view.moment.is_complete and view.moment.extreme is None
     assumed = tuple(name for name in view.moment.assumed)
     verdict = HOLDS if pool.liquidated else FAILS if is_sure and not assumed else UNCLEAR
     return check(

@@ -7,6 +7,7 @@ from msgspec import Struct
 from margincall.core.account import Account
 from margincall.core.assumptions import VERDICT_ALTERNATIVES
 from margincall.core.brackets import BracketTable, in_force
+from margincall.core.checks import FAILS
 from margincall.core.events import AnyEvent, Fill, Flow, MarginMove, MarkPrice, Setting
 from margincall.core.margin import MissingIndex, PoolTerms
 from margincall.core.rounding import exact
@@ -172,8 +173,8 @@ def wallet_sure(view: View) -> bool:
     """Whether the wallet at the trigger is printed, or proven, and not in doubt, and the sizes of the positions are
     founded. The wallet of an isolated position changes by funding: it is not known without a list of bookings."""
     pool = view.moment.pool
-    if not positions_sure(view):
-        return False
+    if not positions_sure(view) or any(each.verdict == FAILS for each in view.history.findings):
+        return False  # files that contradict themselves found nothing
     if pool is not None and pool.kind == "isolated" and not view.history.evidence.lists_flows:
         return False
     return view.moment.wallets is None and (BACK_CAST not in view.moment.assumed or wallet_proven(view))
