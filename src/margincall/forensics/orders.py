@@ -60,7 +60,7 @@ class OrderLine:
                         ended.time_ms if ended is not None else None,
                         (ended or order).source.file,
                         first.time_ms,
-                        max(self._last[key], self._made.get(first.source.file, 0) if not first.execution else 0),
+                        max(self._last[key], self._made.get(first.source.file, 0)),
                         max(order.quantity - filled, ZERO),
                         order.order_id,
                     )

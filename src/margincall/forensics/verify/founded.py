@@ -12,7 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from margincall.core.account import PositionKey
-from margincall.core.events import Fill, Order, Statement
+from margincall.core.events import Fill, IndexPrice, MarkPrice, Order, Statement
 from margincall.core.units import ZERO
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.reconstruct import Reconstruction
@@ -53,6 +53,8 @@ class Founded:
     def size_known(self, key: PositionKey, place: int) -> bool:
         """Whether the size of a position before event `place` is founded: the file of that event prints it before, and
         the last print agrees with the fills, or it follows from fills alone."""
+        while place and isinstance(self.history.events[place], MarkPrice | IndexPrice):
+            place -= 1  # a price is no message of the account
         file = self.history.events[place].source.file
         printed = [each for each in self._before(key, place) if each.file == file and each.is_update]
         if printed:
