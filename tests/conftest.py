@@ -49,7 +49,7 @@ OPEN = {
     "test_dispute_desk.py::test_upheld_with_the_fault_and_rejected_without_it[wrong_mark]": "trades too sparse",
     "test_dispute_desk.py::test_upheld_with_the_fault_and_rejected_without_it[orders_not_cancelled]": "a later record",
     "test_dispute_desk.py::test_upheld_with_the_fault_and_rejected_without_it[adl_out_of_rank]": "rank left open",
-    "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[commission-limit]": "limit",
+    "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[commission-limit]": "limit",  # noqa: E501
     "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[fee-limit]": "limit",
     "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[profit-limit]": "limit",
 }
