@@ -337,9 +337,10 @@ def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
     """Ids of the account's own orders that the verdict calls open still when the venue's order came, if the venue is
     accused of that."""
     found: dict[str, None] = {}
+    founded = Founded(history)
     for case, judged in zip(matter.cases, matter.judged, strict=True):
         if case.moment is not None and any(each.kind == "orders_not_cancelled" for each in judged.irregularities):
-            view = View(history, case, NO_MARKET, Founded(history))
+            view = View(history, case, NO_MARKET, founded)
             states = history.orders.before(case.incident.first)
             found |= {each.order_id: None for each in states if stayed(view, each)}
     yield from found

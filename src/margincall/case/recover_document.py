@@ -3,7 +3,6 @@
 The schema is the type `RecoverDocument`; `json_schema()` is committed as `docs/reference/recover.schema.json`.
 """
 
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,9 +14,8 @@ from margincall.case.recover import OfClosing, Recovery, UnderProgramme
 from margincall.case.recover_lines import Line
 from margincall.case.recover_loss import TaxLoss
 from margincall.core.assumptions import Assumption
-from margincall.core.rounding import exact, plain
 from margincall.forensics.answer import Answer
-from margincall.forensics.document import Trouble
+from margincall.forensics.document import Trouble, plain_value, troubles, without_prose
 from margincall.forensics.sheet import Unknown
 
 SCHEMA = "margincall.recover/1"
@@ -57,32 +55,14 @@ def recover_document(found: Answer, recovery: Recovery) -> dict[str, Any]:
         programmes=recovery.programmes,
         realized_loss=recovery.realized_loss,
         unknown=found.explained.unknown,
-        problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in found.problems),
+        problems=troubles(found.problems),
         assumptions=ASSUMPTIONS,
     )
-    values: dict[str, Any] = _plain(msgspec.to_builtins(said, builtin_types=(Decimal,)))
+    values: dict[str, Any] = plain_value(msgspec.to_builtins(said, builtin_types=(Decimal,)))
     return values
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of the answer: names and types, without the prose of the docstrings."""
-    schema: dict[str, Any] = _without_prose(msgspec.json.schema(RecoverDocument))
+    schema: dict[str, Any] = without_prose(msgspec.json.schema(RecoverDocument))
     return schema
-
-
-def _without_prose(schema: Any) -> Any:
-    if isinstance(schema, Mapping):
-        return {key: _without_prose(value) for key, value in schema.items() if key != "description"}
-    return [_without_prose(each) for each in schema] if isinstance(schema, list) else schema
-
-
-@exact
-def _plain(value: Any) -> Any:
-    """Decimals as strings of digits, without trailing zeros."""
-    if isinstance(value, Decimal):
-        return format(plain(value), "f")
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
-    return value

@@ -19,6 +19,7 @@ from margincall.core.rules import MissingBrackets
 from margincall.forensics.explain import Explained
 from margincall.forensics.holdings import PositionTold, WalletTold
 from margincall.forensics.sheet import Explanation, Unknown
+from margincall.wire.problems import Problem
 
 SCHEMA = "margincall.explain/1"
 WHERE_THERE_IS_ONE = frozenset({"goes_on_from"})
@@ -111,7 +112,7 @@ def document(
             standing=None if refused else standing(explained),
             findings=explained.findings,
             unknown_symbols=explained.unknown_symbols,
-            problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems),
+            problems=troubles(problems),
             assumptions=tuple(BY_ID[name] for name in ids if name in BY_ID),
             unknown=explained.unknown,
             no_verdict=no_verdict,
@@ -183,6 +184,11 @@ def _standing(pool: PoolTerms) -> StandingPool:
             for terms in pool.positions
         ),
     )
+
+
+def troubles(problems: Iterable[Problem]) -> tuple[Trouble, ...]:
+    """Problems as an answer tells them."""
+    return tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems)
 
 
 def without_prose(schema: Any) -> Any:

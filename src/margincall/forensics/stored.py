@@ -12,7 +12,7 @@ from margincall.core.rules import MissingContract
 from margincall.forensics.explain import Explained, symbols_of
 from margincall.history import public
 from margincall.history.market.kinds import Bar, CandlePrice
-from margincall.history.market.store import MarketStore
+from margincall.history.market.store import MarketStore, candle_event
 from margincall.venues.registry import venue_of
 from margincall.wire.candles import INTERVALS
 from margincall.wire.durations import MINUTE_MS
@@ -39,11 +39,7 @@ def mark_candles(store: MarketStore, events: Sequence[AnyEvent], times_ms: Seque
     found: dict[tuple[str, int, int], MarkCandle] = {}
     for span in _spans(store, events, times_ms):
         for bar in _own(store, span, "mark"):
-            candle = MarkCandle(
-                time_ms=bar.time_ms, source=_source(bar), symbol=span.symbol, interval_ms=bar.interval_ms,
-                open=bar.open, high=bar.high, low=bar.low, close=bar.close,
-            )  # fmt: skip
-            found[span.symbol, bar.time_ms, bar.interval_ms] = candle
+            found[span.symbol, bar.time_ms, bar.interval_ms] = candle_event(bar, span.symbol)
     return sorted(found.values(), key=_time)
 
 

@@ -20,7 +20,7 @@ from margincall.core.checks import UNCLEAR
 from margincall.core.rounding import exact
 from margincall.forensics import present
 from margincall.forensics.answer import Answer
-from margincall.forensics.document import Trouble
+from margincall.forensics.document import troubles
 from margincall.forensics.explain import Case
 from margincall.forensics.present import Section, headline, judgement, moment
 from margincall.forensics.reconstruct import Reconstruction
@@ -73,9 +73,7 @@ def facts_of(material: Material) -> Facts:
         parts=tuple(_slim(part) for part in parts),
         glossary=tuple(Word(term.key, term.name, term.short, term.page) for term in TERMS),
         warning=NO_RECOVERY,
-        problems=tuple(
-            Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in _serious(material.problems)
-        ),
+        problems=troubles(_serious(material.problems)),
         assumptions=tuple(BY_ID[name] for name in _assumed(material, [case for case, _ in chosen])),
     )
 

@@ -3,7 +3,6 @@
 The schema is the type `ReportDocument`; `json_schema()` is committed as `docs/reference/report.schema.json`.
 """
 
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +11,7 @@ from msgspec import Struct
 
 from margincall.case.reporting.facts import Facts, Part, Word
 from margincall.core.assumptions import Assumption
-from margincall.core.rounding import exact, plain
-from margincall.forensics.document import Trouble, without_prose
+from margincall.forensics.document import Trouble, plain_value, without_prose
 
 SCHEMA = "margincall.report/1"
 
@@ -42,7 +40,7 @@ def report_document(facts: Facts) -> dict[str, Any]:
 
 def plain_facts(facts: Facts) -> dict[str, Any]:
     """The facts as plain values: decimals as strings of digits."""
-    found: dict[str, Any] = _plain(msgspec.to_builtins(facts, builtin_types=(Decimal,)))
+    found: dict[str, Any] = plain_value(msgspec.to_builtins(facts, builtin_types=(Decimal,)))
     return found
 
 
@@ -50,14 +48,3 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of the report: names and types, without the prose of the docstrings."""
     found: dict[str, Any] = without_prose(msgspec.json.schema(ReportDocument))
     return found
-
-
-@exact
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return format(plain(value), "f")
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(each) for each in value]
-    return value

@@ -47,8 +47,7 @@ def book_checks(history: Reconstruction) -> list[Check]:
 def _in_doubt(history: Reconstruction, wrong: Sequence[Finding]) -> Iterator[Check]:
     """The failing findings in the order of the events, those that a gap between recordings may explain as "cannot
     tell": within one file a recorded stream is taken for whole (assumed: `recording-whole`), between two of them
-    anything may have happened. What comes after a
-    state in doubt in the same file is in doubt."""
+    anything may have happened. What comes after a state in doubt in the same file is in doubt."""
     places = {str(event.source): place for place, event in enumerate(history.events)}
     doubted: set[str] = set()
     for finding in sorted(wrong, key=lambda each: places.get(each.source, 0)):
@@ -122,7 +121,6 @@ def commission_checks(history: Reconstruction) -> list[Check]:
 def _commission(fill: Fill, worth: Decimal, rates: tuple[Decimal, Decimal]) -> Check:
     assert fill.fee is not None
     least, most = (worth * rate for rate in rates)
-    rate = ratio_nearest(rates[0])
     return check(
         "commission",
         FAILS if fill.fee > most + AMOUNT_UNIT else HOLDS,
@@ -131,7 +129,7 @@ def _commission(fill: Fill, worth: Decimal, rates: tuple[Decimal, Decimal]) -> C
             "printed": fill.fee,
             "derived": least,
             "difference": fill.fee - least,
-            "rate": rate,
+            "rate": ratio_nearest(rates[0]),
         },
         unit=fill.fee_asset or "",
         times_ms={"fill": fill.time_ms},

@@ -20,11 +20,11 @@ from margincall.forensics.orders import OrderState
 from margincall.forensics.verify.booked import fund_after
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.rules import RULES
 from margincall.forensics.verify.view import View, pool_after, wallet_sure
 from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
+    "orders_cancelled": ("orders_not_cancelled",),
     "limit_price": ("order_limit",),
     "fill_price": ("fill_beyond_bankruptcy",),
     "balance_after": ("balance_after",),
@@ -53,10 +53,10 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
             assumptions=each.assumptions,
             evidence=each.source,
             settled_by=each.settled_by,
-            points_to=POINTS.get(each.kind, ("orders_not_cancelled",)),
+            points_to=POINTS[each.kind],
         )
         for each in findings
-        if each.kind in POINTS or each.kind == "orders_cancelled"
+        if each.kind in POINTS
     ]
 
 
@@ -74,7 +74,7 @@ def _may_be_made_good(view: View, finding: Finding) -> bool:
 
 def _is_open(view: View, finding: Finding) -> bool:
     """Whether a finding accuses nobody, although an explanation shows that it does not hold."""
-    is_inferred = RULES[RULE_OF.get(finding.kind, finding.kind)].firm == "inferred" and finding.kind == "limit_price"
+    is_inferred = finding.kind == "limit_price"  # that the limit is the bankruptcy price is no published rule
     is_unsure = finding.kind == "balance_after" and not wallet_sure(view)
     return (finding.verdict == FAILS and (is_inferred or is_unsure)) or _may_be_made_good(view, finding)
 
@@ -148,18 +148,14 @@ def _has_all_fills(view: View) -> bool:
     order = view.incident.order
     if view.incident.kind != "liquidation" or order is None:
         return False
-    fills = [event for place in view.incident.fills if isinstance(event := view.history.events[place], Fill)]
-    filled = sum((abs(fill.quantity) for fill in fills if fill.trade_id != TAKEN_OVER), ZERO)
+    filled = sum((abs(fill.quantity) for fill in view.fills if fill.trade_id != TAKEN_OVER), ZERO)
     return filled == order.executed and (bool(order.execution) or view.founded.lists_agree(order.symbol))
 
 
 def _excused(view: View, told: Check) -> Check:
     """Where the fund took the position over, a part of what was left may go to it as well; and the rate is that of one
     day: long before or after it another may have been in force, unless the first charge by itself shows it."""
-    was_taken_over = any(
-        isinstance(event := view.history.events[place], Fill) and event.trade_id == TAKEN_OVER
-        for place in view.incident.fills
-    )
+    was_taken_over = any(fill.trade_id == TAKEN_OVER for fill in view.fills)
     is_shown = told.points_to[0] == "clearance_fee_twice"
     age_ms = abs(view.incident.time_ms - RATE_SEEN_MS)
     if was_taken_over:
@@ -234,7 +230,7 @@ def steps_check(view: View) -> Check | None:
             settled_by="a recorded user-data stream with the marks of those seconds",
         )  # fmt: skip
     is_sure = wallet_sure(view) and view.moment.is_complete and view.moment.extreme is None
-    assumed = tuple(name for name in view.moment.assumed)
+    assumed = view.moment.assumed
     verdict = HOLDS if pool.liquidated else FAILS if is_sure and not assumed else UNCLEAR
     return check(
         "partial_steps",

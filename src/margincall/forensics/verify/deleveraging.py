@@ -38,7 +38,7 @@ QUEUES = (DeleverageRules(), DeleverageRules(pnl="pool"))
 
 
 @exact
-def deleveraging_checks(view: View, beside: Sequence[Reconstruction]) -> list[Check]:
+def deleveraging_checks(view: View, beside: Sequence[Founded]) -> list[Check]:
     """Rank, price and size of one deleveraging."""
     return [_size(view), _price(view), *_rank(view, beside)]
 
@@ -75,20 +75,21 @@ def _price(view: View) -> Check:
     )
 
 
-def _rank(view: View, beside: Sequence[Reconstruction]) -> list[Check]:
+def _rank(view: View, beside: Sequence[Founded]) -> list[Check]:
     """Each other account that was left alone, against this one. An accusation needs both to be known, as for a
     trigger: size, wallet, margin mode and a table that is known to be of that day; and under every assumption."""
     sign = held_sign(view.moment.account.positions.get((view.incident.symbol, view.incident.side)))
     own = scores_of(view.history, view.incident.first, view.incident.time_ms, view.incident.symbol, sign)
     found = []
-    for number, other in enumerate(beside, 1) if own is not None else ():
+    for number, founded in enumerate(beside, 1) if own is not None else ():
+        other = founded.history
         place = _place_at(other, view.incident.time_ms)
         theirs = scores_of(other, place, view.incident.time_ms, view.incident.symbol, sign)
         if own is None or theirs is None or _was_deleveraged(other, view):
             continue
         key = (view.incident.symbol, view.incident.side)
         is_own_sure = _is_sure(view) and view.founded.size_known(key, view.incident.first)
-        is_sure = is_own_sure and _is_other_sure(view, other, place, sign)
+        is_sure = is_own_sure and _is_other_sure(view, founded, place, sign)
         found.append(_ranked(view, number, _Scores(own, theirs), is_sure=is_sure))
     return found or [
         check("deleveraging_rank", UNCLEAR, view.incident.symbol, evidence=view.evidence, settled_by=QUEUE)
@@ -132,11 +133,11 @@ def _is_sure(view: View) -> bool:
     return not view.moment.lacks and tables_confirmed(view) and wallet_sure(view)
 
 
-def _is_other_sure(view: View, other: Reconstruction, place: int, sign: int) -> bool:
+def _is_other_sure(view: View, founded: Founded, place: int, sign: int) -> bool:
     """Whether position and pool of another account are known, as if it had been deleveraged at that moment."""
+    other = founded.history
     positions = other.timeline.before(place).open_positions()
     held = [each for each in positions if each.symbol == view.incident.symbol and each.quantity * sign > 0]
-    founded = Founded(other)
     if place >= len(other.events) or len(held) != 1 or not _size_known(founded, held[0].key, place):
         return False
     incident = structs.replace(view.incident, side=held[0].side, first=place, last=place)

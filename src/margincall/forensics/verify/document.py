@@ -4,14 +4,13 @@ The schema is the type `Document`; `json_schema()` is committed as `docs/referen
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from margincall.core.assumptions import Assumption
-from margincall.forensics.document import Trouble, plain_value, without_prose
+from margincall.forensics.document import Trouble, plain_value, troubles, without_prose
 from margincall.forensics.verify.assumptions import BY_ID
 from margincall.forensics.verify.check import Check, Conclusion, Interval, Irregularity, Judged, Verified
 
@@ -68,7 +67,7 @@ def document(verified: Verified, problems: Sequence[Any] = ()) -> dict[str, Any]
             liquidations=tuple(_liquidation(each) for each in verified.liquidations),
             checks=verified.checks,
             irregularities=verified.irregularities,
-            problems=tuple(Trouble(each.file, each.place, each.message, each.raw, each.kind) for each in problems),
+            problems=troubles(problems),
             assumptions=tuple(BY_ID[name] for name in verified.assumptions if name in BY_ID),
         )
     )
@@ -76,14 +75,9 @@ def document(verified: Verified, problems: Sequence[Any] = ()) -> dict[str, Any]
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of the document; decimals are strings of digits."""
-
-    def decimal_schema(kind: type) -> dict[str, Any]:
-        assert kind is Decimal
-        return {"type": "string", "format": "decimal"}
-
-    schema: dict[str, Any] = without_prose(msgspec.json.schema(Document, schema_hook=decimal_schema))
-    return schema
+    """The JSON Schema of the document: names and types, without the prose of the docstrings."""
+    found: dict[str, Any] = without_prose(msgspec.json.schema(Document))
+    return found
 
 
 def _liquidation(each: Judged) -> JudgedLiquidation:

@@ -6,7 +6,6 @@ from margincall.core.checks import Finding
 from margincall.core.rounding import exact
 from margincall.forensics.answer import Answer
 from margincall.forensics.explain import Case
-from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.booked import (
     book_checks,
     commission_checks,
@@ -46,7 +45,7 @@ def verify(
             irregularities=(),
             refused=refused,
         )
-    others = [each.explained.history for each in beside if each.explained.history is not None]
+    others = [Founded(each.explained.history) for each in beside if each.explained.history is not None]
     founded = Founded(history)
     judged = tuple(_judged(View(history, case, market, founded), others) for case in answer.explained.cases)
     checks = (
@@ -65,7 +64,7 @@ def verify(
     )
 
 
-def _judged(view: View, others: Sequence[Reconstruction]) -> Judged:
+def _judged(view: View, others: Sequence[Founded]) -> Judged:
     case = view.case
     told = case.explanation
     if case.moment is None or case.money is None or not told.symbol:

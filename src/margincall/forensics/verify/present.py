@@ -1,7 +1,6 @@
 """A verdict in words and tables, for people: sections that the terminal, the report and the dispute bundle print."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 
 from margincall.forensics.present import MARKS, Section, amount, moment
 from margincall.forensics.verify.assumptions import BY_ID
@@ -97,12 +96,7 @@ def checks_section(title: str, checks: tuple[Check, ...]) -> Section:
 
 def told(each: Check) -> str:
     """The numbers of a check in one text."""
-    return ", ".join(f"{name.replace('_', ' ')} {number_text(number)}" for name, number in each.numbers.items())
-
-
-def number_text(number: Decimal) -> str:
-    """A number with its thousands grouped."""
-    return amount(number)
+    return ", ".join(f"{name.replace('_', ' ')} {amount(number)}" for name, number in each.numbers.items())
 
 
 def interval_rows(found: Interval) -> Iterator[tuple[str, str]]:

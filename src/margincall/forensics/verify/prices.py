@@ -145,8 +145,7 @@ def _ticks_at(view: View, symbol: str) -> tuple[Tick, ...]:
     last = bisect_right(ticks, time_ms, key=_time)
     if not last or time_ms - ticks[last - 1].time_ms > FRESH_MS:
         return ()
-    is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
-    end = bisect_right(ticks, time_ms + SECOND_MS - 1, key=_time) if is_coarse else last
+    end = bisect_right(ticks, time_ms + SECOND_MS - 1, key=_time) if view.is_coarse else last
     return tuple(ticks[last - 1 : end])
 
 

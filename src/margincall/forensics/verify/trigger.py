@@ -122,8 +122,6 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
         return UNCLEAR, "reached with the marks that one of its symbols had just before, in the same moment", ""
     if not enclosed(view.history, view.incident, moment):
         return UNCLEAR, "no mark encloses the trigger: the mark may have moved since the last one", MARKS_OF_THE_SECOND
-    if any(each.verdict == FAILS for each in view.history.findings):
-        return UNCLEAR, "the files contradict themselves", finding.settled_by
     if not tables_confirmed(view):
         return UNCLEAR, "not reached by the last table known, which may have been changed since", TABLE_OF_THE_DAY
     return FAILS, "", ""
@@ -152,8 +150,7 @@ def _tied(view: View, symbol: str) -> list[Price]:
     """The marks of a symbol that may have been in force: those stamped with the moment of the order, and the last one
     before it."""
     now, line = view.incident.time_ms, view.history.marks.marks.get(symbol, [])
-    is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
-    until = now + (SECOND_MS if is_coarse else 1)
+    until = now + (SECOND_MS if view.is_coarse else 1)
     known = [point for point in line if point.time_ms < until and point.how != OPENING]
     tied = [point.price for point in known if point.time_ms >= now]
     before = [point.price for point in known if point.time_ms < now][-1:]
@@ -174,8 +171,7 @@ def moment_check(view: View, found: Interval) -> Check:
     each of them; and neither can be told with a wallet or a table that may be another."""
     about = view.moment.pool.name if view.moment.pool is not None else view.incident.symbol
     times = {"survived": found.survived_ms, "reached": found.reached_ms, "order": found.order_ms}
-    is_coarse = view.history.events[view.incident.first].source.file in view.history.evidence.whole_seconds
-    bound = SPACING_MS + SECOND_MS + (SECOND_MS if is_coarse else 0)
+    bound = SPACING_MS + SECOND_MS + (SECOND_MS if view.is_coarse else 0)
     if found.reached_ms is None or found.order_ms is None or view.moment.extreme is not None or view.moment.boxes:
         return check(
             "moment", UNCLEAR, about, times_ms=times, evidence=view.evidence, assumptions=("liquidation-delay",),

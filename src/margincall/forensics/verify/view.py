@@ -65,6 +65,16 @@ class View(Struct, frozen=True):
         return self.history.book.contracts[self.incident.symbol].margin_asset
 
     @property
+    def is_coarse(self) -> bool:
+        """Whether the file of its first event stamps whole seconds."""
+        return self.history.events[self.incident.first].source.file in self.history.evidence.whole_seconds
+
+    @property
+    def fills(self) -> list[Fill]:
+        """Its fills, the takeovers among them."""
+        return [event for place in self.incident.fills if isinstance(event := self.history.events[place], Fill)]
+
+    @property
     def evidence(self) -> str:
         """File and line of its first event."""
         return str(self.history.events[self.incident.first].source)
@@ -74,16 +84,10 @@ class View(Struct, frozen=True):
 def pool_after(view: View, place: int, rules: VenueRules) -> PoolTerms | None:
     """The pool of the liquidation after event `place`, at the marks of then; none without it, or where a mark is not
     fresh."""
-    pool = view.moment.pool
-    if pool is None:
+    if view.moment.pool is None:
         return None
-    return pool_in(view, view.history.timeline.after(place), place, rules)
-
-
-def pool_in(view: View, account: Account, place: int, rules: VenueRules) -> PoolTerms | None:
-    """As `pool_after`, of a given account."""
-    assert view.moment.pool is not None
     name, history = view.moment.pool.name, view.history
+    account = history.timeline.after(place)
     now = history.events[place].time_ms
     symbols = _symbols_in(view, account)
     for symbol in symbols:

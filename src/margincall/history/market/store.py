@@ -138,19 +138,8 @@ class MarketStore:
         self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None, interval: str | None = None
     ) -> tuple[MarkCandle, ...]:
         """The stored candles of the mark price as events, as the files of a case give them."""
-        return tuple(
-            MarkCandle(
-                time_ms=bar.time_ms,
-                source=Source(bar.source, line=bar.line),
-                symbol=symbol,
-                interval_ms=bar.interval_ms,
-                open=bar.open,
-                high=bar.high,
-                low=bar.low,
-                close=bar.close,
-            )
-            for bar in self.candles(symbol, "mark", start_ms, end_ms, venue=venue, interval=interval)
-        )
+        bars = self.candles(symbol, "mark", start_ms, end_ms, venue=venue, interval=interval)
+        return tuple(candle_event(bar, symbol) for bar in bars)
 
     def funding(self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None) -> tuple[FundingRate, ...]:
         """The funding rates settled from `start_ms` to before `end_ms`, by time."""
@@ -375,6 +364,20 @@ def _write(target: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def candle_event(bar: Bar, symbol: str) -> MarkCandle:
+    """A candle of the mark price as the event that the files of a case give."""
+    return MarkCandle(
+        time_ms=bar.time_ms,
+        source=Source(bar.source, line=bar.line),
+        symbol=symbol,
+        interval_ms=bar.interval_ms,
+        open=bar.open,
+        high=bar.high,
+        low=bar.low,
+        close=bar.close,
+    )
 
 
 def _bar(row: Mapping[str, Any], series: Series, length: int) -> Bar:
