@@ -14,8 +14,8 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 class OrderState(Struct, frozen=True):
     """One order before a moment: its symbol and id, whether it was neither ended nor filled; when it ended later, if
-    a file tells, and which file; when it is first told of, and when last (a list of orders tells of all of them when it
-    was made: as late as it is known to be); what of it was not filled."""
+    a file tells, and which file; when it is first told of, and when last (its file tells of an order that has not ended
+    for as long as it goes on); what of it was not filled."""
 
     symbol: str
     is_open: bool
@@ -60,7 +60,7 @@ class OrderLine:
                         ended.time_ms if ended is not None else None,
                         (ended or order).source.file,
                         first.time_ms,
-                        max(self._last[key], self._made.get(first.source.file, 0)),
+                        ended.time_ms if ended is not None else max(self._last[key], self._made[first.source.file]),
                         max(order.quantity - filled, ZERO),
                         order.order_id,
                     )
