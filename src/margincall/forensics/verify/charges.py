@@ -16,7 +16,7 @@ from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.units import ZERO
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.order_checks import pool_symbols
-from margincall.forensics.orders import OrderState
+from margincall.forensics.orders import ENDED, OrderState
 from margincall.forensics.verify.booked import fund_after
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
@@ -149,7 +149,14 @@ def _has_all_fills(view: View) -> bool:
     if view.incident.kind != "liquidation" or order is None:
         return False
     filled = sum((abs(fill.quantity) for fill in view.fills if fill.trade_id != TAKEN_OVER), ZERO)
-    return filled == order.executed and (bool(order.execution) or view.founded.lists_agree(order.symbol))
+    return order_ended(view) and filled == order.executed and (bool(order.execution) or view.founded.lists_agree(order.symbol))
+
+
+def order_ended(view: View) -> bool:
+    """Whether the files tell how the venue's order ended. Until then fills of it may be missing, and a position that
+    is gone need not have been taken over."""
+    order = view.incident.order
+    return order is not None and (order.status in ENDED or order.executed == order.quantity)
 
 
 def _excused(view: View, told: Check) -> Check:
@@ -224,7 +231,7 @@ def steps_check(view: View) -> Check | None:
     place, what = last
     pool = pool_after(view, place - 1, view.moment.rules)
     about = f"{view.incident.symbol}: {what}"
-    if pool is None or not pool.positions:
+    if pool is None or not pool.positions or not order_ended(view):
         return check(
             "partial_steps", UNCLEAR, about, evidence=view.evidence,
             settled_by="a recorded user-data stream with the marks of those seconds",
@@ -257,13 +264,14 @@ def _before_going_on(view: View) -> tuple[int, str] | None:
 
 @exact
 def size_check(view: View) -> Check | None:
-    """Whether more was closed than was held."""
+    """Whether more was closed than was held, by fills that the files tell: how much the fund took over follows from
+    what was left of the position."""
     held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
     if held is None or not held.quantity or view.money.quantity is None or "fills" in view.moment.lacks:
         return None
     if not view.founded.size_known(held.key, view.incident.first):
         return None
-    closed = view.money.quantity
+    closed = sum((abs(fill.quantity) for fill in view.fills if fill.trade_id != TAKEN_OVER), ZERO)
     over = closed - abs(held.quantity)
     return check(
         "partial_steps",

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from margincall.core.account import Account, Marks, PositionKey
+from margincall.core.account import Account, Marks
 from margincall.core.assumptions import VERDICT_ALTERNATIVES
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
-from margincall.core.events import Fill, IndexPrice, MarkCandle, MarkPrice
+from margincall.core.events import Fill, IndexPrice, MarkPrice
 from margincall.core.margin import MissingIndex
 from margincall.core.protocol.deleverage import DeleverageRules, candidate
 from margincall.core.rounding import exact
@@ -26,13 +26,12 @@ from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.view import View, tables_confirmed, wallet_sure
+from margincall.forensics.verify.view import View, balance_sure, positions_sure, tables_confirmed
 
 TOGETHER_MS = 2000
 """Closings of one deleveraging are booked within this time (assumed)."""
 QUEUE = "files of your other accounts that held the same side (margincall verify … --beside FOLDER)"
 KNOWN_WHOLE = "recorded user-data streams of both accounts, and a bracket table of that day"
-PRICES = MarkPrice | IndexPrice | MarkCandle
 QUEUES = (DeleverageRules(), DeleverageRules(pnl="pool"))
 """The venue's ranking, under both readings of the profit (assumed: `deleveraging-pnl`)."""
 
@@ -87,9 +86,7 @@ def _rank(view: View, beside: Sequence[Founded]) -> list[Check]:
         theirs = scores_of(other, place, view.incident.time_ms, view.incident.symbol, sign)
         if own is None or theirs is None or _was_deleveraged(other, view):
             continue
-        key = (view.incident.symbol, view.incident.side)
-        is_own_sure = _is_sure(view) and view.founded.size_known(key, view.incident.first)
-        is_sure = is_own_sure and _is_other_sure(view, founded, place, sign)
+        is_sure = _is_pool_sure(view) and positions_sure(view) and _is_other_sure(view, founded, place, sign)
         found.append(_ranked(view, number, _Scores(own, theirs), is_sure=is_sure))
     return found or [
         check("deleveraging_rank", UNCLEAR, view.incident.symbol, evidence=view.evidence, settled_by=QUEUE)
@@ -123,14 +120,15 @@ def _ranked(view: View, number: int, scores: _Scores, *, is_sure: bool) -> Check
         unit="rate",
         times_ms={"deleveraged": view.incident.time_ms},
         evidence=view.evidence,
+        assumptions=("recording-whole", "deleveraging-pnl"),
         settled_by=KNOWN_WHOLE if not is_sure else "the mark price of that second" if is_open else "",
         points_to=("deleveraging_rank",),
     )
 
 
-def _is_sure(view: View) -> bool:
-    """Whether the pool of a view is known: margin mode, marks, table and wallet."""
-    return not view.moment.lacks and tables_confirmed(view) and wallet_sure(view)
+def _is_pool_sure(view: View) -> bool:
+    """Whether margin mode, marks, table and wallet of a view are known."""
+    return not view.moment.lacks and tables_confirmed(view) and balance_sure(view)
 
 
 def _is_other_sure(view: View, founded: Founded, place: int, sign: int) -> bool:
@@ -138,22 +136,14 @@ def _is_other_sure(view: View, founded: Founded, place: int, sign: int) -> bool:
     other = founded.history
     positions = other.timeline.before(place).open_positions()
     held = [each for each in positions if each.symbol == view.incident.symbol and each.quantity * sign > 0]
-    if place >= len(other.events) or len(held) != 1 or not _size_known(founded, held[0].key, place):
+    if place >= len(other.events) or len(held) != 1:
         return False
     incident = structs.replace(view.incident, side=held[0].side, first=place, last=place)
     case = structs.replace(view.case, incident=incident, moment=moment_of(other, incident), money=None)
-    return _is_sure(View(other, case, view.market, founded))
-
-
-def _size_known(founded: Founded, key: PositionKey, place: int) -> bool:
-    """As `Founded.size_known`, at a place that may be a price, or the end: what counts is the account's last message
-    before it."""
-    events = founded.history.events
-    last = next((at for at in range(place - 1, -1, -1) if not isinstance(events[at], PRICES)), None)
-    if last is None:
-        return False
-    prints = (each for each in founded.prints.get(key, ()) if each.is_update and each.place < place)
-    return any(each.file == events[last].source.file for each in prints) or founded.cost_known(key, last)
+    beside = View(other, case, view.market, founded)
+    pool = beside.moment.pool
+    keys = [terms.position.key for terms in pool.positions] if pool is not None else []
+    return bool(keys) and _is_pool_sure(beside) and all(founded.known_then(key, place, view.incident.time_ms) for key in keys)
 
 
 def held_sign(position: object) -> int:

@@ -12,10 +12,17 @@ from decimal import Decimal
 from msgspec import Struct
 
 from margincall.core.account import PositionKey
-from margincall.core.events import Fill, IndexPrice, MarkPrice, Order, Statement
+from margincall.core.events import Fill, IndexPrice, MarkCandle, MarkPrice, Order, Statement
 from margincall.core.units import ZERO
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.wire.durations import HOUR_MS
+
+PRICES = MarkPrice | IndexPrice | MarkCandle
+"""Of the market, not of the account."""
+GOES_ON_MS = HOUR_MS
+"""So long after its last message a recording is taken to go on (assumed: `recording-whole`): a listen key lives as
+long."""
 
 
 class Printed(Struct, frozen=True):
@@ -35,9 +42,19 @@ class Founded:
         self.history = history
         self.prints: dict[PositionKey, list[Printed]] = {}
         self.fills: dict[PositionKey, list[int]] = {}
+        self.messages: list[int] = []
+        """Places of what recordings tell of the account."""
         self._filled: dict[tuple[str, str], Decimal] = {}
         self._executed: dict[tuple[str, str], Decimal] = {}
+        self._disagreeing = {
+            each.source for each in history.compared.comparisons if each.field == "position" and not each.agrees
+        }
+        recordings = {
+            event.source.file for event in history.events if isinstance(event, Statement) and event.origin == "update"
+        }
         for place, event in enumerate(history.events):
+            if event.source.file in recordings and not isinstance(event, PRICES):
+                self.messages.append(place)
             if isinstance(event, Statement):
                 for each in event.positions:
                     if each.quantity is not None:
@@ -52,15 +69,43 @@ class Founded:
 
     def size_known(self, key: PositionKey, place: int) -> bool:
         """Whether the size of a position before event `place` is founded: the file of that event prints it before, and
-        the last print agrees with the fills, or it follows from fills alone."""
-        while place and isinstance(self.history.events[place], MarkPrice | IndexPrice):
+        the last print and the next one agree with the fills, or it follows from fills alone."""
+        while place and isinstance(self.history.events[place], PRICES):
             place -= 1  # a price is no message of the account
         file = self.history.events[place].source.file
         printed = [each for each in self._before(key, place) if each.file == file and each.is_update]
         if printed:
             last = printed[-1]
-            return self.history.timeline.after(last.place).position(key).quantity == last.quantity
+            agrees = self.history.timeline.after(last.place).position(key).quantity == last.quantity
+            return agrees and self._next_agrees(key, place, file)
         return self.cost_known(key, place)
+
+    def known_then(self, key: PositionKey, place: int, time_ms: int) -> bool:
+        """As `size_known`, at a time at which the account itself was told nothing. A recording founds it that printed
+        the position last, tells the account's last message before (no other was begun since) and one after it, or had
+        told one within the hour before. `place` is that of the first event at or after the time."""
+        before = [each for each in self._before(key, place) if each.is_update]
+        if not before:
+            return self.cost_known(key, self._message_before(place))
+        last = before[-1]
+        agrees = self.history.timeline.after(last.place).position(key).quantity == last.quantity
+        then = bisect_left(self.messages, place)
+        later = (self.history.events[each].source.file for each in self.messages[then:])
+        event = self.history.events[self.messages[then - 1]]
+        goes_on = last.file in later or time_ms - event.time_ms <= GOES_ON_MS
+        return agrees and event.source.file == last.file and goes_on and self._next_agrees(key, place, last.file)
+
+    def _message_before(self, place: int) -> int:
+        """The last event of the account before a place; the place itself if there is none."""
+        events = self.history.events
+        return next((at for at in range(place - 1, -1, -1) if not isinstance(events[at], PRICES)), place)
+
+    def _next_agrees(self, key: PositionKey, place: int, file: str) -> bool:
+        """Whether the next print of a position in a file follows from the fills: where it does not, a message was lost
+        before it, or the last print was none of this moment."""
+        later = (each for each in self.prints.get(key, ()) if each.place >= place and each.file == file)
+        after = next((each for each in later if each.is_update), None)
+        return after is None or self.history.events[after.place].source not in self._disagreeing
 
     def cost_known(self, key: PositionKey, place: int) -> bool:
         """Whether cost and size of a position before event `place` follow from fills alone: it was flat where the files

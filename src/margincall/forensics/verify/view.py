@@ -174,10 +174,15 @@ def wallet_proven(view: View) -> bool:
 
 
 def wallet_sure(view: View) -> bool:
-    """Whether the wallet at the trigger is printed, or proven, and not in doubt, and the sizes of the positions are
-    founded. The wallet of an isolated position changes by funding: it is not known without a list of bookings."""
+    """Whether wallet and positions at the trigger are known."""
+    return positions_sure(view) and balance_sure(view)
+
+
+def balance_sure(view: View) -> bool:
+    """Whether the wallet at the trigger is printed, or proven, and not in doubt. That of an isolated position changes
+    by funding: it is not known without a list of bookings."""
     pool = view.moment.pool
-    if not positions_sure(view) or any(each.verdict == FAILS for each in view.history.findings):
+    if any(each.verdict == FAILS for each in view.history.findings):
         return False  # files that contradict themselves found nothing
     if pool is not None and pool.kind == "isolated" and not view.history.evidence.lists_flows:
         return False
