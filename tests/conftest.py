@@ -39,29 +39,9 @@ def shared() -> Path:
     return folder
 
 
-OPEN = {
-    "test_verify_left_out.py::test_two_recordings_with_a_gap[BIG]": "a gap in a liquidation of several orders",
-    "test_verify_left_out.py::test_any_message_of_a_recording[BIG]": "a message lost in one of several orders",
-    "test_verify_deleveraging.py::test_a_rank_accuses_only_where_both_accounts_are_known": "rank left open too often",
-    "test_dispute.py::test_another_account_is_attached_beside": "rank left open too often",
-    "test_dispute.py::test_orders_that_stayed_open_are_named_and_filled_ones_are_not": "orders need a later record",
-    "test_faults_sample.py::test_a_fault_above_its_bound_is_found[out_of_rank]": "rank left open too often",
-    "test_dispute_desk.py::test_upheld_with_the_fault_and_rejected_without_it[wrong_mark]": "trades too sparse",
-    "test_dispute_desk.py::test_upheld_with_the_fault_and_rejected_without_it[orders_not_cancelled]": "a later record",
-    "test_dispute_desk.py::test_upheld_with_the_fault_and_rejected_without_it[adl_out_of_rank]": "rank left open",
-    "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[commission-limit]": "limit",  # noqa: E501
-    "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[fee-limit]": "limit",
-    "test_dispute_amounts.py::test_what_merely_follows_from_a_wrong_number_is_not_asked_again[profit-limit]": "limit",
-}
-"""Known to fail on this commit, with the reason; `make accept-case` does not pass while one of them stands here."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses the `shared` fixture, and those that are known to fail."""
+    """Mark every test that uses the `shared` fixture."""
     for item in items:
-        name = item.nodeid.rpartition("/")[2]
-        if name in OPEN:
-            item.add_marker(pytest.mark.xfail(reason=f"open: {OPEN[name]}", strict=False))
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
 

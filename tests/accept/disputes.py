@@ -215,6 +215,19 @@ def early_liquidation(chance: random.Random) -> str:
     return scenario(base, moves, fault)
 
 
+TRADER = """
+[[account]]
+name = "t{at}"
+deposit = {{{{ USDT = 100000 }}}}
+[[account.position]]
+symbol = "BTCUSDT"
+side = "{{side}}"
+quantity = 0.001
+at = "{at}s"
+"""
+"""Somebody whose trade tells the last price of a time."""
+
+
 def wrong_mark(chance: random.Random) -> str:
     """The mark is a price that nobody traded at."""
     base = small(chance, index=True)
@@ -223,7 +236,7 @@ def wrong_mark(chance: random.Random) -> str:
     beyond = (base.away * _share(chance, "1.1", "2")).quantize(D("0.00001"))
     until = chance.randrange(53, 60)
     fault = f'kind = "wrong_mark"\nsymbol = "{BIG}"\nat = "50s"\nuntil = "{until}s"\nvalue = {_at(beyond)}'
-    return scenario(base, moves, fault)
+    return scenario(base, moves, fault, "".join(TRADER.format(at=at) for at in (20, 40, 48, 52, 61, 75)))
 
 
 def late_liquidation(chance: random.Random) -> str:
@@ -265,10 +278,11 @@ def fill_beyond_bankruptcy(chance: random.Random) -> str:
 
 
 def orders_not_cancelled(chance: random.Random) -> str:
-    """A stop beyond the trigger stays."""
+    """A stop beyond the trigger stays, and fires long after the liquidation: only so can anybody see that it stayed."""
     base = small(chance)
-    stop = f"stop = {_at(base.away + D('0.005'))}"
-    return _through(base, 'kind = "orders_not_cancelled"\nat = "10s"', position=stop)
+    past, stop = base.away + D("0.002"), base.away + D("0.005")
+    moves = [(0, D(0)), (5, D(0)), (60, past), (75, past), (82, stop + D("0.001")), (SECONDS - 1, stop + D("0.001"))]
+    return scenario(base, moves, 'kind = "orders_not_cancelled"\nat = "10s"', position=f"stop = {_at(stop)}")
 
 
 def wrong_funding_rate(chance: random.Random) -> str:
