@@ -243,6 +243,8 @@ def _err(story: Story, chance: random.Random, symbol: str, price: Decimal) -> No
         "oversized_order": chance.choice(("0.001", "0.5")),
         "wrong_entry": chance.choice(("0.00000001", "300")),
         "wrong_commission": chance.choice(("0.00000001", "0.01")),
+        "adl_commission": chance.choice(("0.0000001", "0.002")),
+        "oversized_adl": chance.choice(("0.001", "0.5")),
     }.get(kind)
     on = chance.random() < 0.6
     story.fault(kind, value if on else None, symbol=symbol if kind in WITH_SYMBOL else "", on=on)

@@ -29,7 +29,7 @@ FaultKind = Literal[
     "stale_index", "wrong_mark", "late_liquidation", "orders_not_cancelled", "wrong_brackets", "wrong_clearance_rate",
     "stale_asset_index", "wrong_asset_index", "early_liquidation", "fee_twice", "wrong_fee_base",
     "fill_beyond_bankruptcy", "adl_out_of_rank", "wrong_funding_rate", "socialise_despite_fund",
-    "oversized_order", "wrong_entry", "wrong_commission",
+    "oversized_order", "wrong_entry", "wrong_commission", "needless_takeover", "adl_commission", "oversized_adl",
 ]  # fmt: skip
 
 

@@ -81,6 +81,7 @@ def findings(found: Course, marks: Marks, rules: RuleSet) -> list[Finding]:
     said = [*_marks(found, marks), structs.replace(trigger, about=about, printed=found.started.balance)]
     if trigger.verdict != FAILS:
         said += [*_order(found, pool, rules), *_cancelled(found, rules), *_fee(found, pool, marks, rules)]
+        said += _gone_on(found, marks, rules)
         said += _booked(found, rules)
     return [*said, *_after(found, rules)]
 
@@ -103,7 +104,10 @@ def findings_of_a_hit(seen: Seen, dispute: DisputeEntry, rules: RuleSet) -> Iter
             if event.account == dispute.account and rules.deleveraging.choice == "queue":
                 yield _rank(event, served[queue])
         elif isinstance(event, Fill) and event.close == "adl" and event.account == dispute.account:
-            yield checks.deleveraging_fee(fee=event.fee or ZERO, about=f"{event.symbol} trade {event.trade_id}")
+            about = f"{event.symbol} trade {event.trade_id}"
+            yield checks.deleveraging_fee(fee=event.fee or ZERO, about=about)
+            account = folded(seen.account, seen.events[:place], dispute.account, rules.venue)
+            yield _closed(event, account.position((event.symbol, event.side)).quantity, about)
         elif isinstance(event, LossShared) and dispute.account in event.charges:
             fund = folded(seen.fund, seen.events[:place], FUND, rules.venue).wallets.get(event.asset, ZERO)
             yield _charge(event, dispute.account, fund, rules)
@@ -115,6 +119,13 @@ def _rank(event: Deleveraged, served: int) -> Finding:
         rule="the queue is served from its head (docs/spec/deleveraging.md)",
         printed=Decimal(event.rank), derived=Decimal(served), amount=Decimal(event.rank - served),
         assumptions=event.assumptions,
+    )  # fmt: skip
+
+
+def _closed(fill: Fill, held: Quantity, about: str) -> Finding:
+    return checks.agrees(
+        "adl_size", about, printed=abs(fill.quantity), derived=min(abs(fill.quantity), abs(held)),
+        rule="positions are closed, whole or in part (docs/spec/deleveraging.md)",
     )  # fmt: skip
 
 
@@ -265,6 +276,22 @@ def _fee(found: Course, pool: PoolTerms, marks: Marks, rules: RuleSet) -> Iterat
             left=left_for_fee(fresh, pool.kind, contract.margin_asset, fills, wallet),
             about=told.symbol,
         )
+
+
+def _gone_on(found: Course, marks: Marks, rules: RuleSet) -> Iterator[Finding]:
+    """Whether the pool met its margin again after the order and its fee, and the desk went on; else nothing is said."""
+    taken = next((place for place, _ in found.steps("takeover")), None)
+    charged = [place for place, _ in found.steps("fee")]
+    if taken is None or not charged:
+        return
+    account = folded(found.before, found.events[: charged[-1]], found.name, rules.venue)
+    pool = pool_named(margin(account, marks, rules.venue), found.started.pool)
+    if pool is not None and not pool.liquidated:
+        yield Finding(
+            kind="gone_on", verdict=FAILS, about=pool.name,
+            rule="a pool that meets its margin after the order is left alone (docs/spec/waterfall.md)",
+            printed=pool.balance, derived=pool.maintenance, amount=pool.surplus,
+        )  # fmt: skip
 
 
 def _improvement(

@@ -18,14 +18,14 @@ from margincall.exchange.state import Events, Exchange
 
 WITH_SYMBOL = frozenset(
     {"stale_index", "wrong_mark", "late_liquidation", "wrong_brackets", "early_liquidation", "fill_beyond_bankruptcy"}
-    | {"wrong_funding_rate", "oversized_order", "wrong_entry"}
+    | {"wrong_funding_rate", "oversized_order", "wrong_entry", "needless_takeover", "adl_commission", "oversized_adl"}
 )
 WITH_ASSET = frozenset({"stale_asset_index", "wrong_asset_index"})
 WITH_ACCOUNT = frozenset({"early_liquidation"})
 WITH_VALUE = frozenset(
     {"wrong_mark", "wrong_brackets", "wrong_clearance_rate", "wrong_asset_index", "fee_twice", "wrong_fee_base"}
     | {"fill_beyond_bankruptcy", "adl_out_of_rank", "wrong_funding_rate", "socialise_despite_fund"}
-    | {"oversized_order", "wrong_entry", "wrong_commission"}
+    | {"oversized_order", "wrong_entry", "wrong_commission", "adl_commission", "oversized_adl"}
 )
 SIGNED = frozenset({"wrong_funding_rate"})
 """Faults whose value may be negative."""
@@ -50,6 +50,10 @@ def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
     oversized_order: the liquidation order is for the whole position and `value` more; wrong_entry: the profit of what a
     liquidation order fills is counted from an entry that is worse by `value` (of the price); wrong_commission: what a
     liquidation order fills is charged the account's rate plus `value`.
+
+    needless_takeover: what the liquidation order leaves is taken over though the pool meets its margin again;
+    adl_commission: who is deleveraged is charged the rate `value`; oversized_adl: who is deleveraged, in one-way mode,
+    is closed for the whole position and `value` more, so that it turns.
     """
     kind, symbol = command.kind, command.symbol
     check(state, command)
@@ -126,10 +130,10 @@ def _check_value(state: Exchange, command: InjectFault, value: Decimal) -> None:
         case "fill_beyond_bankruptcy":
             if value % state.markets[command.symbol].contract.tick:
                 raise Refusal(Code.NOT_VALID, "value: whole ticks")
-        case "oversized_order":
+        case "oversized_order" | "oversized_adl":
             if value % state.markets[command.symbol].contract.lot:
                 raise Refusal(Code.NOT_VALID, "value: whole lots")
-        case "wrong_commission":
+        case "wrong_commission" | "adl_commission":
             if value > ONE:
                 raise Refusal(Code.NOT_VALID, "value: no rate is above 1")
         case _:

@@ -25,7 +25,7 @@ from margincall.exchange.state import DisputeEntry, Exchange
 
 GROUNDS = frozenset(
     {"trigger", "order_size", "limit_price", "fill_price", "orders_cancelled", "clearance_fee", "fee_twice", "adl_fee"}
-    | {"adl_rank", "shared_loss", "funding_rate", "harm", "realized_pnl", "commission"}
+    | {"adl_rank", "shared_loss", "funding_rate", "harm", "realized_pnl", "commission", "adl_size", "gone_on"}
 )
 """Checks of which one that does not hold upholds a dispute. A wrong mark or a late desk that cost nothing is none."""
 ASSUMED = "refund-is-harm"
@@ -33,6 +33,7 @@ ASSUMED = "refund-is-harm"
 
 WORDS = {
     "trigger": ("was", "by the rules", "above the margin by"),
+    "gone_on": ("balance", "maintenance margin", "above it by"),
     "fill_price": ("was", "limit", ""),
     "balance_after": ("was", "", ""),
     "orders_cancelled": ("cancelled", "of", ""),

@@ -87,6 +87,8 @@ def book_fill(state: Exchange, market: Market, party: Party, quantity: Decimal, 
     realized, fee = terms.realized, terms.fee or ZERO
     if state.faults and party.close == "liquidation" and party.maker is not None:
         realized, fee = _wrongly(state, contract, position, bare, terms)
+    elif party.close == "adl" and (rate := state.faults.get(f"adl_commission:{contract.symbol}")) is not None:
+        fee = booked(abs(value(contract, Quantity(quantity), Price(deal.price))) * rate)
     fill = structs.replace(bare, fee=fee, realized=realized)
     trader.account = fold_fill(trader.account, fill, terms, contract)
     if fee:

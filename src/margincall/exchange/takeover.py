@@ -123,10 +123,10 @@ def _close_against(case: Case, order: OpenOrder, closing: Closing, place: Ranked
     status = "FILLED" if not order.left else "PARTIALLY_FILLED"
     orders.said(state, order, "TRADE", status, events, close="liquidation")
     events.append(fill)
-    _close_other(case, market, closing, price, number)
+    closed = _close_other(case, market, closing, price, number)
     line = DeleveragingLine(
         number=case.number, time_ms=state.time_ms, account=other.name, counterparty=case.trader.name,
-        symbol=order.symbol, side=closing.candidate.side, quantity=closing.quantity, price=price, rank=place.rank,
+        symbol=order.symbol, side=closing.candidate.side, quantity=closed, price=price, rank=place.rank,
         lights=place.lights, score=place.candidate.score,
     )  # fmt: skip
     state.deleveraged.append(line)
@@ -143,9 +143,11 @@ def _close_against(case: Case, order: OpenOrder, closing: Closing, place: Ranked
     case.moved = True
 
 
-def _close_other(case: Case, market: Market, closing: Closing, price: Price, number: str) -> None:
-    """The deleveraged account's side of the trade `number`: an order of the venue's and its fill, without a fee."""
-    state, events, quantity = case.state, case.events, closing.quantity
+def _close_other(case: Case, market: Market, closing: Closing, price: Price, number: str) -> Decimal:
+    """The deleveraged account's side of the trade `number`: an order of the venue's and its fill, without a fee.
+    Returns what it filled, signed."""
+    state, events = case.state, case.events
+    quantity = _beyond_held(state, closing)
     order = adl_order(state, closing.candidate, quantity, price)
     party = Party(state.traders[order.account], order.position_side, None, str(order.id), order.client_order_id, "adl")
     fill = book_fill(state, market, party, quantity, Deal(price, number))
@@ -153,6 +155,28 @@ def _close_other(case: Case, market: Market, closing: Closing, price: Price, num
     order.traded_value = abs(value(market.contract, Quantity(quantity), price))
     orders.said(state, order, "TRADE", "FILLED", events, close="adl")
     events.append(fill)
+    if quantity != closing.quantity:
+        _to_fund_from_other(case, market, closing.quantity - quantity, Deal(price, number))
+    return quantity
+
+
+def _beyond_held(state: Exchange, closing: Closing) -> Decimal:
+    """What a deleveraged account trades: its part of the closing, or under the injected fault "oversized_adl", in
+    one-way mode, all that it holds and more."""
+    candidate = closing.candidate
+    more = state.faults.get(f"oversized_adl:{candidate.symbol}")
+    if more is None or candidate.side != "BOTH":
+        return closing.quantity
+    held = state.traders[candidate.account].account.position((candidate.symbol, candidate.side)).quantity
+    return -held + (more if closing.quantity > 0 else -more)
+
+
+def _to_fund_from_other(case: Case, market: Market, quantity: Decimal, deal: Deal) -> None:
+    """The fund's side of what a deleveraged account trades beyond its part: `quantity` is signed as the fund's fill."""
+    fill = book_fill(case.state, market, Party(case.state.fund, "BOTH", None), quantity, deal)
+    case.events.append(fill)
+    if fill.realized:
+        note_fund(case.state, "takeover", market.contract.margin_asset, fill.realized)
 
 
 def deleveraging_rule(rules: DeleverageRules) -> str:

@@ -186,6 +186,7 @@ def inject(view: View, command: commands.InjectFault) -> None:
     about = command.kind in (
         "stale_index", "wrong_mark", "late_liquidation", "wrong_brackets", "early_liquidation",
         "fill_beyond_bankruptcy", "wrong_funding_rate", "oversized_order", "wrong_entry",
+        "needless_takeover", "adl_commission", "oversized_adl",
     )  # fmt: skip
     need(about == bool(command.symbol), Code.BAD_COMBINATION)
     collateral = command.kind in ("stale_asset_index", "wrong_asset_index")
