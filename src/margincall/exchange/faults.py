@@ -72,7 +72,8 @@ def inject(state: Exchange, command: InjectFault, events: Events) -> set[str]:
     if kind == "wrong_mark":
         market = state.markets[symbol]
         if command.on and command.value is not None:
-            return pricing.set_mark(state, market, Price(command.value), events)
+            told = market.index if market.listing.index is None and market.index is not None else market.mark
+            return pricing.set_mark(state, market, told or Price(command.value), events)
         return pricing.remark(state, market, events) if was_on else set()
     if kind == "wrong_asset_index" and command.on:
         return pricing.set_asset_index(state, command.asset, state.indices[command.asset], events)

@@ -119,11 +119,20 @@ def take_mark(state: Exchange, market: Market, mark: Price, events: Events) -> s
     Returns the accounts that it concerns."""
     symbol = market.contract.symbol
     wrong = state.faults.get(f"wrong_mark:{symbol}")
+    if market.listing.index is None and (wrong is not None or market.index is not None):
+        _tell_index(state, market, mark, events)
     mark = Price(wrong) if wrong is not None else mark
     market.previous_mark, market.mark = market.mark, mark
     state.prices[symbol] = mark
     events.append(MarkPrice(time_ms=state.time_ms, symbol=symbol, price=mark))
     return state.watch.concerned(symbol, mark)
+
+
+def _tell_index(state: Exchange, market: Market, given: Price, events: Events) -> None:
+    """Where marks are given, what is given is the index too: it is told apart from the first wrong mark on."""
+    if given != market.index:
+        market.index = given
+        events.append(IndexSet(time_ms=state.time_ms, symbol=market.contract.symbol, index=given, median=given))
 
 
 def set_asset_index(state: Exchange, asset: str, told: AssetIndex, events: Events) -> set[str]:
