@@ -1,4 +1,4 @@
-"""What the liquidation was charged, and in which steps it went: orders, fills, fee, what came after.
+"""What the liquidation was charged: orders, fills, fee, what came after. (In which steps it went: `steps.py`.)
 
 The comparisons are those of an explanation (`core/checks.py`); here they are named by the rule, and what an explanation
 must leave open for want of a wallet is decided where no wallet is needed.
@@ -10,7 +10,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
-from margincall.core.events import Fill, Flow
+from margincall.core.events import Flow
 from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS
 from margincall.core.rounding import AMOUNT_UNIT, booked, exact
 from margincall.core.units import ZERO
@@ -20,7 +20,7 @@ from margincall.forensics.orders import ENDED, OrderState
 from margincall.forensics.verify.booked import fund_after
 from margincall.forensics.verify.check import Check, Kind
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.view import View, pool_after, wallet_sure
+from margincall.forensics.verify.view import View, wallet_sure
 from margincall.wire.durations import DAY_MS, MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
@@ -121,15 +121,20 @@ def stayed(view: View, order: OrderState) -> bool:
 def fee_check(view: View, finding: Finding | None) -> list[Check]:
     """The clearance fee: charged once, at the symbol's rate on what the order liquidated. More than that is wrong
     whatever was left; less may be all that was left."""
-    base = view.money.clearance.base
-    rate = view.moment.rules.contract(view.incident.symbol).liquidation_fee
-    taken = _taken(view)
-    if not taken or base is None or rate is None or not _has_all_fills(view):
+    taken, due = taken_fees(view), fee_due(view)
+    if not taken or due is None:
         return [_unclear_fee(view, finding, taken)] if finding is not None else []
-    due = booked(base * rate)
     if sum(taken, ZERO) > due + AMOUNT_UNIT:
         return [_excused(view, _too_much(view, taken, due))]
     return [_no_more_than_due(view, taken, due, finding)]
+
+
+@exact
+def fee_due(view: View) -> Decimal | None:
+    """The rate on what the order liquidated; none where the files do not hold all of it."""
+    base = view.money.clearance.base
+    rate = view.moment.rules.contract(view.incident.symbol).liquidation_fee
+    return booked(base * rate) if base is not None and rate is not None and _has_all_fills(view) else None
 
 
 def _too_much(view: View, taken: list[Decimal], due: Decimal) -> Check:
@@ -149,7 +154,11 @@ def _has_all_fills(view: View) -> bool:
     if view.incident.kind != "liquidation" or order is None:
         return False
     filled = sum((abs(fill.quantity) for fill in view.fills if fill.trade_id != TAKEN_OVER), ZERO)
-    return order_ended(view) and filled == order.executed and (bool(order.execution) or view.founded.lists_agree(order.symbol))
+    return (
+        order_ended(view)
+        and filled == order.executed
+        and (bool(order.execution) or view.founded.lists_agree(order.symbol))
+    )
 
 
 def order_ended(view: View) -> bool:
@@ -209,7 +218,7 @@ def _unclear_fee(view: View, finding: Finding, taken: list[Decimal]) -> Check:
     )  # fmt: skip
 
 
-def _taken(view: View) -> list[Decimal]:
+def taken_fees(view: View) -> list[Decimal]:
     """Each clearance fee, in order, as a positive amount."""
     flows = [view.history.events[place] for place in view.incident.clearances]
     amounts = [flow.applied.get(view.asset, ZERO) for flow in flows if isinstance(flow, Flow)]
@@ -219,66 +228,3 @@ def _taken(view: View) -> list[Decimal]:
 def _fee_source(view: View) -> str:
     places = view.incident.clearances
     return str(view.history.events[places[-1]].source) if places else view.evidence
-
-
-@exact
-def steps_check(view: View) -> Check | None:
-    """Whether the liquidation went on although the account met its margin again: after the order's fills and its fee,
-    at the last known marks. None where nothing was taken over and no order followed."""
-    last = _before_going_on(view)
-    if last is None:
-        return None
-    place, what = last
-    pool = pool_after(view, place - 1, view.moment.rules)
-    about = f"{view.incident.symbol}: {what}"
-    if pool is None or not pool.positions or not order_ended(view):
-        return check(
-            "partial_steps", UNCLEAR, about, evidence=view.evidence,
-            settled_by="a recorded user-data stream with the marks of those seconds",
-        )  # fmt: skip
-    is_sure = wallet_sure(view) and view.moment.is_complete and view.moment.extreme is None
-    assumed = view.moment.assumed
-    verdict = HOLDS if pool.liquidated else FAILS if is_sure and not assumed else UNCLEAR
-    return check(
-        "partial_steps",
-        verdict,
-        about,
-        numbers={"margin_balance": pool.balance, "maintenance_margin": pool.maintenance, "surplus": pool.surplus},
-        unit=pool.asset,
-        assumptions=assumed,
-        evidence=str(view.history.events[place].source),
-        points_to=("closed_too_much",),
-    )
-
-
-def _before_going_on(view: View) -> tuple[int, str] | None:
-    """Where the liquidation went on after its first order: the takeover of the rest."""
-    traded = False
-    for place in sorted({*view.incident.fills, *view.incident.clearances}):
-        event = view.history.events[place]
-        if isinstance(event, Fill) and event.trade_id == TAKEN_OVER:
-            return (place, "the rest was taken over") if traded else None
-        traded = traded or isinstance(event, Fill)
-    return None
-
-
-@exact
-def size_check(view: View) -> Check | None:
-    """Whether more was closed than was held, by fills that the files tell: how much the fund took over follows from
-    what was left of the position."""
-    held = view.moment.account.positions.get((view.incident.symbol, view.incident.side))
-    if held is None or not held.quantity or view.money.quantity is None or "fills" in view.moment.lacks:
-        return None
-    if not view.founded.size_known(held.key, view.incident.first):
-        return None
-    closed = sum((abs(fill.quantity) for fill in view.fills if fill.trade_id != TAKEN_OVER), ZERO)
-    over = closed - abs(held.quantity)
-    return check(
-        "partial_steps",
-        FAILS if over > ZERO else HOLDS,
-        f"{view.incident.symbol}: closed against held",
-        numbers={"printed": closed, "derived": abs(held.quantity), "difference": over if over > ZERO else None},
-        unit="quantity",
-        evidence=view.evidence,
-        points_to=("closed_too_much",),
-    )

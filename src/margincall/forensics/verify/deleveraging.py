@@ -143,7 +143,11 @@ def _is_other_sure(view: View, founded: Founded, place: int, sign: int) -> bool:
     beside = View(other, case, view.market, founded)
     pool = beside.moment.pool
     keys = [terms.position.key for terms in pool.positions] if pool is not None else []
-    return bool(keys) and _is_pool_sure(beside) and all(founded.known_then(key, place, view.incident.time_ms) for key in keys)
+    return (
+        bool(keys)
+        and _is_pool_sure(beside)
+        and all(founded.known_then(key, place, view.incident.time_ms) for key in keys)
+    )
 
 
 def held_sign(position: object) -> int:

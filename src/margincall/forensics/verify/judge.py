@@ -14,13 +14,14 @@ from margincall.forensics.verify.booked import (
     warning_check,
 )
 from margincall.forensics.verify.brackets import bracket_checks
-from margincall.forensics.verify.charges import fee_check, from_findings, orders_check, size_check, steps_check
+from margincall.forensics.verify.charges import fee_check, from_findings, orders_check
 from margincall.forensics.verify.check import OPEN, Check, Interval, Judged, Verified
 from margincall.forensics.verify.conclude import concluded, irregularities
 from margincall.forensics.verify.deleveraging import deleveraging_checks
 from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.prices import mark_checks
 from margincall.forensics.verify.profits import profit_checks
+from margincall.forensics.verify.steps import going_on_check, size_check, steps_check
 from margincall.forensics.verify.trigger import interval, moment_check, trigger_check
 from margincall.forensics.verify.view import View
 from margincall.history.public import NO_MARKET, Market
@@ -83,6 +84,8 @@ def _liquidation_checks(view: View, findings: Iterable[Finding], found: Interval
     if is_first and (trigger := by_kind.get("trigger")) is not None:
         checks.append(trigger_check(view, trigger))
         checks.append(moment_check(view, found))
+    elif (goes_on := by_kind.get("trigger")) is not None:
+        checks.append(going_on_check(view, goes_on))
     checks += bracket_checks(view)
     checks += mark_checks(view)
     checks += orders_check(view, by_kind.get("orders_cancelled"))

@@ -128,6 +128,19 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
 
 
 @exact
+def survived_for_sure(view: View) -> bool:
+    """Whether the pool was not at its trigger when an order of the venue came, whatever is assumed, by a wallet and a
+    table that are known, with marks on both sides that are survived."""
+    pool, moment = view.moment.pool, view.moment
+    if pool is None or pool.liquidated or not moment.is_complete or moment.extreme is not None:
+        return False
+    if any(moment.verdicts.values()) or (BACK_CAST in moment.assumed and not wallet_proven(view)):
+        return False
+    is_known = wallet_sure(view) and tables_confirmed(view)
+    return is_known and enclosed(view.history, view.incident, moment) and not _reached_by_tied_marks(view)
+
+
+@exact
 def _reached_by_tied_marks(view: View) -> bool:
     """Whether the pool is at its trigger with other marks of the same moment: those of several symbols are published
     together, and which of them the venue had taken in when it acted no file tells."""
