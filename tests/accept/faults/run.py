@@ -11,7 +11,7 @@ import itertools
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -52,6 +52,7 @@ def crash(seed: int) -> Crash:
     run, start_ms = played(seed)
     names = accounts(run)
     found: list[Accusation] = []
+    concluded = Counter[str]()
     with tempfile.TemporaryDirectory(prefix="evidence-") as place:
         saved = Path(place) / "saved"
         save(run, names, saved, start_ms)
@@ -60,14 +61,19 @@ def crash(seed: int) -> Crash:
             draws = drawn(rng, saved, name)
             folder = composed(rng, saved, Path(place) / "evidence" / name, name, draws)
             try:
-                told = accused(verdict(folder))
+                verified = verdict(folder)
             except Exception as error:
                 error.add_note(f"in the crash {seed}, account {name}: {draws}")
                 raise
-            if told:
+            concluded.update(each.conclusion for each in verified.liquidations if each.checks)
+            if told := accused(verified):
                 found.append(Accusation(seed=seed, account=name, evidence=str(draws), accused=tuple(told)))
     return Crash(
-        seed=seed, accounts=len(names), liquidations=sum(liquidated(run, name) for name in names), found=tuple(found)
+        seed=seed,
+        accounts=len(names),
+        liquidations=sum(liquidated(run, name) for name in names),
+        found=tuple(found),
+        concluded=dict(concluded),
     )
 
 

@@ -40,6 +40,8 @@ class Crash(Struct, frozen=True, kw_only=True):
     accounts: int
     liquidations: int
     found: tuple[Accusation, ...]
+    concluded: dict[str, int] = {}
+    """How many liquidations that the files show, by conclusion."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -151,6 +153,7 @@ def document(result: Result) -> dict[str, Any]:
             "crashes": len(result.crashes),
             "accounts": sum(each.accounts for each in result.crashes),
             "liquidations": sum(each.liquidations for each in result.crashes),
+            "concluded": _concluded(result),
             "accused": [each for crash in result.crashes for each in crash.found],
         },
         "criteria": [{"criterion": line.text, "met": line.is_met} for line in summary(result)],
@@ -194,11 +197,16 @@ def _page(result: Result) -> Iterator[str]:
     yield (
         f"{liquidations} liquidations of {sum(each.accounts for each in result.crashes)} accounts in "
         f"{len(result.crashes)} crashes, from evidence drawn at random, also with missing files, whole seconds and "
-        f"bracket tables 14 days old: {len(accused)} accused."
+        f"bracket tables 14 days old: {len(accused)} accused. What the files show of them, by conclusion: "
+        f"{', '.join(f'{name} {count}' for name, count in sorted(_concluded(result).items()))}."
     )
     for each in accused:
         yield f"* crash {each.seed}, {each.account} ({each.evidence}): {', '.join(each.accused)}"
     yield ""
+
+
+def _concluded(result: Result) -> Counter[str]:
+    return sum((Counter(each.concluded) for each in result.crashes), Counter[str]())
 
 
 def _cell(found: Counter[str] | None) -> str:

@@ -37,6 +37,12 @@ CATALOGUE: tuple[Assumption, ...] = (
         "the income history and the trades of the same time",
     ),
     Assumption(
+        "margin-after-fee",
+        "the fee for an order is charged before the account is looked at again",
+        (),
+        "the venue's own word on when a liquidation that goes on was triggered again",
+    ),
+    Assumption(
         "mark-median",
         "between Price 1, the last price, and index with the basis of the last 2.5 minutes",
         (),

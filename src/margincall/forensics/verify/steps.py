@@ -102,6 +102,7 @@ def going_on_check(view: View, finding: Finding) -> Check:
             "margin_balance": pool.balance, "maintenance_margin": pool.maintenance, "surplus": pool.surplus,
         } if pool is not None else {},
         unit=pool.asset if pool is not None else "",
+        assumptions=("margin-after-fee",),
         evidence=view.evidence,
         settled_by=SETTLED_BY if verdict == UNCLEAR else "",
         points_to=("closed_too_much",),
