@@ -7,7 +7,7 @@ import pytest
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Verdict
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Kind
-from margincall.forensics.verify.conclude import DECISIVE, concluded, irregularities
+from margincall.forensics.verify.conclude import DECISIVE, NOT_ALWAYS, concluded, irregularities
 from margincall.forensics.verify.make import check
 
 
@@ -68,12 +68,13 @@ def told(verdicts: Mapping[str, Verdict]) -> list[Check]:
 
 @pytest.mark.parametrize(("kind", "whole"), [("liquidation", LIQUIDATION), ("adl", DELEVERAGING)])
 def test_nothing_irregular_only_with_every_decisive_answer(kind: str, whole: dict[str, Verdict]) -> None:
-    """One that is missing, or cannot be told, leaves it open; so does an empty list."""
+    """One that cannot be told leaves it open, and one that is missing, unless it is not asked of all; so does an empty
+    list."""
     assert concluded(kind, told(whole), ()) == REGULAR
     for each in DECISIVE[kind]:
         assert concluded(kind, told({**whole, each: UNCLEAR}), ()) == OPEN
         without = {name: verdict for name, verdict in whole.items() if name != each}
-        assert concluded(kind, told(without), ()) == (REGULAR if each == "trigger" else OPEN)
+        assert concluded(kind, told(without), ()) == (REGULAR if each in NOT_ALWAYS else OPEN)
     assert concluded(kind, [], ()) == OPEN
 
 

@@ -57,6 +57,21 @@ def test_another_order_of_the_same_moment_needs_a_trigger_of_its_own(played: Pat
     assert (found.numbers["surplus"] or 0) > 0
 
 
+def test_lists_do_not_tell_what_came_first_but_how_much_was_charged(played: Path, tmp_path: Path) -> None:
+    """Both fees are booked in the moment of both orders: each is one order's, and both are counted before the second."""
+    lines = (played / "alice" / "stream.jsonl").read_text().splitlines()
+    times = sorted({int(line.split('"T":')[1].split(",")[0]) for line in lines if '"o":"LIQUIDATION"' in line})
+    for path in (played / "alice" / "api").iterdir():
+        (tmp_path / path.name).write_text(path.read_text().replace(str(times[1]), str(times[0])))
+    paths = [tmp_path, played / "market"]
+    told = verified(answer(paths, load_book()), paths)[0]
+    assert named(told) == {"closed_too_much"}
+    fees = [each for part in told.liquidations for each in part.checks if each.kind == "clearance_fee"]
+    assert [each.verdict for each in fees] == ["holds"] * 3
+    (found,) = (each for each in told.liquidations[1].checks if each.verdict == "does not hold")
+    assert found.numbers["surplus"] == Decimal("41476.6685160626")
+
+
 def test_with_any_message_lost_nobody_is_accused_of_going_on(played: Path, tmp_path: Path) -> None:
     """Beside what the books of the recording itself say: without the fee of the first order nobody can tell."""
     lines = of_one_moment((played / "alice" / "stream.jsonl").read_text().splitlines(keepends=True))

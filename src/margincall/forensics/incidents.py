@@ -93,10 +93,12 @@ def _incident(key: tuple[str, str, CloseKind], places: list[int], events: Sequen
 
 def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[list[Incident], set[int]]:
     """Give each clearance fee and takeover to the last liquidation of its symbol before it; and the places of those
-    that belong to one of several, nobody can tell which."""
+    that belong to one of several, nobody can tell which. As many fees as orders of one position in one moment are given
+    to them in their order."""
     shared: set[int] = set()
     fills = {incident.first: list(incident.fills) for incident in found}
     fees: dict[int, list[int]] = {incident.first: [] for incident in found}
+    together: dict[tuple[int, ...], list[int]] = {}
     for place, event in enumerate(events):
         taken = isinstance(event, Fill) and event.trade_id == TAKEN_OVER
         cleared = isinstance(event, Flow) and event.category == "insurance_clear"
@@ -108,6 +110,13 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[
             (fills if taken else fees)[owners[0].first].append(place)
         elif owners:
             shared.add(place)
+            if not taken:
+                together.setdefault(tuple(sorted(each.first for each in owners)), []).append(place)
+    for firsts, places in together.items():
+        if len(firsts) == len(places) and _is_one_position(firsts, found):
+            shared -= set(places)
+            for first, place in zip(firsts, places, strict=True):
+                fees[first].append(place)
     completed = [_completed(incident, fills[incident.first], fees[incident.first], events) for incident in found]
     return completed, shared
 
@@ -127,13 +136,13 @@ def _owners(found: Sequence[Incident], place: int, event: Fill | Flow, events: S
     if _is_fee(event):
         fitting = [each for each in fitting if _met_the_market(each, events)] or fitting
     followed = [each for each in fitting if _follows(each, place, event, events)]
-    if len(followed) == 1:
+    if len(followed) == 1 and not any(_of_one_moment(followed[0], each) for each in fitting):
         return followed
     last = fitting[:1]
     return last + [
         each
         for each in fitting[1:]
-        if (each.symbol, each.side) != (last[0].symbol, last[0].side) or _of_one_second(last[0], each)
+        if (each.symbol, each.side) != (last[0].symbol, last[0].side) or _of_one_moment(last[0], each)
     ]
 
 
@@ -169,9 +178,16 @@ def _follows(incident: Incident, place: int, event: Fill | Flow, events: Sequenc
     return all(isinstance(each, Statement | Order) and each.time_ms == event.time_ms for each in between)
 
 
-def _of_one_second(one: Incident, other: Incident) -> bool:
-    """Whether both orders are stamped with the same whole second: which fee is whose cannot be told then."""
-    return one.time_ms == other.time_ms and one.time_ms % 1000 == 0 and one.order_id != other.order_id
+def _is_one_position(firsts: Sequence[int], found: Sequence[Incident]) -> bool:
+    """Whether these orders closed one position."""
+    return len({(each.symbol, each.side) for each in found if each.first in firsts}) == 1
+
+
+def _of_one_moment(one: Incident, other: Incident) -> bool:
+    """Whether both orders bear the same stamp and their place tells nothing: that of a whole second, or of lists. Which
+    fee is whose is not told by its place then."""
+    is_listed = one.time_ms % 1000 == 0 or not (one.order is not None and one.order.execution)
+    return one.time_ms == other.time_ms and is_listed and one.order_id != other.order_id
 
 
 def _completed(incident: Incident, fills: list[int], fees: list[int], events: Sequence[AnyEvent]) -> Incident:

@@ -53,8 +53,10 @@ DECISIVE: Mapping[str, frozenset[str]] = {
 }
 """Without an answer to these nobody can call a liquidation or a deleveraging regular; other closings nobody can. (The
 price of a deleveraging no file tells.)"""
-GONE_ON = frozenset({"trigger"})
-"""Not asked of a liquidation that goes on from another: the trigger was that of the first."""
+NOT_ALWAYS = frozenset({"trigger", "fill_price", "clearance_fee"})
+"""Not asked of every liquidation: one that goes on from another has the trigger of the first; without a fill in the
+market there is no price to hold against the limit, and nothing is charged where nothing was left. (Where only the files
+are lacking, the check is there and has no answer.)"""
 
 
 def irregularities(checks: Sequence[Check]) -> tuple[Irregularity, ...]:
@@ -138,4 +140,4 @@ def concluded(kind: str, checks: Sequence[Check], found: Sequence[Irregularity])
     decisive = DECISIVE.get(kind, frozenset())
     told = {each.kind for each in checks} & decisive
     is_open = any(each.kind in decisive and each.verdict == UNCLEAR for each in checks)
-    return OPEN if is_open or not told or decisive - told - GONE_ON else REGULAR
+    return OPEN if is_open or not told or decisive - told - NOT_ALWAYS else REGULAR

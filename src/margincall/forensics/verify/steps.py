@@ -4,6 +4,7 @@ After each order of the venue, and the fee for it, the account is looked at anew
 alone (FAQ 360033525271).
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
@@ -87,20 +88,22 @@ def size_check(view: View) -> Check | None:
 @exact
 def going_on_check(view: View, finding: Finding) -> Check:
     """Whether another order followed although the first one, with its fee, had left the account above its margin: as
-    for a trigger, under every assumption, and also if all that was charged in that moment beside the order's own fee
-    had been charged before."""
+    for a trigger, under every assumption."""
     pool = view.moment.pool
+    is_told, later = _fee_before(view)
     verdict: Verdict = HOLDS if finding.verdict == HOLDS else UNCLEAR
-    if pool is not None and finding.verdict != HOLDS and survived_for_sure(view):
-        is_charged = _fee_was_booked(view) and pool.surplus > _charged_beside(view)
-        verdict = FAILS if is_charged and _is_alone(view) else UNCLEAR
+    if pool is not None and verdict == UNCLEAR and survived_for_sure(view):
+        is_left = is_told and pool.surplus > later + AMOUNT_UNIT
+        verdict = FAILS if is_left and _is_alone(view) else UNCLEAR
     return check(
         "partial_steps",
         verdict,
         f"{view.incident.symbol}: another order followed",
-        numbers={
-            "margin_balance": pool.balance, "maintenance_margin": pool.maintenance, "surplus": pool.surplus,
-        } if pool is not None else {},
+        numbers={} if pool is None else {
+            "margin_balance": pool.balance - later,
+            "maintenance_margin": pool.maintenance,
+            "surplus": pool.surplus - later,
+        },
         unit=pool.asset if pool is not None else "",
         assumptions=("margin-after-fee",),
         evidence=view.evidence,
@@ -109,32 +112,41 @@ def going_on_check(view: View, finding: Finding) -> Check:
     )  # fmt: skip
 
 
-def _fee_was_booked(view: View) -> bool:
-    """Whether the fee for the order before is booked before this one."""
-    for place in range(view.incident.first - 1, -1, -1):
-        event = view.history.events[place]
-        if view.incident.time_ms - event.time_ms > SECOND_MS:
-            return False
+def _fee_before(view: View) -> tuple[bool, Decimal]:
+    """Whether the fee for the order before is told; and how much of it, at most, is booked only after this order began.
+    Lists do not tell the order of what was booked in one moment: what was charged then beside this order's own fee may
+    be for the order before."""
+    incident, events = view.incident, view.history.events
+    is_told, later = False, ZERO
+    for place in _around(view):
+        event = events[place]
         if isinstance(event, Flow) and event.category == "insurance_clear" and event.applied.get(view.asset, ZERO) < 0:
-            return True
-    return False
+            is_told = is_told or place not in incident.clearances
+            if place > incident.first and event.time_ms == incident.time_ms and place not in incident.clearances:
+                later -= event.applied[view.asset]
+    more = sum(taken_fees(view), ZERO) - (fee_due(view) or ZERO)
+    return is_told or more > AMOUNT_UNIT, later + max(more, ZERO)
+
+
+def _around(view: View) -> Iterator[int]:
+    """Places of the second before the order, and of its own moment."""
+    events, first = view.history.events, view.incident.first
+    for place in range(first - 1, -1, -1):
+        if view.incident.time_ms - events[place].time_ms > SECOND_MS:
+            break
+        yield place
+    for place in range(first, len(events)):
+        if events[place].time_ms > view.incident.time_ms:
+            break
+        yield place
 
 
 def _is_alone(view: View) -> bool:
     """Whether no other position was liquidated in that moment: a pool may be taken as a whole (assumed:
     `takeover-scope`)."""
     key = view.incident.symbol, view.incident.side
-    for place in range(view.incident.first - 1, -1, -1):
-        event = view.history.events[place]
-        if view.incident.time_ms - event.time_ms > SECOND_MS:
-            break
-        if isinstance(event, Fill) and event.close == "liquidation" and (event.symbol, event.side) != key:
-            return False
-    return True
-
-
-def _charged_beside(view: View) -> Decimal:
-    """What this order was charged beside its own fee: lists do not tell the order of what was booked in one moment, so
-    it may belong to the order before. Without a fee that is due, all of it."""
-    due = fee_due(view)
-    return max(sum(taken_fees(view), ZERO) - (due or ZERO), ZERO) + AMOUNT_UNIT
+    events = (view.history.events[place] for place in _around(view))
+    return not any(
+        isinstance(event, Fill) and event.close == "liquidation" and (event.symbol, event.side) != key
+        for event in events
+    )
