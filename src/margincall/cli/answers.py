@@ -8,15 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
 from margincall.case.coverage import coverage_of
 from margincall.case.folder import readable_paths
-from margincall.cli.output import console
-from margincall.errors import UsageError
+from margincall.cli.output import console, print_json, problems_section, show
+from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOT_JUDGED, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer, answer, example
+from margincall.forensics.verify.check import IRREGULAR, OPEN, Conclusion
 from margincall.history.bracket_store import load_book
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import Scope
+from margincall.wire.problems import Problem
+
+NO_FILE = "no file in it"
+NOTHING = "Nothing in these files can be used."
+NEXT = (
+    "Save what the venue still has: margincall rescue --to my-case, or by hand: … --without-key --event TIME",
+    "Which files are read: margincall explain --help; which exports to download: docs/how-to/exports.md",
+)
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,7 +49,10 @@ def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool, store: Ma
     if missing:
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     coverage = coverage_of(paths)
-    paths = readable_paths(paths)
+    given, paths = paths, readable_paths(paths)
+    if not any(file.is_file() for path in paths for file in (path.rglob("*") if path.is_dir() else [path])):
+        empty = answer(paths, book, scope=scope, coverage=coverage, store=store)
+        return structs.replace(empty, problems=(*empty.problems, *(Problem(str(path), "", NO_FILE) for path in given)))
     if quiet or not sys.stderr.isatty():
         return answer(paths, book, scope=scope, coverage=coverage, store=store)
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -51,3 +64,26 @@ def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool, store: Ma
         return answer(
             paths, book, scope=scope, coverage=coverage, store=store, progress=lambda size: bar.advance(task, size)
         )
+
+
+def nothing_usable(found: Answer, document: Any = None) -> int:
+    """Say why nothing of these files can be used and what to do next, or print the answer for programs, where one is
+    asked for. The exit code."""
+    if document is not None:
+        print_json(document)
+        return NOTHING_USABLE
+    if found.problems:
+        show(console(), problems_section(found.problems))
+    for line in (NOTHING, *NEXT):
+        click.echo(line, err=True)
+    return NOTHING_USABLE
+
+
+def judged_code(conclusion: Conclusion, *, is_judged: bool) -> int:
+    """The exit code of a command that judges: something irregular, nothing irregular, cannot tell; or not judged,
+    because the account is of a kind that is not modelled or at another venue, or nothing was there to judge."""
+    if conclusion == IRREGULAR:
+        return DIFFERENCES
+    if not is_judged:
+        return NOT_JUDGED
+    return CANNOT_TELL if conclusion == OPEN else FINE

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.cli.answers import read_answer, store_options
+from margincall.cli.answers import nothing_usable, read_answer, store_options
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
+from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.document import document
 from margincall.forensics.explain import Case
@@ -59,7 +59,7 @@ def explain(
     store = None if no_store else MarketStore(store_folder)
     found = read_answer(paths, scope_of(tz, start, end, account), quiet=as_json, store=store)
     if not found.is_usable:
-        return _nothing(found, as_json)
+        return nothing_usable(found, _document(found) if as_json else None)
     cases = _chosen(found, number)
     if as_json:
         print_json(_document(found))
@@ -79,15 +79,6 @@ def _chosen(found: Answer, number: int) -> tuple[Case, ...]:
     if not 0 < number <= len(cases):
         raise UsageError(f"--number {number}: the files hold {len(cases)} liquidation(s)")
     return (cases[number - 1],)
-
-
-def _nothing(found: Answer, as_json: bool) -> int:
-    if as_json:
-        print_json(_document(found))
-    else:
-        show(console(), problems_section(found.problems))
-        click.echo("Nothing in these files can be used. See what explain reads: margincall explain --help", err=True)
-    return NOTHING_USABLE
 
 
 def _document(found: Answer) -> dict[str, Any]:

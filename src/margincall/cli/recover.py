@@ -13,10 +13,10 @@ from margincall.case.folder import readable_paths
 from margincall.case.recover import Given, Recovery
 from margincall.case.recover import recover as recovered
 from margincall.case.recover_document import recover_document
-from margincall.cli.answers import read_answer
+from margincall.cli.answers import nothing_usable, read_answer
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.cli.recover_views import closing_sections, complaint_sections, eligibility, evidence_sections, summary
-from margincall.errors import FINE, NOTHING_USABLE, UsageError
+from margincall.errors import FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.present import headline
 from margincall.forensics.verify.run import verified
@@ -72,16 +72,16 @@ def recover(
     verdict, _ = verified(found, readable_paths(paths))
     today = day or datetime.now(UTC).date().isoformat()
     told = recovered(found, as_of=today, given=given, verdict=verdict)
+    if not found.is_usable:
+        code = nothing_usable(found, recover_document(found, told) if as_json else None)
+        if not as_json:
+            console().print(NO_RECOVERY, style="bold", markup=False)
+        return code
     if as_json:
         print_json(recover_document(found, told))
-    elif found.is_usable:
-        _print(found, told, show_all=show_all)
     else:
-        out = console()
-        show(out, problems_section(found.problems))
-        out.print(NO_RECOVERY)
-        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
-    return FINE if found.is_usable else NOTHING_USABLE
+        _print(found, told, show_all=show_all)
+    return FINE
 
 
 def _reference(text: str) -> tuple[str, Decimal]:

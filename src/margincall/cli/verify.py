@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import read_answer, store_options
+from margincall.cli.answers import judged_code, nothing_usable, read_answer, store_options
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE
-from margincall.forensics.verify.check import IRREGULAR, Verified
+from margincall.forensics.verify.check import Verified
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
@@ -51,25 +50,27 @@ def verify(
     market showed (recorded marks and trades, candles, funding rates, balances of the insurance fund; also from the
     store of `margincall market`). Each rule holds, does not hold, or cannot be told; with the numbers, the source,
     what is assumed, and what would settle it.
-    Irregular is only what is irregular under every assumption. Exit code 1: something irregular was found.
+    Irregular is only what is irregular under every assumption.
+
+    Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
+    was altered, 5 cannot tell: a decisive check has no answer, 6 not judged: an account of a kind that is not
+    modelled, another venue, or no liquidation in the files.
     """
-    from margincall.forensics.verify.document import document
+    from margincall.forensics.verify.document import UNUSABLE, document
     from margincall.forensics.verify.run import verified
 
     scope = scope_of(tz, start, end, account)
     store = None if no_store else MarketStore(store_folder)
     found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
-        show(console(stderr=True), problems_section(found.problems))
-        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
-        return NOTHING_USABLE
+        return nothing_usable(found, document(UNUSABLE, found.problems) if as_json else None)
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verdict, problems = verified(found, readable_paths(paths), others, store)
     if as_json:
         print_json(document(verdict, [*found.problems, *problems]))
     else:
         _print(found, verdict)
-    return DIFFERENCES if verdict.conclusion == IRREGULAR else FINE
+    return judged_code(verdict.conclusion, is_judged=bool(verdict.liquidations) and not verdict.refused)
 
 
 def _print(found: Answer, verdict: Verified) -> None:
