@@ -12,7 +12,7 @@ from msgspec import structs
 
 from margincall.case.coverage import coverage_of
 from margincall.case.folder import readable_paths
-from margincall.cli.output import console, print_json, problems_section, show
+from margincall.cli.output import console, print_json, show_problems
 from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOT_JUDGED, NOTHING_USABLE, UsageError
 from margincall.forensics.answer import Answer, answer, example
 from margincall.forensics.verify.check import IRREGULAR, OPEN, Conclusion
@@ -73,7 +73,7 @@ def nothing_usable(found: Answer, document: Any = None) -> int:
         print_json(document)
         return NOTHING_USABLE
     if found.problems:
-        show(console(), problems_section(found.problems))
+        show_problems(console(), found.problems)
     for line in (NOTHING, *NEXT):
         click.echo(line, err=True)
     return NOTHING_USABLE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from margincall.cli.answers import nothing_usable, read_answer, store_options
-from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
+from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
 from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.document import document
@@ -142,7 +142,7 @@ def _print_rest(found: Answer, out: Console) -> None:
     if found.explained.findings:
         show(out, findings_table("What the files say about themselves", found.explained.findings))
     if found.problems:
-        show(out, problems_section(found.problems))
+        show_problems(out, found.problems)
     if found.explained.cases:
         out.print(NO_RECOVERY, style="dim")
         out.print("How a figure follows: margincall explain … --why maintenance_margin", style="dim", markup=False)

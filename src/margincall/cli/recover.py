@@ -14,7 +14,7 @@ from margincall.case.recover import Given, Recovery
 from margincall.case.recover import recover as recovered
 from margincall.case.recover_document import recover_document
 from margincall.cli.answers import nothing_usable, read_answer
-from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
+from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
 from margincall.cli.recover_views import closing_sections, complaint_sections, eligibility, evidence_sections, summary
 from margincall.errors import FINE, UsageError
 from margincall.forensics.answer import Answer
@@ -134,4 +134,4 @@ def _print_rest(found: Answer, out: Console) -> None:
     for unknown in found.explained.unknown:
         out.print(f"Whether there were other {unknown.term} these files cannot tell: it takes {unknown.settled_by}.")
     if found.problems:
-        show(out, problems_section(found.problems))
+        show_problems(out, found.problems)

@@ -9,13 +9,19 @@ import click
 
 from margincall.case.folder import readable_paths
 from margincall.cli.answers import judged_code, nothing_usable, read_answer, store_options
-from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
+from margincall.cli.output import NO_RECOVERY, console, listed, print_json, show, show_problems
 from margincall.forensics.verify.check import Verified
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from margincall.forensics.answer import Answer
+    from margincall.forensics.present import Section
+
+HEADS = {"check": 2, "what": 2}
+"""So many columns of a list, by the name of its first, are the heading of a row."""
 
 
 @click.command()
@@ -74,7 +80,7 @@ def verify(
 
 
 def _print(found: Answer, verdict: Verified) -> None:
-    from margincall.forensics.verify.present import headline, history_sections, sections
+    from margincall.forensics.verify.present import headline, history_sections, next_section, not_checked, sections
 
     out = console()
     for line in found.example:
@@ -84,11 +90,23 @@ def _print(found: Answer, verdict: Verified) -> None:
     if not verdict.liquidations:
         out.print("No liquidation and no deleveraging was found in these files.")
     for each in verdict.liquidations:
-        out.rule(f"[bold]{headline(each)}", align="left")
+        out.rule(style="dim")
+        out.print(headline(each), style="bold", markup=False)
+        for line in not_checked(each):
+            out.print(line, style="yellow", markup=False)
         for part in sections(each):
-            show(out, part)
+            _show(out, part)
     for part in history_sections(verdict):
-        show(out, part)
+        _show(out, part)
     if found.problems:
-        show(out, problems_section(found.problems))
+        show_problems(out, found.problems)
+    listed(out, next_section(verdict), heads=2)
     out.print(NO_RECOVERY, style="dim")
+
+
+def _show(out: Console, part: Section) -> None:
+    """Checks and what is wrong row by row: their words are too long for columns."""
+    if len(part.columns) > 2:
+        listed(out, part, heads=HEADS.get(part.columns[0], 1), bare=("numbers", "note", "assumed"))
+    else:
+        show(out, part)
