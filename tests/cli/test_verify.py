@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from margincall.errors import FINE
+from margincall.errors import FINE, USAGE
 from tests.cli.calling import call
 from tests.stories import liquidation, written
 
@@ -69,15 +69,14 @@ def test_the_next_step_is_told(name: str, steps: tuple[str, ...], runs: Path) ->
         assert "margincall dispute" not in after
 
 
-@pytest.mark.parametrize("command", ["verify"])
+@pytest.mark.parametrize("command", ["verify", "recover"])
 def test_a_narrow_screen_is_read_line_by_line(command: str, runs: Path) -> None:
     """COLUMNS counts where the output is piped, and no text is folded into a column of words."""
     wide = call(command, *files(runs / "wrong_liquidation")).out
     narrow = call(command, *files(runs / "wrong_liquidation"), columns=str(NARROW)).out
     assert max(map(len, narrow.splitlines())) <= NARROW
     assert max(map(len, wide.splitlines())) > NARROW
-    rules = [line for line in narrow.splitlines() if "FAQ 360033525271" in line]
-    assert rules
+    assert "FAQ 360033525271" in " ".join(narrow.split())
     assert len(narrow.splitlines()) < 2.2 * len(wide.splitlines())
 
 
@@ -140,3 +139,60 @@ def test_problems_are_told_apart_from_notes(tmp_path: Path) -> None:
         out.write("spoilt\n")
     said = call("verify", "--no-store", str(story)).out
     assert "spoilt" in said.partition("Problems in the files")[2]
+
+
+OPTIONS = {
+    "--from": ("explain", "verify", "recover", "report", "dispute"),
+    "--until": ("explain", "verify", "recover", "report", "dispute"),
+    "--number": ("explain", "verify", "recover", "report", "dispute"),
+    "--account": ("explain", "verify", "recover", "report", "dispute"),
+    "--beside": ("verify", "recover", "report", "dispute"),
+    "--store": ("explain", "verify", "recover", "report"),
+    "--no-store": ("explain", "verify", "recover", "report"),
+}
+"""A dispute rests on files alone, and needs no store."""
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_have_one_name(option: str) -> None:
+    """The same of every command that reads an account's files."""
+    assert [name for name in OPTIONS[option] if f"{option} " not in call(name, "--help").out.replace(",", " ")] == []
+
+
+def test_until_is_to(runs: Path) -> None:
+    """Where `--to` is no folder both names are the same."""
+    when = "2026-09-20T12:05"
+    both = [call("verify", "--json", *files(runs / "two_longs"), name, when) for name in ("--to", "--until")]
+    assert both[0] == both[1]
+    assert json.loads(both[0].out)["liquidations"] == []
+
+
+@pytest.mark.parametrize("command", ["verify", "recover"])
+def test_a_number_chooses_one_liquidation(command: str, runs: Path) -> None:
+    """Of several orders the one that is asked for; a number that there is not is refused."""
+    key = {"verify": "liquidations", "recover": "closings"}[command]
+    whole = json.loads(call(command, "--json", "--no-store", *files(runs / "two_longs")).out)[key]
+    one = json.loads(call(command, "--json", "--no-store", "--number", "2", *files(runs / "two_longs")).out)
+    assert one[key] == [whole[1]]
+    assert {len(each["tables"]) for each in one.get("programmes", [])} <= {1}
+    said = call(command, "--no-store", "--number", "2", *files(runs / "two_longs")).out
+    assert "ETHUSDT liquid" in said
+    assert "BTCUSDT liquid" not in said
+    assert call(command, "--number", str(len(whole) + 1), *files(runs / "two_longs")).code == USAGE
+
+
+def test_recover_reads_the_store(runs: Path, tmp_path: Path) -> None:
+    """Candles of the mark settle there what the files leave open, as they do for verify."""
+    api = str(next((runs / "plain_liquidation").glob("*/api")))
+    brackets = str(next((runs / "plain_liquidation" / "market").glob("leverageBracket*")))
+    rows = tmp_path / "markPriceKlines-BTCUSDT-1m.json"
+    candle = [1789906020000, "49000", "49010", "48980", "48986.7", "0", 1789906079999, "0", 60, "0", "0", "0"]
+    rows.write_text(json.dumps([candle]), encoding="utf-8")
+    store = str(tmp_path / "store")
+    assert call("market", "import", str(rows), "--kind", "mark", "--symbol", "BTCUSDT", "--store", store).code == FINE
+    line = [
+        next(each for each in json.loads(call("recover", "--json", api, brackets, *more).out)["closings"][0]["lines"]
+             if each["what"] == "may be disputed")
+        for more in (("--no-store",), ("--store", store))
+    ]  # fmt: skip
+    assert [each["says"] for each in line] == ["cannot tell", "nothing"]

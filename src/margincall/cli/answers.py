@@ -29,6 +29,33 @@ NEXT = (
 )
 
 
+from_option = click.option(
+    "--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC)."
+)
+beside_option = click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
+)
+number_option = click.option(
+    "--number", default=0, metavar="N", help="Only the Nth liquidation found (1 is the first)."
+)
+
+
+def until_option(*also: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that ends the time that is looked at: `--until` everywhere, and what else a command calls it (`--to`
+    where that is not the folder to write to)."""
+    text = "Read only up to this date (inclusive) or time (ISO, UTC)."
+    return click.option("--until", *also, "end", default="", metavar="TIME", help=text)
+
+
+def check_number(found: Answer, number: int) -> None:
+    """Raises `UsageError` for a number that no liquidation of these files has; 0 means all."""
+    if not 0 <= number <= len(found.explained.cases):
+        raise UsageError(f"--number {number}: the files hold {len(found.explained.cases)} liquidation(s)")
+
+
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name the store of market data, or leave it out."""
     folder = click.option(

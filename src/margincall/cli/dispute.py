@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import judged_code, nothing_usable, read_answer
+from margincall.cli.answers import beside_option, from_option, judged_code, nothing_usable, read_answer, until_option
 from margincall.cli.output import NO_RECOVERY, print_json
 from margincall.errors import DIFFERENCES, UsageError
 from margincall.history.scope import scope_of
@@ -22,15 +22,10 @@ from margincall.history.scope import scope_of
 @click.option("--redact-amounts", is_flag=True, help="As --redact, and without sizes and sums of money.")
 @click.option("--anyway", is_flag=True, help="Where nothing irregular was found: write a question, no claim.")
 @click.option("--json", "as_json", is_flag=True, help="Print margincall.dispute/1 for programs.")
-@click.option(
-    "--beside",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
-)
+@beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
-@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
-@click.option("--until", "end", default="", metavar="TIME", help="Read only up to this date or time (ISO, UTC).")
+@from_option
+@until_option()
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files take this one.")
 def dispute(
     paths: tuple[Path, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.cli.answers import nothing_usable, read_answer, store_options
+from margincall.cli.answers import check_number, from_option, nothing_usable, read_answer, store_options, until_option
 from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
 from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Also write the answer as Markdown.")
 @click.option("--why", "term", metavar="TERM", help="Show how a figure follows, e.g. maintenance_margin, cause.")
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
-@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
-@click.option(
-    "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
-)
+@from_option
+@until_option("--to")
 @store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
 @click.option("--number", default=0, metavar="N", help="Explain only the Nth liquidation found (1 is the first).")
@@ -76,8 +74,7 @@ def _chosen(found: Answer, number: int) -> tuple[Case, ...]:
     cases = found.explained.cases
     if not number:
         return cases
-    if not 0 < number <= len(cases):
-        raise UsageError(f"--number {number}: the files hold {len(cases)} liquidation(s)")
+    check_number(found, number)
     return (cases[number - 1],)
 
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import judged_code, nothing_usable, read_answer, store_options
+from margincall.cli.answers import (
+    beside_option,
+    check_number,
+    from_option,
+    judged_code,
+    nothing_usable,
+    read_answer,
+    store_options,
+    until_option,
+)
 from margincall.cli.output import print_json
 from margincall.errors import UsageError
 from margincall.history.market.store import MarketStore
@@ -37,13 +46,10 @@ NEEDS_EXTRA = "a report is drawn by parts that are not installed: pip install 'm
 )
 @click.option("--as-of", "day", default="", metavar="DATE", help="Recovery as seen from this day; today if not given.")
 @click.option("--force", is_flag=True, help="Overwrite files that no report has written.")
-@click.option(
-    "--beside",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
-)
+@beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@from_option
+@until_option("--to")
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files report this one.")
 @store_options
 def report(
@@ -61,6 +67,8 @@ def report(
     force: bool,
     beside: tuple[Path, ...],
     tz: str,
+    start: str,
+    end: str,
     account: str,
     store_folder: Path | None,
     no_store: bool,
@@ -79,7 +87,7 @@ def report(
     for path in filter(None, files):
         check_free(path, force=force)
     store = None if no_store else MarketStore(store_folder)
-    material = _material(paths, beside, scope_of(tz, "", "", account), store, day=day, number=number, quiet=as_json)
+    material = _material(paths, beside, scope_of(tz, start, end, account), store, day=day, number=number, quiet=as_json)
     facts = facts_of(material)
     if redact:
         from margincall.case.reporting.redact import redacted
@@ -121,8 +129,8 @@ def _material(
     from margincall.history.public import read_market
 
     found = read_answer(paths, scope, quiet=quiet, store=store)
-    if found.is_usable and not 0 <= number <= len(found.explained.cases):
-        raise UsageError(f"--number {number}: the files hold {len(found.explained.cases)} liquidation(s)")
+    if found.is_usable:
+        check_number(found, number)
     market = read_market(readable_paths(paths), market_rows(store, found.explained) if store is not None else ())
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verified = verify(found, market, beside=others)

@@ -6,9 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import judged_code, nothing_usable, read_answer, store_options
+from margincall.cli.answers import (
+    beside_option,
+    check_number,
+    from_option,
+    judged_code,
+    nothing_usable,
+    number_option,
+    read_answer,
+    store_options,
+    until_option,
+)
 from margincall.cli.output import NO_RECOVERY, console, listed, print_json, show, show_problems
 from margincall.forensics.verify.check import Verified
 from margincall.history.market.store import MarketStore
@@ -27,19 +38,13 @@ HEADS = {"check": 2, "what": 2}
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print margincall.verify/1 for programs.")
-@click.option(
-    "--beside",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
-)
+@beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
-@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
-@click.option(
-    "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
-)
+@from_option
+@until_option("--to")
 @store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files verify this one.")
+@number_option
 def verify(
     paths: tuple[Path, ...],
     as_json: bool,
@@ -51,6 +56,7 @@ def verify(
     account: str,
     store_folder: Path | None,
     no_store: bool,
+    number: int,
 ) -> int:
     """Verify the liquidations in PATHS: the files that `explain` reads, or a case folder, and beside them what the
     market showed (recorded marks and trades, candles, funding rates, balances of the insurance fund; also from the
@@ -72,6 +78,9 @@ def verify(
         return nothing_usable(found, document(UNUSABLE, found.problems) if as_json else None)
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verdict, problems = verified(found, readable_paths(paths), others, store)
+    check_number(found, number)
+    if number:
+        verdict = structs.replace(verdict, liquidations=verdict.liquidations[number - 1 : number])
     if as_json:
         print_json(document(verdict, [*found.problems, *problems]))
     else:
