@@ -108,6 +108,13 @@ def test_numbers_are_called_what_they_are(runs: Path) -> None:
         assert text in said, text
 
 
+def test_explain_names_what_a_number_is_held_against(runs: Path) -> None:
+    """The same limit, floor and due as in verify."""
+    said = call("explain", "--no-store", *files(runs / "plain_liquidation")).out
+    for text in ("fill price, against the limit", "fee, against what is due", "balance after, against a floor"):
+        assert text in said, text
+
+
 def test_a_fee_that_cannot_be_told_names_what_would_settle_it(runs: Path) -> None:
     """No file is missing, but the rate of the symbol is not known."""
     (fee,) = checks(runs, "hedge_dies_upwards", "clearance_fee")
@@ -167,17 +174,17 @@ def test_until_is_to(runs: Path) -> None:
     assert json.loads(both[0].out)["liquidations"] == []
 
 
-@pytest.mark.parametrize("command", ["verify", "recover"])
+@pytest.mark.parametrize("command", ["explain", "verify", "recover"])
 def test_a_number_chooses_one_liquidation(command: str, runs: Path) -> None:
     """Of several orders the one that is asked for; a number that there is not is refused."""
-    key = {"verify": "liquidations", "recover": "closings"}[command]
+    key = "closings" if command == "recover" else "liquidations"
     whole = json.loads(call(command, "--json", "--no-store", *files(runs / "two_longs")).out)[key]
     one = json.loads(call(command, "--json", "--no-store", "--number", "2", *files(runs / "two_longs")).out)
     assert one[key] == [whole[1]]
     assert {len(each["tables"]) for each in one.get("programmes", [])} <= {1}
     said = call(command, "--no-store", "--number", "2", *files(runs / "two_longs")).out
     assert "ETHUSDT liquid" in said
-    assert "BTCUSDT liquid" not in said
+    assert "BTCUSDT liquid" not in said.partition("The account")[0]
     assert call(command, "--number", str(len(whole) + 1), *files(runs / "two_longs")).code == USAGE
 
 

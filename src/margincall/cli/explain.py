@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from margincall.cli.answers import check_number, from_option, nothing_usable, read_answer, store_options, until_option
 from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
@@ -60,7 +61,7 @@ def explain(
         return nothing_usable(found, _document(found) if as_json else None)
     cases = _chosen(found, number)
     if as_json:
-        print_json(_document(found))
+        print_json(_document(structs.replace(found, explained=structs.replace(found.explained, cases=cases))))
     elif term is not None:
         _print_why(found, cases, term)
     else:
