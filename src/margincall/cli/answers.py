@@ -24,8 +24,10 @@ from margincall.wire.problems import Problem
 NO_FILE = "no file in it"
 NOTHING = "Nothing in these files can be used."
 NEXT = (
-    "Save what the venue still has: margincall rescue --to my-case, or by hand: … --without-key --event TIME",
-    "Which files are read: margincall explain --help; which exports to download: docs/how-to/exports.md",
+    "Save what the venue still has: margincall rescue --to my-case",
+    "By hand, without a key: margincall rescue --without-key --event TIME",
+    "Which files are read: margincall explain --help",
+    "Which exports to download: docs/how-to/exports.md",
 )
 
 
