@@ -6,7 +6,8 @@
     ├── NothingUsable       no file held anything that can be used: exit code 2
     └── Refused             refused for safety: exit code 4
 
-A bug is an assertion and is never caught as one of these.
+A bug is an assertion and is never caught as one of these. `CANNOT_TELL` and `NOT_JUDGED` are no errors: they are the
+conclusions of commands that judge (verify, dispute, report), beside nothing irregular (0) and irregular (1).
 """
 
 FINE = 0
@@ -14,6 +15,8 @@ DIFFERENCES = 1
 NOTHING_USABLE = 2
 USAGE = 3
 REFUSED = 4
+CANNOT_TELL = 5
+NOT_JUDGED = 6
 BUG = 70
 
 

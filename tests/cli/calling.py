@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import sys
 from typing import NamedTuple
 from unittest import mock
@@ -17,11 +18,12 @@ class Called(NamedTuple):
     err: str
 
 
-def call(*arguments: str) -> Called:
-    """`margincall ARGUMENTS…`"""
+def call(*arguments: str, columns: str | None = None) -> Called:
+    """`margincall ARGUMENTS…`, piped; `columns` is the variable COLUMNS."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (
+        mock.patch.dict(os.environ, {} if columns is None else {"COLUMNS": columns}),
         mock.patch.object(sys, "argv", ["margincall", *arguments]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from margincall.core.events import Order
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
+from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
 from margincall.exchange.exports import number_of, write_account, write_all
 from margincall.wire.claims import Claim, json_schema
 from tests.accept.disputes import KINDS, OTHER, VICTIM
@@ -151,7 +151,7 @@ def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: 
 def test_what_cannot_be_told_is_asked_for(runs: Path, tmp_path: Path) -> None:
     """Without the marks nobody can tell: the ticket accuses nobody and asks for them."""
     said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--to", str(tmp_path / "b"), "--json")
-    assert said.code == FINE
+    assert said.code == CANNOT_TELL
     claim = json.loads(said.out)
     assert (claim["advice"], claim["conclusion"], claim["refund"]) == ("ask", "cannot tell", {})
     assert any("mark price" in each for each in claim["disputed"][0]["settled_by"])
@@ -211,7 +211,7 @@ def identifiers(run: Path) -> set[str]:
 def test_a_redacted_bundle_holds_no_identifier(level: str, how: str, runs: Path, tmp_path: Path) -> None:
     """Not one of those that the files hold stands in it as a word; nor does evidence, nor a name of a file."""
     more = ["--reference", str(number_of("alice")), "--anyway"]
-    code = FINE if level == "csv" else DIFFERENCES
+    code = CANNOT_TELL if level == "csv" else DIFFERENCES
     open_claim = bundle(runs / WRONG, tmp_path / "open", *more, level=level, code=code)
     claim = bundle(runs / WRONG, tmp_path / "b", *more, how, level=level, code=code)
     texts = written(tmp_path / "b")

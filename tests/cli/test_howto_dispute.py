@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from margincall.errors import DIFFERENCES, FINE
+from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE
 from tests.cli.calling import call
 from tests.sources import ROOT
 
@@ -14,6 +14,8 @@ BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS_MIN = 11
 IRREGULAR = ("ticket", "public", "publicly")
 """Where bundles of the wrong liquidation are written."""
+UNTOLD = "records"
+"""Where the one is written of which the files do not tell."""
 
 
 def bare(line: str) -> str:
@@ -22,7 +24,7 @@ def bare(line: str) -> str:
 
 
 def test_its_commands_run_and_say_what_it_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 1 where something irregular was found."""
+    """Exit code 1 where something irregular was found, 5 where nobody can tell."""
     monkeypatch.chdir(tmp_path)
     assert PAGE.count("```") == 2 * len(BLOCK.findall(PAGE))
     ran, said = 0, set[str]()
@@ -34,8 +36,9 @@ def test_its_commands_run_and_say_what_it_quotes(tmp_path: Path, monkeypatch: py
             program, *words = command.split()
             assert program == "margincall"
             called = call(*words)
-            is_wrong = words[0] == "dispute" and words[words.index("--to") + 1] in IRREGULAR
-            assert called.code == (DIFFERENCES if is_wrong else FINE), command
+            target = words[words.index("--to") + 1] if words[0] == "dispute" else ""
+            code = DIFFERENCES if target in IRREGULAR else CANNOT_TELL if target == UNTOLD else FINE
+            assert called.code == code, command
             said = {bare(line) for line in called.out.splitlines()}
             ran += 1
     assert ran >= COMMANDS_MIN

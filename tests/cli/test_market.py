@@ -64,6 +64,20 @@ def test_import_and_show(tmp_path: Path) -> None:
     assert "BTCUSDT-1m-2025-02.csv:2" in rows.out.replace("\n", "")
 
 
+@pytest.mark.parametrize("given", ["store", "store/binance_usdm", "."])
+def test_the_store_is_not_imported_into_itself(given: str, tmp_path: Path) -> None:
+    """Its own folder, a part of it, or one that holds it: refused with the reason, and nothing changes."""
+    zipped(tmp_path / "markPriceKlines" / "BTCUSDT-1m-2025-02.zip", [kline(each) for each in range(3)])
+    assert call("market", "import", str(tmp_path / "markPriceKlines"), "--kind", "mark").code == FINE
+    before = {path: path.read_bytes() for path in (tmp_path / "store").rglob("*.parquet")}
+    (tmp_path / "store" / "binance_usdm").mkdir(exist_ok=True)
+    assert before
+    said = call("market", "import", str(tmp_path / given))
+    assert said.code == USAGE
+    assert "in the store" in said.err
+    assert {path: path.read_bytes() for path in (tmp_path / "store").rglob("*.parquet")} == before
+
+
 def test_gaps_and_impossible_rows_are_told(tmp_path: Path) -> None:
     """Exit code 1, at the import and whenever the store is shown; the sound rows are there."""
     file = written(

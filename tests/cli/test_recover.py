@@ -111,8 +111,8 @@ def test_prices_and_assets_are_given_by_options(fallen: str) -> None:
 
 def test_all_shows_every_table(story: str) -> None:
     """By default those that time and venue rule out are left to one line."""
-    assert "condition this case" not in flat(call("recover", story))
-    assert flat(call("recover", story, "--all")).count("condition this case") == 11
+    assert "a precedent, no claim" not in flat(call("recover", story))
+    assert flat(call("recover", story, "--all")).count("a precedent, no claim") == 11
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_what_repeats_itself_is_told_once_with_its_number(file: Write) -> None:
         (
             "ignored",
             "line 2",
-            "forceOrder: liquidations of the whole market, not this account's; not read (2 times)",
+            "forceOrder: liquidations of the whole market, not this account's; nothing is booked from it (2 times)",
         ),
     ]
 

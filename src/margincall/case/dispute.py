@@ -30,6 +30,7 @@ from margincall.history.public import NO_MARKET
 from margincall.venues.registry import venue_of
 from margincall.version import VERSION
 from margincall.wire.claims import Advice, Asked, Attached, Claim, Disputed, Subject, Wrong
+from margincall.wire.problems import Problem
 
 NOT_ADVISED = "nothing irregular was found; a dispute is not advised"
 IN_FAVOUR_ALONE = "what is irregular was in your favour; a dispute is not advised"
@@ -126,6 +127,12 @@ def decide(answer: Answer, verified: Verdict, number: int = 0) -> Decided:
         )
     conclusion = IRREGULAR if gained else REGULAR
     return Decided(advice="nothing", matters=tuple(everything), conclusion=conclusion, in_favour=gained)
+
+
+def unusable(problems: Sequence[Problem]) -> Decided:
+    """About files of which nothing can be used: nobody can tell, and there is nothing to send."""
+    why = ("nothing in these files can be used", *(str(each) for each in problems))
+    return Decided(advice="nothing", matters=(), conclusion=OPEN, refused=why)
 
 
 def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:

@@ -129,6 +129,16 @@ def recover(
     )
 
 
+def only(told: Recovery, number: int) -> Recovery:
+    """The answer about the `number`-th closing alone (1 is the first); what is said of the account stays."""
+    chosen = slice(number - 1, number)
+    return structs.replace(
+        told,
+        closings=told.closings[chosen],
+        programmes=tuple(structs.replace(each, tables=each.tables[chosen]) for each in told.programmes),
+    )
+
+
 def _midnight(day: str) -> int:
     try:
         return time_of(f"{date.fromisoformat(day).isoformat()}T00:00:00Z")

@@ -30,7 +30,11 @@ DELEVERAGING = "FAQ 360033525471 (auto-deleveraging)"
 NO_CLAWBACK = f"{LIQUIDATION}, {FUND}, {DELEVERAGING}: none of them has one"
 FILES = "your files"
 NO_SOURCE = "no source read"
-WENT_ON = "the venue closed more within the minute after it: see what follows"
+WENT_ON = (
+    "the venue closed more right after it: what is left in the end stands with the last of them, see what follows; the "
+    "unrealised loss of what was still open is not taken off"
+)
+LEFT_SO_FAR = "in the wallet after this order"
 AFTER = "once this liquidation was booked; later trades and transfers are not in it"
 NEGATIVE = (
     "a negative balance is made good by the fund every ten minutes where multi-assets mode is off, nothing is open in "
@@ -123,7 +127,7 @@ def _left(case: Case, *, went_on: bool) -> Iterable[Line]:
     for step in steps:
         note = WENT_ON if went_on else NEGATIVE if step.amount < ZERO else AFTER
         where = step.to.removeprefix("you, ").replace("you", "the cross wallet")
-        yield _amount("margin left", step, where, firm, source=FILES, note=note)
+        yield _amount(LEFT_SO_FAR if went_on else "margin left", step, where, firm, source=FILES, note=note)
 
 
 def _amount(what: str, step: Step, where: str, firm: Firm, *, source: str, note: str = "") -> Line:

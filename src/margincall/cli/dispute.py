@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import read_answer
-from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
-from margincall.forensics.verify.check import IRREGULAR
+from margincall.cli.answers import beside_option, from_option, judged_code, nothing_usable, read_answer, until_option
+from margincall.cli.output import NO_RECOVERY, print_json
+from margincall.errors import DIFFERENCES, UsageError
 from margincall.history.scope import scope_of
 
 
@@ -23,15 +22,10 @@ from margincall.history.scope import scope_of
 @click.option("--redact-amounts", is_flag=True, help="As --redact, and without sizes and sums of money.")
 @click.option("--anyway", is_flag=True, help="Where nothing irregular was found: write a question, no claim.")
 @click.option("--json", "as_json", is_flag=True, help="Print margincall.dispute/1 for programs.")
-@click.option(
-    "--beside",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
-)
+@beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
-@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
-@click.option("--until", "end", default="", metavar="TIME", help="Read only up to this date or time (ISO, UTC).")
+@from_option
+@until_option()
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files take this one.")
 def dispute(
     paths: tuple[Path, ...],
@@ -56,12 +50,13 @@ def dispute(
     accuses nobody and asks for the records that would settle it. Nothing irregular, or only in your favour: nothing is
     written, and a dispute is not advised. It rests on these files alone, not on stored market data: who gets it must be
     able to repeat it.
-    Exit code 1: something irregular was found, 4: the case folder was altered.
+    Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
+    was altered, 5 cannot tell (the ticket asks), 6 not judged.
     """
     from msgspec import structs
 
     from margincall.case.bundle import check_target, copies_of, texts, write
-    from margincall.case.dispute import claim_of, decide
+    from margincall.case.dispute import claim_of, decide, unusable
     from margincall.case.dispute_text import summary
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
@@ -70,9 +65,8 @@ def dispute(
     scope = scope_of(tz, start, end, account)
     found = read_answer(paths, scope, quiet=as_json)
     if not found.is_usable:
-        show(console(stderr=True), problems_section(found.problems))
-        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
-        return NOTHING_USABLE
+        decided = unusable(() if redact or redact_amounts else found.problems)
+        return nothing_usable(found, plain_values(claim_of(found, decided, ())) if as_json else None)
     files = readable_paths(paths)
     others = [read_answer((path,), scope, quiet=True) for path in beside]
     verdict, problems = verified(found, files, others)
@@ -98,4 +92,6 @@ def dispute(
         for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):
             click.echo(text)
         click.echo(NO_RECOVERY)
-    return DIFFERENCES if decided.conclusion == IRREGULAR or decided.in_favour else FINE
+    if decided.in_favour:
+        return DIFFERENCES
+    return judged_code(decided.conclusion, is_judged=bool(decided.matters) and not decided.refused)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
-from margincall.cli.answers import read_answer, store_options
-from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
+from margincall.cli.answers import check_number, from_option, nothing_usable, read_answer, store_options, until_option
+from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
+from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.document import document
 from margincall.forensics.explain import Case
@@ -28,10 +29,8 @@ if TYPE_CHECKING:
 @click.option("--markdown", "markdown_file", type=click.Path(path_type=Path), help="Also write the answer as Markdown.")
 @click.option("--why", "term", metavar="TERM", help="Show how a figure follows, e.g. maintenance_margin, cause.")
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
-@click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
-@click.option(
-    "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
-)
+@from_option
+@until_option("--to")
 @store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
 @click.option("--number", default=0, metavar="N", help="Explain only the Nth liquidation found (1 is the first).")
@@ -59,10 +58,10 @@ def explain(
     store = None if no_store else MarketStore(store_folder)
     found = read_answer(paths, scope_of(tz, start, end, account), quiet=as_json, store=store)
     if not found.is_usable:
-        return _nothing(found, as_json)
+        return nothing_usable(found, _document(found) if as_json else None)
     cases = _chosen(found, number)
     if as_json:
-        print_json(_document(found))
+        print_json(_document(structs.replace(found, explained=structs.replace(found.explained, cases=cases))))
     elif term is not None:
         _print_why(found, cases, term)
     else:
@@ -76,18 +75,8 @@ def _chosen(found: Answer, number: int) -> tuple[Case, ...]:
     cases = found.explained.cases
     if not number:
         return cases
-    if not 0 < number <= len(cases):
-        raise UsageError(f"--number {number}: the files hold {len(cases)} liquidation(s)")
+    check_number(found, number)
     return (cases[number - 1],)
-
-
-def _nothing(found: Answer, as_json: bool) -> int:
-    if as_json:
-        print_json(_document(found))
-    else:
-        show(console(), problems_section(found.problems))
-        click.echo("Nothing in these files can be used. See what explain reads: margincall explain --help", err=True)
-    return NOTHING_USABLE
 
 
 def _document(found: Answer) -> dict[str, Any]:
@@ -151,7 +140,7 @@ def _print_rest(found: Answer, out: Console) -> None:
     if found.explained.findings:
         show(out, findings_table("What the files say about themselves", found.explained.findings))
     if found.problems:
-        show(out, problems_section(found.problems))
+        show_problems(out, found.problems)
     if found.explained.cases:
         out.print(NO_RECOVERY, style="dim")
         out.print("How a figure follows: margincall explain … --why maintenance_margin", style="dim", markup=False)

@@ -52,7 +52,7 @@ def cli() -> None:
     """What happened to my position, was it right, and how do I stop it happening again?
 
     Exit codes: 0 fine, 1 differences or irregularities found, 2 nothing usable, 3 usage or configuration,
-    4 refused for safety, 70 bug.
+    4 refused for safety, 70 bug. Of verify, dispute and report also: 5 these files do not tell, 6 not judged.
     """
 
 

@@ -60,9 +60,19 @@ def import_files(
     from margincall.history.market.tables import files_in
 
     store = MarketStore(folder)
+    _not_the_store(store, files)
     hints = Hints(kind, venue, symbol, interval)
     done = [each for path in files for file in files_in(path) for each in import_file(store, file, hints)]
     return _imported(store.folder, done, as_json)
+
+
+def _not_the_store(store: MarketStore, files: Sequence[Path]) -> None:
+    """Raises `UsageError` for files of the store itself: what is stored would be stored again with another source."""
+    own = store.folder.resolve()
+    for path in files:
+        given = path.resolve()
+        if own.is_dir() and (given.is_relative_to(own) or own.is_relative_to(given)):
+            raise UsageError(f"{path} is, holds or lies in the store {store.folder}: name the files to import")
 
 
 @market.command("show")

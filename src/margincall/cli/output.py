@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from rich.measure import Measurement
 
     from margincall.forensics.present import Section
+    from margincall.wire.problems import Problem
 
+PIPED_WIDTH = 140
 WORD_MAX = 14
 """Up to so many characters of a name never break, however narrow the screen."""
+BARE = ("problem",)
 STYLES = {"✓": "green", "✗": "bold red", "?": "yellow"}
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console on standard output (or error); wide enough for a table when it is piped."""
+    """A console on standard output (or error); when it is piped as wide as COLUMNS says, else enough for a table."""
     from rich.console import Console
 
     class Piped(Console):
@@ -32,7 +36,15 @@ def console(*, stderr: bool = False) -> Console:
             raise BrokenPipeError
 
     found = Piped(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Piped(stderr=stderr, highlight=False, width=140, no_color=True)
+    if found.is_terminal:
+        return found
+    return Piped(stderr=stderr, highlight=False, width=_asked_width() or PIPED_WIDTH, no_color=True)
+
+
+def _asked_width() -> int:
+    """The width that the variable COLUMNS asks for; 0 if it asks for none."""
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 0
 
 
 class Name:
@@ -85,16 +97,48 @@ def show(target: Console, part: Section, *, rigid: bool = False) -> None:
     target.print(table)
 
 
+def listed(target: Console, part: Section, *, heads: int, bare: Sequence[str] = ()) -> None:
+    """Print one section row by row: the first `heads` cells as its heading, what else it says in lines under it, so
+    that it reads well however narrow the screen. Columns in `bare` need no name."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    target.print(Text(part.title, style="bold"))
+    for row in part.rows:
+        sign = row[0][:1] if row[0][:1] in STYLES else ""
+        head = ": ".join(cell for cell in row[:heads] if cell and cell != sign)
+        heading = f"{sign} {head}" if sign and row[0] == sign else head
+        target.print(Padding(Text(heading, style=STYLES.get(sign, "")), (0, 0, 0, 2), expand=False))
+        for name, cell in zip(part.columns[heads:], row[heads:], strict=True):
+            if cell:
+                target.print(
+                    Padding(Text(cell if name in bare or not name else f"{name}: {cell}"), (0, 0, 0, 6), expand=False)
+                )
+    if part.note:
+        target.print(Text(part.note, style="dim"))
+    target.print()
+
+
 def print_json(value: Any) -> None:
     """Print an answer for programs: indented JSON, keys in the order of the schema."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
-def problems_section(problems: Sequence[Any]) -> Section:
-    """What could not be read, with place and raw text."""
+def show_problems(target: Console, problems: Sequence[Problem]) -> None:
+    """What could not be read, with place and raw text; and apart from it what is told for completeness only."""
+    from margincall.forensics.answer import HARMLESS
+
+    if serious := [each for each in problems if each.kind not in HARMLESS]:
+        listed(target, _told("Problems in the files (everything else counts)", serious, raw=True), heads=1, bare=BARE)
+    if notes := [each for each in problems if each.kind in HARMLESS]:
+        listed(target, _told("Notes about the files", notes, raw=False), heads=1, bare=BARE)
+
+
+def _told(title: str, problems: Sequence[Problem], *, raw: bool) -> Section:
     from margincall.forensics.present import Section
 
     rows = tuple(
-        (f"{each.file}:{each.place}" if each.place else each.file, each.message, each.raw[:80]) for each in problems
+        (f"{each.file}:{each.place}" if each.place else each.file, each.message, each.raw[:80] if raw else "")
+        for each in problems
     )
-    return Section("Problems in the files (everything else counts)", ("place", "problem", "text"), rows)
+    return Section(title, ("place", "problem", "text"), rows)

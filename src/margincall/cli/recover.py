@@ -10,16 +10,34 @@ from typing import TYPE_CHECKING
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.case.recover import Given, Recovery
+from margincall.case.recover import Given, Recovery, only
 from margincall.case.recover import recover as recovered
 from margincall.case.recover_document import recover_document
-from margincall.cli.answers import read_answer
-from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
-from margincall.cli.recover_views import closing_sections, complaint_sections, eligibility, evidence_sections, summary
-from margincall.errors import FINE, NOTHING_USABLE, UsageError
+from margincall.cli.answers import (
+    beside_option,
+    check_number,
+    from_option,
+    nothing_usable,
+    number_option,
+    read_answer,
+    store_options,
+    until_option,
+)
+from margincall.cli.output import NO_RECOVERY, console, listed, print_json, show, show_problems
+from margincall.cli.recover_views import (
+    BARE,
+    LISTED,
+    closing_sections,
+    complaint_sections,
+    eligibility,
+    evidence_sections,
+    summary,
+)
+from margincall.errors import FINE, UsageError
 from margincall.forensics.answer import Answer
-from margincall.forensics.present import headline
+from margincall.forensics.present import Section, headline
 from margincall.forensics.verify.run import verified
+from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 from margincall.wire.numbers import BadNumber, decimal_of
 
@@ -43,8 +61,13 @@ if TYPE_CHECKING:
     "--compensated/--not-compensated", default=None, help="Whether the account was compensated for it otherwise."
 )
 @click.option("--all", "show_all", is_flag=True, help="Show the eligibility table of every programme.")
+@beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@from_option
+@until_option("--to")
+@store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files explain this one.")
+@number_option
 def recover(
     paths: tuple[Path, ...],
     *,
@@ -54,8 +77,14 @@ def recover(
     net_assets: str,
     compensated: bool | None,
     show_all: bool,
+    beside: tuple[Path, ...],
     tz: str,
+    start: str,
+    end: str,
+    store_folder: Path | None,
+    no_store: bool,
     account: str,
+    number: int,
 ) -> int:
     """What is left after the liquidations in PATHS, and what can be asked for: files and folders as `explain` reads
     them, or a case folder. Margin left and where; what the insurance fund pays and does not pay; deleveraging and
@@ -68,20 +97,26 @@ def recover(
         net_assets=_amount("--net-assets", net_assets) if net_assets else None,
         compensated=compensated,
     )
-    found = read_answer(paths, scope_of(tz, "", "", account), quiet=as_json)
-    verdict, _ = verified(found, readable_paths(paths))
+    scope = scope_of(tz, start, end, account)
+    store = None if no_store else MarketStore(store_folder)
+    found = read_answer(paths, scope, quiet=as_json, store=store)
+    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    verdict, _ = verified(found, readable_paths(paths), others, store)
     today = day or datetime.now(UTC).date().isoformat()
     told = recovered(found, as_of=today, given=given, verdict=verdict)
+    if not found.is_usable:
+        code = nothing_usable(found, recover_document(found, told) if as_json else None)
+        if not as_json:
+            console().print(NO_RECOVERY, style="bold", markup=False)
+        return code
+    check_number(found, number)
+    if number:
+        told = only(told, number)
     if as_json:
         print_json(recover_document(found, told))
-    elif found.is_usable:
-        _print(found, told, show_all=show_all)
     else:
-        out = console()
-        show(out, problems_section(found.problems))
-        out.print(NO_RECOVERY)
-        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
-    return FINE if found.is_usable else NOTHING_USABLE
+        _print(found, told, number, show_all=show_all)
+    return FINE
 
 
 def _reference(text: str) -> tuple[str, Decimal]:
@@ -101,17 +136,18 @@ def _amount(option: str, text: str) -> Decimal:
     return found
 
 
-def _print(found: Answer, told: Recovery, *, show_all: bool) -> None:
+def _print(found: Answer, told: Recovery, number: int, *, show_all: bool) -> None:
     out = console()
     for line in found.example:
         out.print(line, markup=False)
     out.print(f"Seen from {told.as_of}.", markup=False)
     if not told.closings:
         out.print("No liquidation and no deleveraging was found in these files.")
-    for case, closing in zip(found.explained.cases, told.closings, strict=True):
+    cases = found.explained.cases[number - 1 : number] if number else found.explained.cases
+    for case, closing in zip(cases, told.closings, strict=True):
         out.rule(f"[bold]{headline(case.explanation)}", align="left")
         for part in closing_sections(closing):
-            show(out, part)
+            _show(out, part)
     out.rule("[bold]The account", align="left")
     for part in (
         *summary(told),
@@ -119,11 +155,19 @@ def _print(found: Answer, told: Recovery, *, show_all: bool) -> None:
         *complaint_sections(told),
         *evidence_sections(told),
     ):
-        show(out, part)
+        _show(out, part)
     if told.programmes and not show_all:
         out.print("Every eligibility table: margincall recover … --all", style="dim", markup=False)
     _print_rest(found, out)
     out.print(NO_RECOVERY, style="bold", markup=False)
+
+
+def _show(out: Console, part: Section) -> None:
+    """Row by row where words are too long for columns."""
+    if part.columns[0] in LISTED:
+        listed(out, part, heads=LISTED[part.columns[0]], bare=BARE)
+    else:
+        show(out, part)
 
 
 def _print_rest(found: Answer, out: Console) -> None:
@@ -134,4 +178,4 @@ def _print_rest(found: Answer, out: Console) -> None:
     for unknown in found.explained.unknown:
         out.print(f"Whether there were other {unknown.term} these files cannot tell: it takes {unknown.settled_by}.")
     if found.problems:
-        show(out, problems_section(found.problems))
+        show_problems(out, found.problems)

@@ -11,6 +11,9 @@ from margincall.core.rounding import plain
 from margincall.forensics.present import Section
 from margincall.wire.iso_time import day_of, utc
 
+LISTED = {"what": 2, "programme": 2, "step": 1, "condition": 1}
+"""Sections that read better row by row, by the name of their first column: so many columns are a row's heading."""
+BARE = ("note", "tells", "this case")
 SIGNS = {"met": "✓", "not met": "✗", "cannot tell": "?"}
 
 
@@ -29,10 +32,10 @@ def summary(told: Recovery) -> Iterator[Section]:
         yield _losses("Realised result of all of them", told.realized_loss)
     if told.programmes:
         rows = tuple(
-            (each.day, each.name, each.status, _said(each.line), each.line.note, each.line.firm, each.line.source)
+            (f"{each.day} {each.name}", _said(each.line), each.status, each.line.note, _founded(each.line))
             for each in told.programmes
         )
-        columns = ("day", "programme", "status", "today", "", "how firm", "source")
+        columns = ("programme", "today", "status", "note", "how firm")
         yield Section("Compensation programmes and precedents", columns, rows)
 
 
@@ -44,15 +47,13 @@ def eligibility(told: Recovery, *, show_all: bool) -> Iterator[Section]:
                 continue
             rows = tuple(
                 (
-                    SIGNS[row.holds],
-                    row.criterion,
+                    f"{SIGNS[row.holds]} {row.criterion}",
                     row.because + (f"; settled by: {row.settled_by}" if row.settled_by else ""),
                 )
                 for row in table.rows
             )
             rows += tuple(
                 (
-                    "",
                     f"formula, by {each.units}: {programme.formula}",
                     each.needs or f"{_plain(each.amount)} {each.asset}",
                 )
@@ -60,29 +61,28 @@ def eligibility(told: Recovery, *, show_all: bool) -> Iterator[Section]:
             )
             when = utc(closing.time_ms) if closing.time_ms else "without a time"
             title = f"{programme.name}: {closing.symbol} {when}: {table.verdict}"
-            yield Section(
-                title, ("", "condition", "this case"), rows, note="a precedent, no claim: " + programme.line.note
-            )
+            yield Section(title, ("condition", "this case"), rows, note="a precedent, no claim: " + programme.line.note)
 
 
 def evidence_sections(told: Recovery) -> Iterator[Section]:
     """What the venue keeps, once for closings of the same time."""
     for evidence in dict.fromkeys(closing.evidence for closing in told.closings if closing.evidence):
         rows = tuple(
-            ("✗" if each.is_gone else "✓", each.what, day_of(each.until_ms), _left(each), each.tells)
+            (f"{'✗' if each.is_gone else '✓'} {each.what}", _left(each), day_of(each.until_ms), each.tells)
             for each in evidence
         )
-        yield Section("What the venue keeps of it, and until when", ("", "what", "until", "left", "tells"), rows)
+        yield Section("What the venue keeps of it, and until when", ("what", "left", "until", "tells"), rows)
 
 
 def complaint_sections(told: Recovery) -> Iterator[Section]:
     """Each way of complaint once."""
     for path in dict.fromkeys(closing.complaint for closing in told.closings):
         rows = tuple(
-            (str(number), each.step, each.send, each.deadline, each.source) for number, each in enumerate(path.steps, 1)
+            (f"{number}. {each.step}", each.send, each.deadline, each.source)
+            for number, each in enumerate(path.steps, 1)
         )
         title = f"Way of a complaint: {path.terms}"
-        yield Section(title, ("", "step", "send", "until", "source"), rows, note=" ".join(path.notes))
+        yield Section(title, ("step", "send", "until", "source"), rows, note=" ".join(path.notes))
 
 
 def _lines(title: str, lines: Sequence[Line]) -> Section:
@@ -91,17 +91,18 @@ def _lines(title: str, lines: Sequence[Line]) -> Section:
             line.what,
             _said(line),
             line.where,
-            line.firm,
-            line.source,
-            "; ".join(filter(None, (line.note, _settled(line)))),
+            _founded(line),
+            line.note,
+            line.settled_by,
         )
         for line in lines
     )
-    return Section(title, ("what", "amount", "where, or to whom", "how firm", "source", "note"), rows, right=(1,))
+    return Section(title, ("what", "amount", "where, or to whom", "how firm", "note", "settled by"), rows, right=(1,))
 
 
-def _settled(line: Line) -> str:
-    return f"settled by: {line.settled_by}" if line.settled_by else ""
+def _founded(line: Line) -> str:
+    """How firm a line is, and by which source."""
+    return f"{line.firm} ({line.source})" if line.source else line.firm
 
 
 def _said(line: Line) -> str:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import read_answer, store_options
-from margincall.cli.output import console, print_json, problems_section, show
-from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
-from margincall.forensics.verify.check import IRREGULAR
+from margincall.cli.answers import (
+    beside_option,
+    check_number,
+    from_option,
+    judged_code,
+    nothing_usable,
+    read_answer,
+    store_options,
+    until_option,
+)
+from margincall.cli.output import print_json
+from margincall.errors import UsageError
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import Scope, scope_of
 
@@ -38,13 +46,10 @@ NEEDS_EXTRA = "a report is drawn by parts that are not installed: pip install 'm
 )
 @click.option("--as-of", "day", default="", metavar="DATE", help="Recovery as seen from this day; today if not given.")
 @click.option("--force", is_flag=True, help="Overwrite files that no report has written.")
-@click.option(
-    "--beside",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Files of another of your accounts: the rank of a deleveraging is compared with it. May be repeated.",
-)
+@beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
+@from_option
+@until_option("--to")
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files report this one.")
 @store_options
 def report(
@@ -62,13 +67,18 @@ def report(
     force: bool,
     beside: tuple[Path, ...],
     tz: str,
+    start: str,
+    end: str,
     account: str,
     store_folder: Path | None,
     no_store: bool,
 ) -> int:
     """Report the liquidations in PATHS (the files that `explain` reads, or a case folder) as one HTML file that needs
     nothing else, and as a PDF: verdict, price path, margin ratio and what moved it, where the money went, checks,
-    recovery, assumptions, glossary. Without PATHS: an embedded example. Exit code 1: something irregular was found.
+    recovery, assumptions, glossary. Without PATHS: an embedded example.
+
+    Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
+    was altered, 5 cannot tell, 6 not judged.
     """
     from margincall.case.reporting.build import facts_of
     from margincall.case.reporting.files import check_free, page_and_paper
@@ -77,23 +87,29 @@ def report(
     for path in filter(None, files):
         check_free(path, force=force)
     store = None if no_store else MarketStore(store_folder)
-    material = _material(paths, beside, scope_of(tz, "", "", account), store, day=day, number=number, quiet=as_json)
-    if material is None:
-        return NOTHING_USABLE
+    material = _material(paths, beside, scope_of(tz, start, end, account), store, day=day, number=number, quiet=as_json)
     facts = facts_of(material)
     if redact:
         from margincall.case.reporting.redact import redacted
 
         facts = redacted(facts, material.answer)
+    if not material.answer.is_usable:
+        return nothing_usable(material.answer, _document(facts) if as_json else None)
     if as_json:
-        from margincall.case.reporting.document import report_document
-
-        print_json(report_document(facts))
+        print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)
     if not as_json:
         click.echo(f"{facts.title}: {facts.verdict.badge or 'nothing to judge'}")
         click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
-    return DIFFERENCES if material.verified.conclusion == IRREGULAR else FINE
+    return judged_code(
+        material.verified.conclusion, is_judged=bool(material.verified.liquidations) and not material.verified.refused
+    )
+
+
+def _document(facts: Facts) -> dict[str, Any]:
+    from margincall.case.reporting.document import report_document
+
+    return report_document(facts)
 
 
 def _material(
@@ -105,7 +121,7 @@ def _material(
     day: str,
     number: int,
     quiet: bool,
-) -> Material | None:
+) -> Material:
     from margincall.case.recover import recover
     from margincall.case.reporting.build import Material
     from margincall.forensics.stored import market_rows
@@ -113,12 +129,8 @@ def _material(
     from margincall.history.public import read_market
 
     found = read_answer(paths, scope, quiet=quiet, store=store)
-    if not found.is_usable:
-        show(console(stderr=True), problems_section(found.problems))
-        click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
-        return None
-    if not 0 <= number <= len(found.explained.cases):
-        raise UsageError(f"--number {number}: the files hold {len(found.explained.cases)} liquidation(s)")
+    if found.is_usable:
+        check_number(found, number)
     market = read_market(readable_paths(paths), market_rows(store, found.explained) if store is not None else ())
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verified = verify(found, market, beside=others)

@@ -3,7 +3,7 @@
 Nothing is computed here; numbers are grouped and dated, and each section says what it shows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -19,6 +19,15 @@ from margincall.forensics.sheet import Explanation, Liquidation
 
 CAUSES = {"untraded_pnl": "realized pnl, told without its fills"}
 MARKS = {HOLDS: "✓", FAILS: "✗"}
+AGAINST: Mapping[str, str] = {
+    "trigger": "the margin balance",
+    "limit_price": "bankruptcy price",
+    "fill_price": "the limit",
+    "orders_cancelled": "those open",
+    "balance_after": "a floor",
+    "clearance_fee": "what is due",
+}
+"""What stands beside a printed number of a check: a limit, a floor, what is due."""
 UNKNOWN = "Unknown, and what would settle it"
 OF_THE_TRIGGER = ("trigger", "orders_cancelled", "verdict.", "bracket.", "cause")
 """Checks, and beginnings of terms, that tell of the moment before the first order."""
@@ -142,7 +151,7 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Section:
     rows = tuple(
         (
             f"{MARKS.get(finding.verdict, '?')} {finding.verdict}",
-            finding.kind.replace("_", " "),
+            _compared(finding.kind),
             finding.about,
             amount(finding.printed),
             amount(finding.derived),
@@ -150,7 +159,13 @@ def findings_table(title: str, findings: Sequence[Finding]) -> Section:
         )
         for finding in findings
     )
-    return Section(title, ("verdict", "check", "about", "printed", "derived", "difference"), rows, right=(3, 4, 5))
+    return Section(title, ("verdict", "check", "about", "printed", "against", "difference"), rows, right=(3, 4, 5))
+
+
+def _compared(kind: str) -> str:
+    """A check in words, and what its printed number is held against where that is more than a derived one."""
+    name = kind.replace("_", " ")
+    return f"{name}, against {AGAINST[kind]}" if kind in AGAINST else name
 
 
 def holdings(explained: Explained) -> Iterator[Section]:

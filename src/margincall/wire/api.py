@@ -224,7 +224,7 @@ def refusal(value: object, notes: Notes) -> list[AnyEvent]:
 def _ignored(value: object, notes: Notes) -> list[AnyEvent]:
     assert isinstance(value, dict)
     name = next(name for shape, name in IGNORED if shape <= value.keys())
-    notes.problem(f"{name}: says nothing about the account's books; not read", "ignored", "")
+    notes.problem(f"{name}: says nothing about the account's books", "ignored", "")
     return []
 
 

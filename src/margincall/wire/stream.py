@@ -346,7 +346,7 @@ def _other(value: object, notes: Notes) -> list[AnyEvent]:
     assert isinstance(value, dict)
     kind = _kind(value)
     if kind in IGNORED:
-        notes.problem(f"{kind}: {IGNORED[kind]}; not read", "ignored")
+        notes.problem(f"{kind}: {IGNORED[kind]}; nothing is booked from it", "ignored")
     else:
         notes.problem(f"message {excerpt(kind)!r} is not known and was not read", "unknown-event")
     return []

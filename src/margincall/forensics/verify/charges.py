@@ -35,7 +35,10 @@ MADE_GOOD = "made good at the next full ten minutes if nothing is open and the f
 RATE_SEEN_MS = 1_789_430_400_000
 RATE_HOLDS_MS = 31 * DAY_MS
 """The rates of `venues/binance_usdm.py` were seen on 2026-09-15; within a month they are taken to hold."""
+ALL_LEFT = "less than the rate gives: it is all that was left of the margin balance (wallet and unrealised PnL)"
 MAY_HAVE_ENDED = "open before the liquidation; that it still was after it no later record shows"
+BASE_OF_FEE = "the liquidation order with all its fills (GET /fapi/v1/forceOrders, GET /fapi/v1/userTrades)"
+LEFT_BEFORE = "a recorded user-data stream, which prints the balance before and after the fee"
 RATE_OF_DAY = "the clearance fee rate of that day (exchangeInfo, `liquidationFee`)"
 UNITS = {"limit_price": "price", "fill_price": "price"}
 
@@ -190,10 +193,15 @@ def _no_more_than_due(view: View, taken: list[Decimal], due: Decimal, finding: F
     if sum(taken, ZERO) >= due - AMOUNT_UNIT:
         return told
     is_told = finding is not None and finding.verdict == HOLDS
+    numbers = {name: number for name, number in told.numbers.items() if name not in ("derived", "difference")}
+    if is_told and finding is not None and finding.derived is not None and finding.amount is not None:
+        # What is due is the explanation's figure: the smaller one of the limit and what was left.
+        numbers |= {"derived": finding.derived, "difference": finding.amount}
     return structs.replace(
         told,
         verdict=HOLDS if is_told else UNCLEAR,
-        note="all that was left" if is_told else "less than due: it may have been all that was left",
+        numbers={**numbers, "limit": due},
+        note=ALL_LEFT if is_told else "less than the rate gives: it may have been all that was left",
         assumptions=("clearance-fee-cap",),
         settled_by=finding.settled_by if finding is not None and not is_told else "",
     )
@@ -214,8 +222,17 @@ def _fee(view: View, taken: list[Decimal], due: Decimal) -> Check:
 def _unclear_fee(view: View, finding: Finding, taken: list[Decimal]) -> Check:
     return check(
         "clearance_fee", UNCLEAR, finding.about, numbers={"printed": sum(taken, ZERO) if taken else None},
-        unit=view.asset, note=finding.rule, evidence=finding.source, settled_by=finding.settled_by,
+        unit=view.asset, note=finding.rule, evidence=finding.source,
+        settled_by=finding.settled_by or _settles_fee(view),
     )  # fmt: skip
+
+
+def _settles_fee(view: View) -> str:
+    """What would tell a fee of which an explanation lacks no file: the rate of the day, all fills that it was charged
+    on, or what was left before it."""
+    if view.moment.rules.contract(view.incident.symbol).liquidation_fee is None:
+        return RATE_OF_DAY
+    return BASE_OF_FEE if view.money.clearance.base is None or not _has_all_fills(view) else LEFT_BEFORE
 
 
 def taken_fees(view: View) -> list[Decimal]:

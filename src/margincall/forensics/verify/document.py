@@ -15,6 +15,8 @@ from margincall.forensics.verify.assumptions import BY_ID
 from margincall.forensics.verify.check import Check, Conclusion, Interval, Irregularity, Judged, Verified
 
 SCHEMA = "margincall.verify/1"
+UNUSABLE = Verified(liquidations=(), checks=(), irregularities=(), refused=("nothing in these files can be used",))
+"""The verdict about files of which nothing can be used: cannot tell."""
 
 
 class JudgedInterval(Struct, frozen=True):

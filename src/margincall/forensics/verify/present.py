@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.forensics.present import MARKS, Section, amount, moment
 from margincall.forensics.verify.assumptions import BY_ID
-from margincall.forensics.verify.check import OPEN, Check, Interval, Irregularity, Judged, Verified
+from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Interval, Irregularity, Judged, Verified
 from margincall.forensics.verify.conclude import SAYS
 
 NAMES: Mapping[str, str] = {
@@ -33,8 +34,78 @@ NAMES: Mapping[str, str] = {
 """What each check is called."""
 
 
+LABELS: Mapping[str, Mapping[str, str]] = {
+    "limit_price": {"printed": "limit", "derived": "bankruptcy price"},
+    "fill_price": {"printed": "filled at", "derived": "limit"},
+    "orders_cancelled": {"printed": "cancelled", "derived": "open before"},
+    "balance_after": {"printed": "left", "derived": "at least"},
+    "clearance_fee": {"printed": "charged", "derived": "due", "limit": "at most"},
+    "partial_steps": {"printed": "closed", "derived": "held"},
+    "deleveraging_size": {"printed": "closed", "derived": "held"},
+    "deleveraging_fee": {"printed": "charged", "derived": "due"},
+}
+"""What the numbers of a check are, where `printed` and `derived` say too little."""
+ESSENTIAL: Mapping[str, str] = {"mark": "the mark", "moment": "the moment"}
+"""Checks that are not decisive, but without which a liquidation was not looked at in full."""
+
+
 def headline(each: Judged) -> str:
-    """One sentence: which liquidation, and what was concluded."""
+    """One sentence: which liquidation, what was concluded, and what essential was not checked."""
+    left = ", ".join(dict.fromkeys(ESSENTIAL[check.kind] for check in unchecked(each)))
+    return f"{_concluded(each)}; not checked: {left}" if left else _concluded(each)
+
+
+def unchecked(each: Judged) -> tuple[Check, ...]:
+    """Of a liquidation in which nothing irregular was found the essential checks that nobody can tell."""
+    if each.conclusion != REGULAR:
+        return ()
+    told = {(check.kind, check.about) for check in each.checks if check.verdict == HOLDS}
+    return tuple(
+        check
+        for check in each.checks
+        if check.kind in ESSENTIAL and check.verdict == UNCLEAR and (check.kind, check.about) not in told
+    )
+
+
+def not_checked(each: Judged) -> Iterator[str]:
+    """A sentence for each essential check that is open: what was not checked, and what would settle it."""
+    for what, settled_by in dict.fromkeys((ESSENTIAL[check.kind], check.settled_by) for check in unchecked(each)):
+        yield f"Not checked: {what}. " + (f"It takes {settled_by}." if settled_by else "No file tells it.")
+
+
+def next_section(verdict: Verified) -> Section:
+    """What to do next: commands, and which files would settle what is open."""
+    return Section("Next", ("for", "step"), tuple(_next(verdict)))
+
+
+def _next(verdict: Verified) -> Iterator[tuple[str, str]]:
+    if not verdict.liquidations:
+        yield "which files are read, and what each shows", "margincall explain --help, docs/spec/evidence.md"
+        return
+    if verdict.conclusion == IRREGULAR:
+        yield "write what to send to the venue", "margincall dispute … --to my-dispute"
+    if verdict.conclusion == OPEN:
+        yield "ask the venue for its records", "margincall dispute … --to my-dispute"
+    files = dict.fromkeys(
+        check.settled_by
+        for each in verdict.liquidations
+        for check in each.checks
+        if check.verdict == UNCLEAR and check.settled_by
+    )
+    yield from (("add what would settle the rest, and verify again", file) for file in files)
+    without_prices = (each for each in verdict.liquidations if any(_lacks_prices(check) for check in each.checks))
+    for symbol, day in dict.fromkeys((each.symbol, moment(each.time_ms)[:10]) for each in without_prices):
+        for kind in ("index", "last"):
+            yield "candles of it", f"margincall market fetch {symbol} --kind {kind} --from {day} --to {day}"
+    yield "what is left, and what can be asked for", "margincall recover …"
+    yield "all of it on one page", "margincall report …"
+
+
+def _lacks_prices(each: Check) -> bool:
+    return each.kind == "mark" and each.verdict == UNCLEAR
+
+
+def _concluded(each: Judged) -> str:
     name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
     what = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "closing", "support": "support reply"}
     return f"{name} {what.get(each.kind, each.kind)}, {moment(each.time_ms)}: {each.conclusion.upper()}".strip()
@@ -84,7 +155,7 @@ def checks_section(title: str, checks: tuple[Check, ...]) -> Section:
             f"{MARKS.get(each.verdict, '?')} {NAMES.get(each.kind, each.kind)}",
             each.about,
             told(each),
-            each.note or (each.settled_by and f"needs: {each.settled_by}"),
+            "; ".join(filter(None, (each.note, each.settled_by and f"needs: {each.settled_by}"))),
             f"{each.source}{f' ({each.since})' if each.since else ''}",
         )
         for each in checks
@@ -96,7 +167,9 @@ def checks_section(title: str, checks: tuple[Check, ...]) -> Section:
 
 def told(each: Check) -> str:
     """The numbers of a check in one text."""
-    return ", ".join(f"{name.replace('_', ' ')} {amount(number)}" for name, number in each.numbers.items())
+    labels = LABELS.get(each.kind, {})
+    named = ((labels.get(name, name.replace("_", " ")), number) for name, number in each.numbers.items())
+    return ", ".join(f"{name} {amount(number)}" for name, number in named)
 
 
 def interval_rows(found: Interval) -> Iterator[tuple[str, str]]:

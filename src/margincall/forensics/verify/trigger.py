@@ -35,6 +35,7 @@ MOST_STEPS = 400
 SPACING_MS = 3000
 """The slower of the two streams of marks (`<symbol>@markPrice`, every 3 seconds): between two marks nobody can tell."""
 MARKS_OF_THE_SECOND = "the mark price of those seconds (stream <symbol>@markPrice@1s)"
+NOT_REACHED = "the marks before and after the order were survived: there is no moment to compare, see the trigger"
 WALLET_OF_THE_SECOND = "a recorded user-data stream, which prints the wallet"
 TABLE_OF_THE_DAY = "a bracket table dated on the day of the liquidation (margincall brackets import)"
 
@@ -181,10 +182,20 @@ def _liquidated(view: View, rules: VenueRules) -> bool:
 def moment_check(view: View, found: Interval) -> Check:
     """Whether the venue acted when the trigger was reached. Later is irregular only if a mark that was not survived
     under any assumption had been published for longer than marks are apart. In time it was only if it was reached under
-    each of them; and neither can be told with a wallet or a table that may be another."""
+    each of them; and neither can be told with a wallet or a table that may be another. Where it was not reached at all
+    no file would tell more: that is what the trigger's check says."""
     about = view.moment.pool.name if view.moment.pool is not None else view.incident.symbol
     times = {"survived": found.survived_ms, "reached": found.reached_ms, "order": found.order_ms}
     bound = SPACING_MS + SECOND_MS + (SECOND_MS if view.is_coarse else 0)
+    if (
+        found.reached_ms is None
+        and found.survived_ms is not None
+        and enclosed(view.history, view.incident, view.moment)
+    ):
+        return check(
+            "moment", UNCLEAR, about, times_ms=times, note=NOT_REACHED, evidence=view.evidence,
+            assumptions=("liquidation-delay",),
+        )  # fmt: skip
     if found.reached_ms is None or found.order_ms is None or view.moment.extreme is not None or view.moment.boxes:
         return check(
             "moment", UNCLEAR, about, times_ms=times, evidence=view.evidence, assumptions=("liquidation-delay",),
