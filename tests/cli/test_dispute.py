@@ -133,6 +133,24 @@ def test_what_is_not_ours_is_not_written_over(runs: Path, tmp_path: Path) -> Non
     assert written(tmp_path) == before
 
 
+def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Path) -> None:
+    """It stays as it is, and the message says what to do; the same case with other files is written again."""
+    folder = tmp_path / "b"
+    bundle(runs / WRONG, folder)
+    before = written(folder)
+    said = call("dispute", *files(runs / RIGHT), "--to", str(folder), "--anyway")
+    assert said.code == USAGE
+    assert "holds the dispute of another case: name another folder" in said.err
+    assert written(folder) == before
+    bundle(runs / WRONG, folder, level="api")
+    assert "evidence/userTrades.json" in written(folder)
+    bundle(runs / WRONG, folder, level="csv", code=FINE)
+    bundle(runs / WRONG, folder, "--redact")
+    assert call("dispute", *files(runs / RIGHT), "--to", str(folder), "--anyway", "--redact").code == USAGE
+    bundle(runs / WRONG, folder)
+    assert written(folder) == before
+
+
 def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: Path) -> None:
     """Nothing is written; `--anyway` asks a question."""
     said = call("dispute", *files(runs / RIGHT), "--to", str(tmp_path / "b"))

@@ -8,8 +8,8 @@
     FOLDER/beside/1/            those of another account, where one was compared
     FOLDER/manifest.sha256      SHA-256 of each of them, as sha256sum writes and checks it
 
-The folder appears whole or not at all. One that is there is replaced only if everything in it is as it was written by
-an earlier run: what its manifest lists, and nothing else.
+The folder appears whole or not at all. One that is there is replaced only if it is a bundle of the same case, and
+everything in it is as it was written by an earlier run: what its manifest lists, and nothing else.
 """
 
 import hashlib
@@ -29,7 +29,8 @@ from margincall.core.rounding import exact
 from margincall.errors import Refused, UsageError
 from margincall.forensics.answer import Answer
 from margincall.history.files import files_of
-from margincall.wire.claims import CLAIM, Attached, Claim, encode
+from margincall.wire.claims import CLAIM, Attached, Claim, Disputed, decode, encode
+from margincall.wire.durations import SECOND_MS
 
 MANIFEST = "manifest.sha256"
 EVIDENCE = "evidence"
@@ -125,10 +126,41 @@ def check_target(folder: Path) -> None:
         raise UsageError(f"{folder} holds something that no earlier dispute has written: name another folder with --to")
 
 
+def is_same_case(old: Claim, new: Claim) -> bool:
+    """Whether two claims are about the same case: no two accounts, one venue, and one thing that both dispute. Its
+    order ids tell; where one of the claims names none, or names them otherwise for publishing, the second tells, since
+    exports stamp no finer."""
+    is_masked = old.redacted or new.redacted
+    accounts = {each.account for each in (old, new) if each.account and not each.redacted}
+    if len(accounts) > 1 or old.venue != new.venue:
+        return False
+    return any(_is_same(first, second, by_order=not is_masked) for first in old.disputed for second in new.disputed)
+
+
+def _is_same(first: Disputed, second: Disputed, *, by_order: bool) -> bool:
+    if (first.subject, first.symbol, first.position_side) != (second.subject, second.symbol, second.position_side):
+        return False
+    if by_order and first.order_ids and second.order_ids:
+        return not set(first.order_ids).isdisjoint(second.order_ids)
+    seconds = [{time_ms // SECOND_MS for time_ms in each.times_ms} for each in (first, second)]
+    return not seconds[0].isdisjoint(seconds[1]) or not any(seconds)
+
+
+def _check_case(folder: Path, claim: Claim) -> None:
+    """Raises `UsageError` if a bundle of another case is there."""
+    path = folder / CLAIM
+    if path.is_file() and not is_same_case(decode(path.read_bytes(), str(path)), claim):
+        raise UsageError(
+            f"{folder} holds the dispute of another case: name another folder with --to, or remove it first"
+        )
+
+
 def write(folder: Path, bundle: Bundle, copies: Sequence[Copy]) -> list[str]:
     """Write the bundle: whole, or nothing. The names of its files. Raises `UsageError` where it cannot be written or
-    something else is there, `Refused` if a file of evidence was changed since it was read."""
+    something else is there, another case's bundle among it, `Refused` if a file of evidence was changed since it was
+    read."""
     check_target(folder)
+    _check_case(folder, bundle.claim)
     part = folder.with_name(f".{folder.name}.part-{os.getpid()}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
