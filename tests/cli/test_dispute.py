@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 from collections.abc import Iterator
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from margincall.case.dispute_asks import BRACKETS, FEE, MARK, SHORT, WALLET
 from margincall.core.events import Order
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
 from margincall.exchange.exports import number_of, write_account, write_all
@@ -24,6 +26,7 @@ from tests.sources import ROOT
 SCHEMA = ROOT / "docs" / "reference" / "dispute.schema.json"
 WRONG, RIGHT = "wrong_liquidation", "plain_liquidation"
 NAMES = {"ticket_short.txt", "ticket_long.txt", "verdict.md", "claim.json", "manifest.sha256"}
+SHEET = "mark price", "wallet balance", "unrealised PnL", "margin balance", "maintenance margin"
 THREATS = re.compile(r"lawyer|court|sue|legal action|press|fraud|stole|scam|guarantee|promise|will be paid", re.I)
 
 
@@ -69,7 +72,7 @@ def test_an_irregular_liquidation_is_written_down(runs: Path, tmp_path: Path) ->
     short, long = texts["ticket_short.txt"], texts["ticket_long.txt"]
     assert len(short) <= 1000
     for text in (short, long):
-        for part in (each["order_ids"][0], "2026-09-20 12:03:45.137 UTC", "312.8912474 USDT", "leverageBracket"):
+        for part in (each["order_ids"][0], "2026-09-20 12:03:45.137 UTC", "312.8912474 USDT", *SHEET):
             assert part in text
         assert str(number_of("alice")) in text
         assert THREATS.search(text) is None
@@ -88,9 +91,83 @@ def test_every_place_that_is_named_is_in_the_bundle(runs: Path, tmp_path: Path) 
     bundle(runs / WRONG, tmp_path / "b", level="api")
     texts = written(tmp_path / "b")
     places = [each for text in texts.values() for each in re.findall(r"\[?(evidence/[^\s\]|\"]+):(\d+)\]?", text)]
-    assert len(places) > 20
+    assert len(places) > 12
     for name, line in places:
         assert int(line) <= len(texts[name].splitlines())
+
+
+CITED = re.compile(r"([^\[\]]*)\[((?:evidence|beside)/[^\]]+?):(\d+)(?:-(\d+))?\]")
+DIGITS = re.compile(r"(?<![\w:-])\d+(?:\.\d+)?(?![\w:])")
+CLOCK = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC:?")
+
+
+@pytest.mark.parametrize("level", ["stream.jsonl", "api", "csv"])
+@pytest.mark.parametrize("name", [WRONG, RIGHT])
+def test_each_number_stands_in_the_line_that_is_cited(name: str, level: str, runs: Path, tmp_path: Path) -> None:
+    """Of the evidence in the bundle; the number, or all numbers since the name that begins them."""
+    code = DIFFERENCES if name == WRONG and level != "csv" else FINE
+    bundle(runs / name, tmp_path / "b", "--anyway", level=level, code=code)
+    texts = written(tmp_path / "b")
+    seen = 0
+    for ticket in ("ticket_short.txt", "ticket_long.txt"):
+        for line in texts[ticket].splitlines():
+            for said, file, first, last in CITED.findall(line):
+                own = CLOCK.sub("", said).partition(": ")[2] if line.startswith("    ") else said
+                numbers = DIGITS.findall(own if "printed" not in own else own.rpartition("printed")[2])
+                lines = texts[file].splitlines()[int(first) - 1 : int(last or first)]
+                printed = {abs(Decimal(each)) for each in re.findall(r"\d+(?:\.\d+)?", "\n".join(lines))}
+                wanted = [Decimal(each) for each in numbers]
+                assert wanted, line
+                assert [each for each in wanted if each not in printed] == [], line
+                seen += len(wanted)
+    assert seen > 5
+    marks = [line for line in texts["ticket_long.txt"].splitlines() if line.startswith("    mark price:")]
+    assert level == "csv" or all("[evidence/marks.jsonl:" in line for line in marks)
+    assert level != "stream.jsonl" or re.search(
+        r"wallet balance: \S+ USDT  \[evidence/stream", texts["ticket_long.txt"]
+    )
+
+
+def test_everything_is_asked_for_once_and_nothing_that_is_enclosed(runs: Path, tmp_path: Path) -> None:
+    """In the short ticket as in the long one; not the fee that the exports print, nor what the stream prints."""
+    said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--to", str(tmp_path / "b"), "--json")
+    (asked,) = json.loads(said.out)["disputed"]
+    texts = written(tmp_path / "b")
+    assert len(asked["settled_by"]) > 5
+    for text in asked["settled_by"]:
+        assert texts["ticket_long.txt"].count(text) == 1
+        assert texts["ticket_short.txt"].count(SHORT[text]) == 1
+    assert FEE not in asked["settled_by"]
+    question = bundle(runs / RIGHT, tmp_path / "q", "--anyway", code=FINE)
+    assert not {MARK, WALLET, BRACKETS} & set(question["disputed"][0]["settled_by"])
+    assert {MARK, WALLET, BRACKETS} <= set(asked["settled_by"])
+
+
+FILLS = """time,symbol,side,quantity,price,close,contract,base,quote
+2024-05-02T00:00:00.000Z,BTCUSDT,SELL,0.5,50000,,linear,BTC,USDT
+2024-05-02T01:00:00.000Z,BTCUSDT,BUY,0.5,62000,liquidation,linear,BTC,USDT
+"""
+
+
+def test_a_case_of_another_venue_names_no_binance_product(tmp_path: Path) -> None:
+    """Whatever its symbols look like; no term of Binance's is asked for, and no way of a complaint is made up."""
+    (tmp_path / "fills.csv").write_text(FILLS)
+    said = call("dispute", str(tmp_path / "fills.csv"), "--to", str(tmp_path / "b"), "--json")
+    assert said.code == FINE, said.err
+    assert json.loads(said.out)["venue"] == "a venue other than Binance"
+    texts = written(tmp_path / "b")
+    for name in ("ticket_short.txt", "ticket_long.txt"):
+        assert "Product: a venue other than Binance" in texts[name]
+        assert re.search("Futures|clearance|bracket", texts[name]) is None
+    assert "The sources hold nothing on complaints at this venue" in texts["verdict.md"]
+    assert "Nest" not in texts["verdict.md"]
+
+
+def test_the_sheet_tells_the_way_of_a_complaint(runs: Path, tmp_path: Path) -> None:
+    """As `recover` does."""
+    bundle(runs / WRONG, tmp_path / "b")
+    assert "## Where to send it: Binance USDⓈ-M Futures" in written(tmp_path / "b")["verdict.md"]
+    assert "Nest Exchange Limited" in written(tmp_path / "b")["verdict.md"]
 
 
 def test_the_manifest_is_one_of_sha256sum(runs: Path, tmp_path: Path) -> None:
@@ -163,7 +240,14 @@ def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: 
     ticket = (tmp_path / "b" / "ticket_short.txt").read_text()
     assert ticket.startswith("Question: ")
     assert "refund" not in ticket
-    assert "found nothing irregular" in ticket
+    for name in ("ticket_short.txt", "ticket_long.txt"):
+        assert (
+            re.search(r"irregular|favour|found|my own check|wrong", (tmp_path / "b" / name).read_text(), re.I) is None
+        )
+    sheet = (tmp_path / "b" / "verdict.md").read_text()
+    assert (
+        "Nothing irregular was found; a dispute is not advised. The tickets ask a question and claim nothing." in sheet
+    )
 
 
 def test_what_cannot_be_told_is_asked_for(runs: Path, tmp_path: Path) -> None:

@@ -22,8 +22,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from margincall.case.dispute import Decided, account_of, claim_of
+from margincall.case.dispute_cited import Lines
 from margincall.case.dispute_redact import Names, redacted_claim, redacted_decision, redacted_history
-from margincall.case.dispute_text import BESIDE, long_ticket, short_ticket, verdict_sheet
+from margincall.case.dispute_sheet import BESIDE, verdict_sheet
+from margincall.case.dispute_text import long_ticket, sheets_of, short_ticket
 from margincall.case.folder import is_case, read_manifest
 from margincall.core.rounding import exact
 from margincall.errors import Refused, UsageError
@@ -70,14 +72,20 @@ def texts(
     reference: str = "",
     redact: bool = False,
     amounts: bool = False,
+    market_store: bool = False,
 ) -> Bundle:
     """The texts of a bundle. `reference` is the account's number at the venue; `redact` masks ids, `amounts` also sizes
-    and sums."""
+    and sums; `market_store` says that stored market data was used."""
     history = answer.explained.history
     places = {str(each.source): each.shown for each in copies}
     claim = claim_of(
-        answer, decided, [each.attached for each in copies], reference=reference, places=places
-    )  # fmt: skip
+        answer,
+        decided,
+        [each.attached for each in copies],
+        reference=reference,
+        places=places,
+        market_store=market_store,
+    )
     mask: Callable[[str], str] = str
     if redact or amounts:
         names = Names(history, (claim.account, account_of(answer)))
@@ -85,10 +93,11 @@ def texts(
         decided = redacted_decision(decided, names)
         history = redacted_history(history, names) if history is not None else None
         mask = names.masked
+    lines = Lines(places)
     said = {
-        SHORT: short_ticket(claim),
-        LONG: long_ticket(claim, decided, history, places),
-        VERDICT: verdict_sheet(claim, decided, places),
+        SHORT: short_ticket(claim, sheets_of(claim, decided, history, lines)),
+        LONG: long_ticket(claim, decided, history, lines),
+        VERDICT: verdict_sheet(claim, decided, history, lines),
     }
     return Bundle(claim, {**{name: mask(text).encode() for name, text in said.items()}, CLAIM: encode(claim)})
 
