@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from margincall.case.dispute_asks import BRACKETS, FEE, MARK, SHORT, WALLET
+from margincall.case.dispute_asks import SHEET as TRIGGER
 from margincall.core.events import Order
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
 from margincall.exchange.exports import number_of, write_account, write_all
@@ -21,6 +22,8 @@ from margincall.wire.claims import Claim, json_schema
 from tests.accept.disputes import KINDS, OTHER, VICTIM
 from tests.accept.disputes import played as run_of
 from tests.cli.calling import call
+from tests.forensics.test_verify_faults import PLAIN, play
+from tests.forensics.test_verify_store import candles, stored
 from tests.sources import ROOT
 
 SCHEMA = ROOT / "docs" / "reference" / "dispute.schema.json"
@@ -46,7 +49,7 @@ def files(run: Path, level: str = "stream.jsonl") -> list[str]:
 
 def bundle(run: Path, to: Path, *more: str, level: str = "stream.jsonl", code: int = DIFFERENCES) -> dict[str, Any]:
     """The claim as the command prints it."""
-    said = call("dispute", *files(run, level), "--to", str(to), "--json", *more)
+    said = call("dispute", *files(run, level), "--out", str(to), "--json", *more)
     assert said.code == code, said.err
     found: dict[str, Any] = json.loads(said.out)
     return found
@@ -130,7 +133,7 @@ def test_each_number_stands_in_the_line_that_is_cited(name: str, level: str, run
 
 def test_everything_is_asked_for_once_and_nothing_that_is_enclosed(runs: Path, tmp_path: Path) -> None:
     """In the short ticket as in the long one; not the fee that the exports print, nor what the stream prints."""
-    said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--to", str(tmp_path / "b"), "--json")
+    said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--out", str(tmp_path / "b"), "--json")
     (asked,) = json.loads(said.out)["disputed"]
     texts = written(tmp_path / "b")
     assert len(asked["settled_by"]) > 5
@@ -152,7 +155,7 @@ FILLS = """time,symbol,side,quantity,price,close,contract,base,quote
 def test_a_case_of_another_venue_names_no_binance_product(tmp_path: Path) -> None:
     """Whatever its symbols look like; no term of Binance's is asked for, and no way of a complaint is made up."""
     (tmp_path / "fills.csv").write_text(FILLS)
-    said = call("dispute", str(tmp_path / "fills.csv"), "--to", str(tmp_path / "b"), "--json")
+    said = call("dispute", str(tmp_path / "fills.csv"), "--out", str(tmp_path / "b"), "--json")
     assert said.code == FINE, said.err
     assert json.loads(said.out)["venue"] == "a venue other than Binance"
     texts = written(tmp_path / "b")
@@ -161,6 +164,27 @@ def test_a_case_of_another_venue_names_no_binance_product(tmp_path: Path) -> Non
         assert re.search("Futures|clearance|bracket", texts[name]) is None
     assert "The sources hold nothing on complaints at this venue" in texts["verdict.md"]
     assert "Nest" not in texts["verdict.md"]
+
+
+def test_ticket_and_sheet_say_whether_stored_data_was_used(tmp_path: Path) -> None:
+    """As `verify` uses it: without the store nobody can tell, with it the trigger holds; no place of it is cited."""
+    out = play(tmp_path, PLAIN)
+    stored(tmp_path, list(candles(out).values()))
+    brackets = next((out / "market").glob("leverageBracket_*.json"))
+    words = ["dispute", str(out / "alice" / "api"), str(brackets), "--anyway", "--json", "--store"]
+    for store, used in ((tmp_path / "store", True), (tmp_path / "none", False)):
+        said = call(*words, str(store), "--out", str(tmp_path / "b"))
+        assert said.code == FINE, said.err
+        claim = json.loads(said.out)
+        assert (claim["market_store"], TRIGGER in claim["disputed"][0]["settled_by"]) == (used, not used)
+        for name in ("ticket_long.txt", "verdict.md"):
+            text = written(tmp_path / "b")[name]
+            assert ("Stored market data (margincall market) was used" in text) == used
+            assert ("No stored market data was used, only these files." in text) != used
+            assert ("margincall verify --no-store evidence/" in text) != used
+        assert "markPriceKlines" not in written(tmp_path / "b")["ticket_long.txt"]
+    said = call(*words, str(tmp_path / "store"), "--no-store", "--out", str(tmp_path / "b"))
+    assert json.loads(said.out)["market_store"] is False
 
 
 def test_the_sheet_tells_the_way_of_a_complaint(runs: Path, tmp_path: Path) -> None:
@@ -205,7 +229,7 @@ def test_what_is_not_ours_is_not_written_over(runs: Path, tmp_path: Path) -> Non
     (tmp_path / "more" / "notes.txt").write_text("mine")
     before = written(tmp_path)
     for name in ("mine", "file", "changed", "more"):
-        said = call("dispute", *files(runs / WRONG), "--to", str(tmp_path / name))
+        said = call("dispute", *files(runs / WRONG), "--out", str(tmp_path / name))
         assert said.code == USAGE, name
     assert written(tmp_path) == before
 
@@ -215,7 +239,7 @@ def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Pa
     folder = tmp_path / "b"
     bundle(runs / WRONG, folder)
     before = written(folder)
-    said = call("dispute", *files(runs / RIGHT), "--to", str(folder), "--anyway")
+    said = call("dispute", *files(runs / RIGHT), "--out", str(folder), "--anyway")
     assert said.code == USAGE
     assert "holds the dispute of another case: name another folder" in said.err
     assert written(folder) == before
@@ -223,14 +247,14 @@ def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Pa
     assert "evidence/userTrades.json" in written(folder)
     bundle(runs / WRONG, folder, level="csv", code=FINE)
     bundle(runs / WRONG, folder, "--redact")
-    assert call("dispute", *files(runs / RIGHT), "--to", str(folder), "--anyway", "--redact").code == USAGE
+    assert call("dispute", *files(runs / RIGHT), "--out", str(folder), "--anyway", "--redact").code == USAGE
     bundle(runs / WRONG, folder)
     assert written(folder) == before
 
 
 def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: Path) -> None:
     """Nothing is written; `--anyway` asks a question."""
-    said = call("dispute", *files(runs / RIGHT), "--to", str(tmp_path / "b"))
+    said = call("dispute", *files(runs / RIGHT), "--out", str(tmp_path / "b"))
     assert said.code == FINE
     assert "Nothing irregular was found; a dispute is not advised." in said.out
     assert not (tmp_path / "b").exists()
@@ -252,7 +276,7 @@ def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: 
 
 def test_what_cannot_be_told_is_asked_for(runs: Path, tmp_path: Path) -> None:
     """Without the marks nobody can tell: the ticket accuses nobody and asks for them."""
-    said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--to", str(tmp_path / "b"), "--json")
+    said = call("dispute", str(runs / WRONG / "alice" / "csv"), "--out", str(tmp_path / "b"), "--json")
     assert said.code == FINE
     claim = json.loads(said.out)
     assert (claim["advice"], claim["conclusion"], claim["refund"]) == ("ask", "cannot tell", {})
@@ -287,13 +311,13 @@ def test_a_changed_case_is_refused(runs: Path, tmp_path: Path) -> None:
     assert (
         call("case", "add", case, *(str(path) for each in files(runs / WRONG) for path in _all(Path(each)))).code == 0
     )
-    told = json.loads(call("dispute", case, "--to", str(tmp_path / "b"), "--json").out)
+    told = json.loads(call("dispute", case, "--out", str(tmp_path / "b"), "--json").out)
     assert {each["origin"] for each in told["evidence"]} != {""}
     for path in Path(case, "evidence").iterdir():
         if path.name == "stream.jsonl":
             path.chmod(0o600)
             path.write_bytes(path.read_bytes().replace(b"49177.4", b"49077.4"))
-    said = call("dispute", case, "--to", str(tmp_path / "c"))
+    said = call("dispute", case, "--out", str(tmp_path / "c"))
     assert (said.code, "was changed" in said.err) == (REFUSED, True)
     assert not (tmp_path / "c").exists()
 
@@ -349,7 +373,7 @@ def test_a_file_that_names_a_key_is_left_out(line: str, runs: Path, tmp_path: Pa
     """And the claim says so."""
     stream = tmp_path / "recorded.jsonl"
     stream.write_bytes((runs / WRONG / "alice" / "stream.jsonl").read_bytes() + line.encode() + b"\n")
-    said = call("dispute", str(stream), str(runs / WRONG / "market"), "--to", str(tmp_path / "b"), "--json")
+    said = call("dispute", str(stream), str(runs / WRONG / "market"), "--out", str(tmp_path / "b"), "--json")
     assert said.code == DIFFERENCES
     left = {each["sha256"]: each for each in json.loads(said.out)["evidence"] if each["left_out"]}
     assert left[sha256(stream.read_bytes()).hexdigest()]["path"] == ""
@@ -360,11 +384,11 @@ def test_a_file_that_names_a_key_is_left_out(line: str, runs: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["{tmp}/nothing", "--to", "{tmp}/b"], USAGE),
-        (["{run}", "--to", "{tmp}/b", "--number", "9"], USAGE),
+        (["{tmp}/nothing", "--out", "{tmp}/b"], USAGE),
+        (["{run}", "--out", "{tmp}/b", "--number", "9"], USAGE),
         (["{run}"], USAGE),
-        (["--to", "{tmp}/b"], USAGE),
-        (["{tmp}/empty.json", "--to", "{tmp}/b"], NOTHING_USABLE),
+        (["--out", "{tmp}/b"], USAGE),
+        (["{tmp}/empty.json", "--out", "{tmp}/b"], NOTHING_USABLE),
     ],
 )
 def test_wrong_use_is_told(words: list[str], code: int, runs: Path, tmp_path: Path) -> None:
@@ -395,7 +419,7 @@ def test_another_account_is_attached_beside(tmp_path: Path) -> None:
     write_account(tmp_path / OTHER, OTHER, run.events, rules.venue, run.state.time_ms)
     own = [str(tmp_path / "run" / VICTIM / "stream.jsonl"), str(tmp_path / "run" / "market")]
     (tmp_path / OTHER / "marks.jsonl").write_bytes((tmp_path / "run" / "market" / "marks.jsonl").read_bytes())
-    said = call("dispute", *own, "--beside", str(tmp_path / OTHER), "--to", str(tmp_path / "b"), "--json")
+    said = call("dispute", *own, "--beside", str(tmp_path / OTHER), "--out", str(tmp_path / "b"), "--json")
     assert said.code == DIFFERENCES, said.err
     assert json.loads(said.out)["disputed"][0]["irregularities"][0]["kind"] == "deleveraging_rank"
     assert (tmp_path / "b" / "beside" / "1" / "stream.jsonl").is_file()
@@ -416,7 +440,7 @@ def test_orders_that_stayed_open_are_named_and_filled_ones_are_not(tmp_path: Pat
 
 def bundle_of(own: Path, market: Path, to: Path) -> dict[str, Any]:
     """The claim that is written of an irregular liquidation."""
-    said = call("dispute", str(own), str(market), "--to", str(to), "--json")
+    said = call("dispute", str(own), str(market), "--out", str(to), "--json")
     assert said.code == DIFFERENCES, said.err
     found: dict[str, Any] = json.loads(said.out)
     return found

@@ -129,10 +129,10 @@ def check_target(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder with --to")
+        raise UsageError(f"{folder} is a file: name a folder with --out")
     present = sorted(_present(folder))
     if present and present != sorted(_as_written(folder)):
-        raise UsageError(f"{folder} holds something that no earlier dispute has written: name another folder with --to")
+        raise UsageError(f"{folder} holds something that no earlier dispute has written: name another with --out")
 
 
 def is_same_case(old: Claim, new: Claim) -> bool:
@@ -160,7 +160,7 @@ def _check_case(folder: Path, claim: Claim) -> None:
     path = folder / CLAIM
     if path.is_file() and not is_same_case(decode(path.read_bytes(), str(path)), claim):
         raise UsageError(
-            f"{folder} holds the dispute of another case: name another folder with --to, or remove it first"
+            f"{folder} holds the dispute of another case: name another folder with --out, or remove it first"
         )
 
 

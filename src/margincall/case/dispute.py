@@ -22,12 +22,14 @@ from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.explain import Case
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.stored import mark_candles, market_rows
 from margincall.forensics.verify.charges import stayed
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Irregularity, Judged, Kind
 from margincall.forensics.verify.check import Verified as Verdict
 from margincall.forensics.verify.conclude import CAUSES, SAYS
 from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.view import View
+from margincall.history.market.store import MarketStore
 from margincall.history.public import NO_MARKET
 from margincall.venues.registry import venue_of
 from margincall.version import VERSION
@@ -208,6 +210,20 @@ def claim_of(
         problems=decided.refused,
         assumptions=tuple(sorted(names)),
     )
+
+
+def has_stored(store: MarketStore | None, *answers: Answer) -> bool:
+    """Whether a store of market data holds anything about these histories, and so was used beside their files."""
+    return store is not None and any(
+        next(market_rows(store, each.explained), None) is not None
+        or any(mark_candles(store, each.explained.history.events, _case_times(each)))
+        for each in answers
+        if each.explained.history is not None
+    )
+
+
+def _case_times(answer: Answer) -> list[int]:
+    return [case.incident.time_ms for case in answer.explained.cases]
 
 
 def account_of(answer: Answer) -> str:

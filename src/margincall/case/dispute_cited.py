@@ -41,9 +41,10 @@ class Lines:
     def cite(self, source: str, *numbers: Decimal) -> str:
         """The place in the bundle at which all of these numbers are printed: `file:line`, `file:first-last` where they
         stand in several lines of one value; "" where they do not stand there. A row of a table that is no text (in an
-        archive) is cited as its reader tells it."""
+        archive) is cited as its reader tells it; what is not in the bundle is not cited."""
         file, _, line = source.rpartition(":")
-        if not numbers or not file or not line.isdigit():
+        is_enclosed = placed(source, self.places) != source
+        if not numbers or not is_enclosed or not line.isdigit():
             return ""
         lines = self._value(file, int(line))
         if lines is None:

@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import read_answer
+from margincall.cli.answers import read_answer, store_options
 from margincall.cli.output import NO_RECOVERY, console, print_json, problems_section, show
 from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, UsageError
 from margincall.forensics.verify.check import IRREGULAR
+from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the bundle (new).")
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the bundle (new).")
 @click.option("--number", default=0, metavar="N", help="Only the Nth liquidation found (1 is the first).")
 @click.option("--reference", default="", metavar="ID", help="Your account's number, where no file prints it.")
 @click.option("--redact", is_flag=True, help="For publishing: other names for ids, no evidence files.")
@@ -31,7 +32,10 @@ from margincall.history.scope import scope_of
 )
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
 @click.option("--from", "start", default="", metavar="TIME", help="Read only from this date or time (ISO, UTC).")
-@click.option("--until", "end", default="", metavar="TIME", help="Read only up to this date or time (ISO, UTC).")
+@click.option(
+    "--to", "end", default="", metavar="TIME", help="Read only up to this date (inclusive) or time (ISO, UTC)."
+)
+@store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files take this one.")
 def dispute(
     paths: tuple[Path, ...],
@@ -47,6 +51,8 @@ def dispute(
     tz: str,
     start: str,
     end: str,
+    store_folder: Path | None,
+    no_store: bool,
     account: str,
 ) -> int:
     """Write what to send to the venue about the liquidations in PATHS (the files that `verify` reads, or a case folder)
@@ -54,40 +60,50 @@ def dispute(
 
     Irregular: the ticket asks for a refund of what a broken rule cost, with the rule and its source. Cannot tell: it
     accuses nobody and asks for the records that would settle it. Nothing irregular, or only in your favour: nothing is
-    written, and a dispute is not advised. It rests on these files alone, not on stored market data: who gets it must be
-    able to repeat it.
+    written, and a dispute is not advised. Stored market data is looked at as `verify` does; it is not enclosed, and
+    ticket and sheet say so. With --no-store who gets the bundle can repeat the verdict from it alone.
     Exit code 1: something irregular was found, 4: the case folder was altered.
     """
     from msgspec import structs
 
     from margincall.case.bundle import check_target, copies_of, texts, write
-    from margincall.case.dispute import claim_of, decide
+    from margincall.case.dispute import claim_of, decide, has_stored
     from margincall.case.dispute_text import summary
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
 
     check_target(folder)
     scope = scope_of(tz, start, end, account)
-    found = read_answer(paths, scope, quiet=as_json)
+    store = None if no_store else MarketStore(store_folder)
+    found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
         show(console(stderr=True), problems_section(found.problems))
         click.echo("Nothing in these files can be used. See what is read: margincall explain --help", err=True)
         return NOTHING_USABLE
     files = readable_paths(paths)
-    others = [read_answer((path,), scope, quiet=True) for path in beside]
-    verdict, problems = verified(found, files, others)
+    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    verdict, problems = verified(found, files, others, store)
+    is_stored = has_stored(store, found)
     decided = decide(found, verdict, number)
     is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
         raise UsageError("these files hold no liquidation and no deleveraging to ask about")
     if not is_written:
-        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference)
+        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference, market_store=is_stored)
     else:
         hidden = redact or redact_amounts
         copies = copies_of(files, redact=hidden)
         for place, path in enumerate(beside, 1):
             copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
-        bundle = texts(found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts)
+        bundle = texts(
+            found,
+            decided,
+            copies,
+            reference=reference,
+            redact=hidden,
+            amounts=redact_amounts,
+            market_store=is_stored,
+        )
         claim = bundle.claim
         write(folder, bundle, copies)
     if as_json:
