@@ -89,6 +89,14 @@ def _all(path: Path) -> Iterator[Path]:
     yield from path.iterdir() if path.is_dir() else [path]
 
 
+def test_recover_names_the_amount_that_is_asked(runs: Path, tmp_path: Path) -> None:
+    """One amount, in both."""
+    claim = bundle(runs / WRONG, tmp_path / "b")
+    said = json.loads(call("recover", *files(runs / WRONG), "--json").out)
+    lines = [each for each in said["closings"][0]["lines"] if each["what"] == "may be disputed"]
+    assert {each["asset"]: each["amount"] for each in lines if each["says"] == "amount"} == claim["refund"]
+
+
 def test_every_place_that_is_named_is_in_the_bundle(runs: Path, tmp_path: Path) -> None:
     """File and line: the file is there, and has that line."""
     bundle(runs / WRONG, tmp_path / "b", level="api")

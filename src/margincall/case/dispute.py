@@ -175,6 +175,25 @@ def _numbered(answer: Answer, verified: Verdict, number: int) -> Matter:
     raise UsageError(f"--number {number} is a reply of the support, and no liquidation that can be disputed")
 
 
+def owed_by_closing(answer: Answer, verified: Verdict) -> tuple[Owed | None, ...]:
+    """What a dispute would ask for each closing, in their order: all of its liquidation's at the first of the orders
+    that go on with each other. None for the others, and where nothing is irregular."""
+    history = answer.explained.history
+    if history is None:
+        return (None,) * len(answer.explained.cases)
+    irregular = [each for each in _grouped(answer, verified) if each.irregularities]
+    found = {id(each.cases[0]): owed_for(history, each.cases, each.kinds()) for each in irregular}
+    return tuple(found.get(id(case)) for case in answer.explained.cases)
+
+
+def owed_beside(answer: Answer, verified: Verdict) -> tuple[Owed, ...]:
+    """What a dispute would ask for each irregular booking beside the closings."""
+    history = answer.explained.history
+    if history is None:
+        return ()
+    return tuple(owed_for(history, (), each.kinds()) for each in matters(answer, verified) if not each.judged)
+
+
 def _is_loss(history: Reconstruction | None, matter: Matter) -> bool:
     return history is not None and owed_for(history, matter.cases, matter.kinds()).is_loss
 
