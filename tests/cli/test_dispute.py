@@ -367,6 +367,42 @@ def test_a_redacted_bundle_holds_no_identifier(level: str, how: str, runs: Path,
             assert amount not in said
 
 
+MASKS = re.compile(r"\b(?:account|order|client|trade|booking)-\d+\b")
+
+
+@pytest.mark.parametrize("how", ["--redact", "--redact-amounts"])
+@pytest.mark.parametrize("name", [WRONG, RIGHT])
+def test_the_files_of_a_redacted_bundle_agree(name: str, how: str, runs: Path, tmp_path: Path) -> None:
+    """The manifest fits; with the masks undone tickets and claim are those that are not redacted, number for number; no
+    file names another that is not there."""
+    code = DIFFERENCES if name == WRONG else FINE
+    more = ("--anyway", "--reference", str(number_of("alice")))
+    plain = bundle(runs / name, tmp_path / "open", *more, code=code)
+    hidden = bundle(runs / name, tmp_path / "b", *more, how, code=code)
+    texts, before = written(tmp_path / "b"), written(tmp_path / "open")
+    assert texts["manifest.sha256"] == "".join(
+        f"{sha256(texts[each].encode()).hexdigest()}  {each}\n" for each in sorted(NAMES - {"manifest.sha256"})
+    )
+    masks: dict[str, str] = {hidden["account"]: plain["account"]}
+    for old, new in zip(plain["disputed"], hidden["disputed"], strict=True):
+        for field in ("order_ids", "client_order_ids", "open_order_ids"):
+            masks |= dict(zip(new[field], old[field], strict=True))
+        assert new["times_ms"] == old["times_ms"]
+    assert all(MASKS.fullmatch(each) for each in masks)
+    for file in ("ticket_short.txt", "ticket_long.txt", "verdict.md"):
+        assert "evidence/" not in texts[file]
+        for old_line, new_line in zip(_figures(before[file]), _figures(texts[file]), strict=True):
+            shown = MASKS.sub(lambda found: masks.get(found[0], found[0]), new_line)
+            assert "trade-" in shown or how == "--redact-amounts" or shown == old_line
+            assert how == "--redact" or all(each in old_line for each in re.findall(r"\d+\.\d+", shown))
+
+
+def _figures(text: str) -> list[str]:
+    """The lines of ids, bookings and the sheet, without the places that they cite."""
+    found = [line for line in text.splitlines() if re.match(r"    \S|\| (?:mark|wallet|unr|margin|maint)|  mark", line)]
+    return [re.sub(r"\[?\(?(?:looked at: )?evidence[^\s\])|,]*[\])]?", "", line) for line in found]
+
+
 def test_the_same_id_has_the_same_mask(runs: Path, tmp_path: Path) -> None:
     """In the claim, the ticket and the sheet."""
     claim = bundle(runs / WRONG, tmp_path / "b", "--redact")

@@ -43,7 +43,8 @@ def short_ticket(claim: Claim, sheets: Sequence[Sequence[Row]] = ()) -> str:
     """The ticket in at most `SHORT_MAX` characters: what, when, the sheet (`sheets`: the rows for each disputed thing),
     what was found, and all that is asked. What of the rest does not fit is in the long one, and it says so."""
     head = [_subject(claim), "", *_who(claim)]
-    tail = ["", *_wanted(claim), f"Details, rules and sources: {LONG_TICKET}, evidence/.", "Thank you."]
+    enclosed = "" if claim.redacted else ", evidence/"
+    tail = ["", *_wanted(claim), f"Details, rules and sources: {LONG_TICKET}{enclosed}.", "Thank you."]
     body: list[str] = []
     for place, each in enumerate(claim.disputed):
         body.append(f"- {what(each)}{_ids(each, most=2)}")
