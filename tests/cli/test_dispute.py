@@ -195,6 +195,22 @@ def test_ticket_and_sheet_say_whether_stored_data_was_used(tmp_path: Path) -> No
     assert json.loads(said.out)["market_store"] is False
 
 
+def test_a_venue_that_the_user_names_is_not_judged_by_the_rules_of_binance(tmp_path: Path) -> None:
+    """A run by dYdX's rules writes files in the form of Binance's: only the user knows better."""
+    plain = (ROOT / "src" / "margincall" / "exchange" / "scenarios" / f"{RIGHT}.toml").read_text()
+    (tmp_path / "dydx.toml").write_text(plain.replace('rules = "binance_usdm"', 'rules = "dydx"'))
+    assert call("exchange", "run", str(tmp_path / "dydx.toml"), "--out", str(tmp_path / "run")).code == FINE
+    said = call("dispute", *files(tmp_path / "run"), "--out", str(tmp_path / "b"), "--venue", "dYdX", "--json")
+    assert said.code == FINE, said.err
+    claim = json.loads(said.out)
+    assert (claim["venue"], claim["advice"], claim["refund"]) == ("dYdX", "ask", {})
+    assert {wrong["kind"] for each in claim["disputed"] for wrong in each["irregularities"]} == set()
+    for name in ("ticket_short.txt", "ticket_long.txt", "verdict.md"):
+        text = written(tmp_path / "b")[name]
+        assert "dYdX" in text
+        assert re.search("Binance USD|FAQ|Nest", text) is None
+
+
 def test_the_sheet_tells_the_way_of_a_complaint(runs: Path, tmp_path: Path) -> None:
     """As `recover` does."""
     bundle(runs / WRONG, tmp_path / "b")

@@ -31,9 +31,11 @@ from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.view import View
 from margincall.history.market.store import MarketStore
 from margincall.history.public import NO_MARKET
+from margincall.venues.elsewhere import Elsewhere
 from margincall.venues.registry import venue_of
 from margincall.version import VERSION
 from margincall.wire.claims import Advice, Asked, Attached, Claim, Disputed, Subject, Wrong
+from margincall.wire.exports import BINANCE
 
 NOT_ADVISED = "nothing irregular was found; a dispute is not advised"
 IN_FAVOUR_ALONE = "what is irregular was in your favour; a dispute is not advised"
@@ -82,19 +84,31 @@ class Matter(Struct, frozen=True, kw_only=True):
 
 class Decided(Struct, frozen=True, kw_only=True):
     """What is to be done: the advice, the matters that it is about, what verify concluded of them, why an account was
-    not judged, and what is irregular but cost the account nothing."""
+    not judged, and what is irregular but cost the account nothing. `venue` is that which the user names, "" for that of
+    the files."""
 
     advice: Advice
     matters: tuple[Matter, ...]
     conclusion: Conclusion
     refused: tuple[str, ...] = ()
     in_favour: tuple[Matter, ...] = ()
+    venue: str = ""
 
 
-def decide(answer: Answer, verified: Verdict, number: int = 0) -> Decided:
+def _at_venue(verified: Verdict, venue: str) -> Verdict:
+    """The verdict where the user names another venue than Binance: its rules are not modelled, so nothing is judged."""
+    bare = [structs.replace(each, conclusion=OPEN, checks=(), irregularities=()) for each in verified.liquidations]
+    why = Elsewhere(venue).why_no_verdict
+    return structs.replace(verified, liquidations=tuple(bare), checks=(), irregularities=(), refused=(why,))
+
+
+def decide(answer: Answer, verified: Verdict, number: int = 0, *, venue: str = "") -> Decided:
     """What there is to dispute; of the `number`-th liquidation alone, as they are counted by `explain` (0: of all).
-    What was in favour of the account is not disputed; without anything else it stays irregular. Raises `UsageError` for
-    a number that there is not."""
+    What was in favour of the account is not disputed; without anything else it stays irregular. `venue` is that which
+    the user names: files in the form of Binance's may be those of another. Raises `UsageError` for a number that there
+    is not."""
+    if venue and venue.casefold() != BINANCE.casefold():
+        return structs.replace(decide(answer, _at_venue(verified, venue), number), venue=venue)
     history = answer.explained.history
     everything = [*matters(answer, verified)] if not number else [_numbered(answer, verified, number)]
     irregular = [each for each in everything if each.conclusion == IRREGULAR]
@@ -217,7 +231,7 @@ def claim_of(
             total[asset] = total.get(asset, ZERO) + amount
     names = {name for each in disputed for name in each.assumptions}
     return Claim(
-        venue=_venue(disputed, history),
+        venue=decided.venue or _venue(disputed, history),
         account=reference or account_of(answer),
         conclusion=decided.conclusion,
         advice=decided.advice,
@@ -260,7 +274,10 @@ def _disputed(
     asked: Asked = {"dispute": "refund", "ask": "evidence", "nothing": "answer"}[decided.advice]  # type: ignore[assignment]
     told = [case.explanation for case in matter.cases]
     checks = [*matter.checks, *(check for each in matter.judged for check in each.checks)]
-    wanted = asked_for(history, matter.cases, matter.judged, is_refused=bool(decided.refused))
+    is_elsewhere = bool(decided.venue) or (history is not None and history.book.elsewhere is not None)
+    wanted = asked_for(
+        history, matter.cases, matter.judged, is_refused=bool(decided.refused), is_elsewhere=is_elsewhere
+    )
     return Disputed(
         subject=matter.subject,
         asked=asked,

@@ -90,12 +90,17 @@ SEEN = "published", "printed with the position"
 
 
 def asked_for(
-    history: Reconstruction | None, cases: Sequence[Case], judged: Sequence[Judged], *, is_refused: bool
+    history: Reconstruction | None,
+    cases: Sequence[Case],
+    judged: Sequence[Judged],
+    *,
+    is_refused: bool,
+    is_elsewhere: bool,
 ) -> tuple[str, ...]:
     """What the venue is asked for about one liquidation, each thing once: what its open checks would be settled by and
     the files do not hold; all of it where nothing else would be left to ask."""
     has = frozenset(_enclosed(history, cases)) if history is not None else frozenset[str]()
-    if history is not None and history.book.elsewhere is not None:
+    if is_elsewhere:
         return tuple(each for each in OF_ANOTHER_VENUE if each not in has)
     kinds = [check.kind for each in judged for check in each.checks if check.verdict == UNCLEAR]
     is_told = any(each.checks for each in judged)

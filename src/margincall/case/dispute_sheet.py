@@ -216,7 +216,7 @@ def method(claim: Claim) -> list[str]:
     again = f" Anybody can repeat it: margincall verify{no_store} evidence/{''.join(beside)}"
     if claim.market_store:
         again = f" Anybody with the same market data can repeat it: margincall verify evidence/{''.join(beside)}"
-    again = "" if claim.redacted else again
+    again = "" if claim.redacted or claim.venue not in PRODUCTS else again
     return [
         f"Calculated with {claim.made_by}. {STORE if claim.market_store else NO_STORE}{again}",
         "manifest.sha256 lists every file of this bundle: sha256sum -c manifest.sha256",

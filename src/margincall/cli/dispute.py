@@ -20,6 +20,7 @@ from margincall.history.scope import scope_of
 @click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the bundle (new).")
 @click.option("--number", default=0, metavar="N", help="Only the Nth liquidation found (1 is the first).")
 @click.option("--reference", default="", metavar="ID", help="Your account's number, where no file prints it.")
+@click.option("--venue", default="", metavar="NAME", help="The venue, where no file names it: nothing is judged then.")
 @click.option("--redact", is_flag=True, help="For publishing: other names for ids, no evidence files.")
 @click.option("--redact-amounts", is_flag=True, help="As --redact, and without sizes and sums of money.")
 @click.option("--anyway", is_flag=True, help="Where nothing irregular was found: write a question, no claim.")
@@ -43,6 +44,7 @@ def dispute(
     number: int,
     reference: str,
     *,
+    venue: str,
     redact: bool,
     redact_amounts: bool,
     anyway: bool,
@@ -84,7 +86,7 @@ def dispute(
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verdict, problems = verified(found, files, others, store)
     is_stored = has_stored(store, found)
-    decided = decide(found, verdict, number)
+    decided = decide(found, verdict, number, venue=venue)
     is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
         raise UsageError("these files hold no liquidation and no deleveraging to ask about")
