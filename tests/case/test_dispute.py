@@ -143,6 +143,7 @@ def test_orders_that_stayed_open_are_those_of_the_verdict() -> None:
     ]
     history: Any = SimpleNamespace(
         events=events, orders=OrderLine(events), evidence=SimpleNamespace(whole_seconds=frozenset()),
+        compared=SimpleNamespace(comparisons=()),
         book=SimpleNamespace(contracts={}),
     )  # fmt: skip
     incident = SimpleNamespace(first=4, time_ms=10_000, symbol="BTCUSDT")

@@ -99,7 +99,7 @@ def asked_for(
 ) -> tuple[str, ...]:
     """What the venue is asked for about one liquidation, each thing once: what its open checks would be settled by and
     the files do not hold; all of it where nothing else would be left to ask."""
-    has = frozenset(_enclosed(history, cases)) if history is not None else frozenset[str]()
+    has = frozenset(_enclosed(history, cases)) if history is not None and cases else frozenset[str]()
     if is_elsewhere:
         return tuple(each for each in OF_ANOTHER_VENUE if each not in has)
     kinds = [check.kind for each in judged for check in each.checks if check.verdict == UNCLEAR]
@@ -112,7 +112,7 @@ def _enclosed(history: Reconstruction, cases: Sequence[Case]) -> Iterator[str]:
     """What the files hold of all of these orders."""
     founded = Founded(history)
     held = [frozenset(_held(history, case, founded)) for case in cases]
-    yield from frozenset.intersection(*held) if held else ()
+    yield from frozenset.intersection(*held)
 
 
 def _held(history: Reconstruction, case: Case, founded: Founded) -> Iterator[str]:
