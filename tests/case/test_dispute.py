@@ -7,7 +7,9 @@ from typing import Any
 from msgspec import structs
 
 from margincall.case.dispute import Decided, Matter, claim_of, decide, orders_left
-from margincall.case.dispute_text import long_ticket, short_ticket, summary, verdict_sheet
+from margincall.case.dispute_cited import Lines
+from margincall.case.dispute_sheet import verdict_sheet
+from margincall.case.dispute_text import long_ticket, short_ticket, summary
 from margincall.core.events import Order, Source
 from margincall.forensics.orders import OrderLine
 from margincall.forensics.verify.check import IRREGULAR, REGULAR, Check, Judged, Verified
@@ -15,7 +17,8 @@ from margincall.forensics.verify.conclude import irregularities
 from margincall.forensics.verify.make import check
 
 D = Decimal
-HISTORY: Any = SimpleNamespace(events=(), book=SimpleNamespace(contracts={}))
+BRACKETS = "the venue applied other brackets than those in force"
+HISTORY: Any = SimpleNamespace(events=(), book=SimpleNamespace(contracts={}, elsewhere=None))
 ANSWER: Any = SimpleNamespace(explained=SimpleNamespace(history=HISTORY, cases=()))
 
 
@@ -48,10 +51,12 @@ def test_the_summary_says_that_it_was_in_favour() -> None:
     assert "in your favour: a funding fee was not paid at the published rate, by 2 USDT (BTCUSDT at 5)" in said
     assert "What is irregular was in your favour; a dispute is not advised." in said
     assert "Nothing irregular" not in said
-    ticket = long_ticket(claim, found, None, {}) + short_ticket(claim)
-    assert "In my favour: a funding fee" in ticket
-    assert "What is wrong" not in ticket
-    assert "show nothing irregular to my loss." in ticket
+    ticket = long_ticket(claim, found, None, Lines({})) + short_ticket(claim)
+    for words in ("favour", "irregular", "funding fee was not", "What is wrong"):
+        assert words not in ticket
+    assert "What is irregular was in your favour; a dispute is not advised." in verdict_sheet(
+        claim, found, None, Lines({})
+    )
 
 
 def test_a_loss_is_disputed_and_a_gain_beside_it_is_not() -> None:
@@ -60,6 +65,33 @@ def test_a_loss_is_disputed_and_a_gain_beside_it_is_not() -> None:
     assert (found.advice, found.conclusion) == ("dispute", IRREGULAR)
     assert [_difference(each) for each in found.matters] == [D(-3)]
     assert [_difference(each) for each in found.in_favour] == [D(2)]
+
+
+def test_what_was_found_is_named_before_its_cause() -> None:
+    """Where the trigger fails, that it was not reached, by its surplus; the table may be the cause. Where the printed
+    margin alone fails, the table is what was found."""
+    trigger = check(
+        "trigger", "does not hold", "cross:USDT",
+        numbers={"surplus": D(5)}, unit="USDT", points_to=("wrong_brackets",),
+    )  # fmt: skip
+    printed = check(
+        "maintenance", "does not hold", "BTCUSDT",
+        numbers={"difference": D(7)}, unit="USDT", points_to=("wrong_brackets",),
+    )  # fmt: skip
+    for checks, says, amount, causes in (
+        ((trigger, printed), "liquidated before the margin was used up", D(5), (BRACKETS,)),
+        ((printed,), BRACKETS, D(7), ()),
+    ):
+        (wrong,) = irregularities(checks)
+        judged = Judged(
+            kind="liquidation", symbol="BTCUSDT", position_side="BOTH", time_ms=1, order_id="", client_order_id="",
+            conclusion=IRREGULAR, checks=checks, irregularities=(wrong,),
+        )  # fmt: skip
+        matter = Matter(subject="liquidation", judged=(judged,), irregularities=(wrong,))
+        claim = claim_of(ANSWER, Decided(advice="dispute", matters=(matter,), conclusion=IRREGULAR), ())
+        (said,) = claim.disputed[0].irregularities
+        assert (said.says, said.amount, said.causes, said.kind) == (says, amount, causes, "wrong_brackets")
+        assert f"{says}, by {amount} USDT" in short_ticket(claim)
 
 
 def test_nothing_irregular_is_regular() -> None:
@@ -78,7 +110,7 @@ def test_an_adjustment_is_called_what_the_venue_calls_it() -> None:
     claim = claim_of(ANSWER, found, ())
     assert claim.refund == {"USDT": D(3)}
     assert claim.disputed[0].irregularities[0].says == "a debit called adjustment, for which no reason is given"
-    sheet, ticket = verdict_sheet(claim, found, {}), long_ticket(claim, found, None, {})
+    sheet, ticket = verdict_sheet(claim, found, None, Lines({})), long_ticket(claim, found, None, Lines({}))
     assert "By the attached records it does not follow from the rules named below." in ticket
     for text in (sheet, ticket, short_ticket(claim), "\n".join(summary(claim, "dispute", "folder"))):
         assert "loss of others" not in text
@@ -111,6 +143,7 @@ def test_orders_that_stayed_open_are_those_of_the_verdict() -> None:
     ]
     history: Any = SimpleNamespace(
         events=events, orders=OrderLine(events), evidence=SimpleNamespace(whole_seconds=frozenset()),
+        compared=SimpleNamespace(comparisons=()),
         book=SimpleNamespace(contracts={}),
     )  # fmt: skip
     incident = SimpleNamespace(first=4, time_ms=10_000, symbol="BTCUSDT")

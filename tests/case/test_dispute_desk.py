@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
+from margincall.case.bundle import is_same_case
 from margincall.errors import UsageError
 from margincall.exchange.bundles import NotFound, meant
 from margincall.exchange.exports import number_of
@@ -24,11 +25,11 @@ def test_upheld_with_the_fault_and_rejected_without_it(seed: int) -> None:
     assert {each.outcome for each in found[1:]} <= {"question", "forged", "no liquidation"}
 
 
-def claim(*orders: str, **more: object) -> Claim:
+def claim(*orders: str, account: str = "", **more: object) -> Claim:
     """A claim about orders of BTCUSDT."""
     fields = {"subject": "liquidation", "asked": "refund", "symbol": "BTCUSDT", "position_side": "BOTH", **more}
     each = Disputed(times_ms=(0,), order_ids=orders, **fields)  # type: ignore[arg-type]
-    return Claim(venue="binance_usdm", account="", conclusion="irregular", advice="dispute", disputed=(each,))
+    return Claim(venue="binance_usdm", account=account, conclusion="irregular", advice="dispute", disputed=(each,))
 
 
 @pytest.fixture(scope="module", name="run")
@@ -86,3 +87,23 @@ def test_what_is_no_claim_is_refused(data: bytes) -> None:
     """With the reason, and never a crash."""
     with pytest.raises(UsageError):
         decode(data)
+
+
+@pytest.mark.parametrize(
+    ("new", "is_same"),
+    [
+        (claim("7", account="1"), True),
+        (claim("7", "8"), True),
+        (claim("8"), False),
+        (claim(), True),
+        (claim("7", account="2"), False),
+        (claim("7", symbol="ETHUSDT"), False),
+        (claim("7", subject="deleveraging"), False),
+        (structs.replace(claim("7"), venue="binance_coinm"), False),
+        (structs.replace(claim("order-1", account="account-1"), redacted=True), True),
+    ],
+)
+def test_the_same_case_has_something_in_common(new: Claim, *, is_same: bool) -> None:
+    """An order, or without one the second; never another account, venue, symbol or subject."""
+    assert is_same_case(claim("7", account="1"), new) == is_same
+    assert is_same_case(new, claim("7", account="1")) == is_same

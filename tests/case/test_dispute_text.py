@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
+from margincall.case.dispute_asks import OF_ANOTHER_VENUE, OF_CHECK, SHORT
 from margincall.case.dispute_text import SHORT_MAX, short_ticket, summary
 from margincall.wire.claims import Asked, Claim, Disputed, Wrong
 
@@ -43,7 +44,7 @@ def claim(number: int, asked: Asked, wrongs: int = 1) -> Claim:
 @pytest.mark.parametrize("number", [1, 2, 7, 100])
 @pytest.mark.parametrize("wrongs", [1, 5, 40])
 def test_the_short_ticket_is_short(wrongs: int, number: int, asked: Asked) -> None:
-    """It says what does not fit, and always what is asked."""
+    """It says what does not fit, and always all that is asked."""
     text = short_ticket(claim(number, asked, wrongs))
     assert len(text) <= SHORT_MAX
     assert text.endswith("Thank you.\n")
@@ -85,3 +86,13 @@ def test_beside_a_rule_stands_whether_it_is_published_or_assumed() -> None:
         assert "assumed" not in text
     for text in (short_ticket(resting), "\n".join(summary(resting, "dispute", "folder"))):
         assert f"{source}; rests on what is assumed: mark-median" in text
+
+
+def test_all_that_can_be_asked_fits() -> None:
+    """Every question there is, about a hundred liquidations, with the sheet of the first."""
+    (each,) = claim(1, "evidence").disputed
+    every = structs.replace(claim(1, "evidence"), disputed=(structs.replace(each, settled_by=tuple(SHORT)),) * 100)
+    text = short_ticket(every, [[("mark price", "49175", "evidence/marks.jsonl:226")]] * 100)
+    assert len(text) <= SHORT_MAX
+    assert [words for words in SHORT.values() if words not in text] == []
+    assert {text for wanted in OF_CHECK.values() for text in wanted} | set(OF_ANOTHER_VENUE) == set(SHORT)

@@ -352,7 +352,7 @@ def test_a_folder_that_was_tampered_with(spoil: Callable[[Path], None], tmp_path
     assert call("case", "new", str(case)).code == FINE
     assert call("case", "add", str(case), str(own), *map(str, sorted(market.iterdir()))).code == FINE
     spoil(case)
-    for command in (["explain"], ["verify"], ["recover"], ["dispute", "--to", str(tmp_path / "b")]):
+    for command in (["explain"], ["verify"], ["recover"], ["dispute", "--out", str(tmp_path / "b")]):
         said = call(command[0], str(case), *command[1:])
         assert said.code == REFUSED, command
         assert "not as it was written" in said.err

@@ -17,8 +17,10 @@ from margincall.case.recover_lines import Firm, Line, Says
 from margincall.case.recover_loss import TaxLoss
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer, answer, example
-from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Conclusion, Irregularity, Verified
+from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Conclusion, Irregularity, Kind, Verified
+from margincall.forensics.verify.conclude import irregularities
 from margincall.forensics.verify.judge import verify
+from margincall.forensics.verify.make import check
 from margincall.venues.embedded import embedded_book
 from tests import stories
 from tests.case import depegged
@@ -302,15 +304,32 @@ def judged(found: Answer, *irregular: Irregularity, conclusion: Conclusion) -> V
     return structs.replace(verdict, liquidations=(changed, *others))
 
 
+def irregular(found: Answer, kind: Kind, checked: str, difference: D | None) -> Verified:
+    """The verdict on an answer with one check of its first closing that does not hold."""
+    failed = check(
+        checked, "does not hold", "BTCUSDT", numbers={"difference": difference}, unit="USDT", points_to=(kind,)
+    )  # fmt: skip
+    verdict = judged(found, *irregularities((failed,)), conclusion=IRREGULAR)
+    first, *others = verdict.liquidations
+    return structs.replace(verdict, liquidations=(structs.replace(first, checks=(failed,)), *others))
+
+
 def test_what_may_be_disputed_follows_the_verdict(tmp_path: Path) -> None:
-    """Irregular, nothing irregular, cannot tell, and not verified: a line each, and never an amount or a promise."""
+    """Irregular, nothing irregular, cannot tell, not verified: a line each, and never a promise. Of what is irregular
+    the amount that a dispute asks for, where one follows; of what was in favour nothing."""
     found = story(tmp_path)
-    wrong = Irregularity(kind="clearance_fee_twice", says="the fee was taken twice", amount=D(75), unit="USDT")
-    told = recover(found, as_of=TODAY, verdict=judged(found, wrong, conclusion=IRREGULAR))
-    said = line(told.closings[0].lines, "may be disputed")
-    assert (said.says, said.amount, said.where) == ("cannot tell", None, "margincall dispute")
-    assert "clearance_fee_twice: the fee was taken twice" in said.note
-    assert "only the venue or a tribunal decides" in said.note
+    expected: tuple[tuple[Kind, str, D | None, Says], ...] = (
+        ("clearance_fee_twice", "clearance_fee", D(75), "amount"),
+        ("too_late", "moment", None, "cannot tell"),
+        ("commission", "commission", D(-3), "nothing"),
+    )
+    for kind, checked, difference, says in expected:
+        told = recover(found, as_of=TODAY, verdict=irregular(found, kind, checked, difference))
+        amount = difference if says == "amount" else None
+        said = line(told.closings[0].lines, "may be disputed")
+        assert (said.says, said.amount, said.where) == (says, amount, "margincall dispute")
+        assert f"{kind}: " in said.note
+        assert ("only the venue or a tribunal decides" in said.note) == (says != "nothing")
     told = recover(found, as_of=TODAY, verdict=judged(found, conclusion=REGULAR))
     said = line(told.closings[0].lines, "may be disputed")
     assert (said.says, "a dispute is not advised" in said.note) == ("nothing", True)
@@ -326,7 +345,13 @@ def test_irregular_bookings_beside_the_closings_stand_with_the_account(tmp_path:
     wrong = Irregularity(kind="funding_rate", says="funding at another rate than published")
     verdict = structs.replace(verify(found), irregularities=(wrong,))
     said = line(recover(found, as_of=TODAY, verdict=verdict).account, "bookings that may be disputed")
-    assert "funding_rate" in said.note
+    assert (said.says, "funding_rate" in said.note) == ("cannot tell", True)
+    failed = check(
+        "funding", "does not hold", "BTCUSDT", numbers={"difference": D(-3)}, unit="USDT", points_to=("funding_rate",)
+    )  # fmt: skip
+    verdict = structs.replace(verdict, checks=(failed,), irregularities=irregularities((failed,)))
+    said = line(recover(found, as_of=TODAY, verdict=verdict).account, "bookings that may be disputed")
+    assert (said.says, said.amount, said.asset) == ("amount", D(3), "USDT")
     clean = structs.replace(verdict, irregularities=())
     names = [each.what for each in recover(found, as_of=TODAY, verdict=clean).account]
     assert "bookings that may be disputed" not in names

@@ -36,7 +36,7 @@ def test_its_commands_run_and_say_what_it_quotes(tmp_path: Path, monkeypatch: py
             program, *words = command.split()
             assert program == "margincall"
             called = call(*words)
-            target = words[words.index("--to") + 1] if words[0] == "dispute" else ""
+            target = words[words.index("--out") + 1] if words[0] == "dispute" else ""
             code = DIFFERENCES if target in IRREGULAR else CANNOT_TELL if target == UNTOLD else FINE
             assert called.code == code, command
             said = {bare(line) for line in called.out.splitlines()}
@@ -48,6 +48,6 @@ def test_its_commands_run_and_say_what_it_quotes(tmp_path: Path, monkeypatch: py
 def test_every_file_of_a_bundle_is_named(tmp_path: Path) -> None:
     """The table of the page is the folder."""
     assert call("exchange", "run", "wrong_liquidation", "--out", str(tmp_path / "run")).code == FINE
-    call("dispute", str(tmp_path / "run" / "alice"), str(tmp_path / "run" / "market"), "--to", str(tmp_path / "b"))
+    call("dispute", str(tmp_path / "run" / "alice"), str(tmp_path / "run" / "market"), "--out", str(tmp_path / "b"))
     named = set(re.findall(r"^\| `([\w.]+)/?` \|", PAGE, re.MULTILINE))
     assert {path.name for path in (tmp_path / "b").iterdir()} == named

@@ -28,7 +28,7 @@ README = ROOT / "README.md"
 
 def asked(command: str, folder: Path, *paths: str) -> Called:
     """The command, as JSON; a dispute's bundle has its place."""
-    more = ["--to", str(folder / "bundle")] if command == "dispute" else []
+    more = ["--out", str(folder / "bundle")] if command == "dispute" else []
     return call(command, "--json", *more, *paths)
 
 
@@ -58,7 +58,7 @@ def test_nothing_usable_is_an_answer_for_programs_too(command: str, what: str, t
 def test_nothing_usable_for_people(command: str, tmp_path: Path) -> None:
     """No empty table; the folder by its name, and the next step."""
     (tmp_path / "given").mkdir()
-    more = ["--to", str(tmp_path / "bundle")] if command == "dispute" else []
+    more = ["--out", str(tmp_path / "bundle")] if command == "dispute" else []
     said = call(command, str(tmp_path / "given"), *more)
     assert said.code == NOTHING_USABLE
     assert "no file in it" in said.out

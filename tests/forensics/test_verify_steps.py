@@ -58,7 +58,7 @@ def test_another_order_of_the_same_moment_needs_a_trigger_of_its_own(played: Pat
 
 
 def test_lists_do_not_tell_what_came_first_but_how_much_was_charged(played: Path, tmp_path: Path) -> None:
-    """Both fees are booked in the moment of both orders: each is one order's, and both are counted before the second."""
+    """Both fees are booked in the moment of both orders: each is that of one, and both count before the second."""
     lines = (played / "alice" / "stream.jsonl").read_text().splitlines()
     times = sorted({int(line.split('"T":')[1].split(",")[0]) for line in lines if '"o":"LIQUIDATION"' in line})
     for path in (played / "alice" / "api").iterdir():

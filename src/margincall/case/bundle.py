@@ -8,8 +8,8 @@
     FOLDER/beside/1/            those of another account, where one was compared
     FOLDER/manifest.sha256      SHA-256 of each of them, as sha256sum writes and checks it
 
-The folder appears whole or not at all. One that is there is replaced only if everything in it is as it was written by
-an earlier run: what its manifest lists, and nothing else.
+The folder appears whole or not at all. One that is there is replaced only if it is a bundle of the same case, and
+everything in it is as it was written by an earlier run: what its manifest lists, and nothing else.
 """
 
 import hashlib
@@ -22,14 +22,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from margincall.case.dispute import Decided, account_of, claim_of
+from margincall.case.dispute_cited import Lines
 from margincall.case.dispute_redact import Names, redacted_claim, redacted_decision, redacted_history
-from margincall.case.dispute_text import BESIDE, long_ticket, short_ticket, verdict_sheet
+from margincall.case.dispute_sheet import BESIDE, verdict_sheet
+from margincall.case.dispute_text import long_ticket, sheets_of, short_ticket
 from margincall.case.folder import is_case, read_manifest
 from margincall.core.rounding import exact
 from margincall.errors import Refused, UsageError
 from margincall.forensics.answer import Answer
 from margincall.history.files import files_of
-from margincall.wire.claims import CLAIM, Attached, Claim, encode
+from margincall.wire.claims import CLAIM, Attached, Claim, Disputed, decode, encode
+from margincall.wire.durations import SECOND_MS
 
 MANIFEST = "manifest.sha256"
 EVIDENCE = "evidence"
@@ -69,14 +72,20 @@ def texts(
     reference: str = "",
     redact: bool = False,
     amounts: bool = False,
+    market_store: bool = False,
 ) -> Bundle:
     """The texts of a bundle. `reference` is the account's number at the venue; `redact` masks ids, `amounts` also sizes
-    and sums."""
+    and sums; `market_store` says that stored market data was used."""
     history = answer.explained.history
     places = {str(each.source): each.shown for each in copies}
     claim = claim_of(
-        answer, decided, [each.attached for each in copies], reference=reference, places=places
-    )  # fmt: skip
+        answer,
+        decided,
+        [each.attached for each in copies],
+        reference=reference,
+        places=places,
+        market_store=market_store,
+    )
     mask: Callable[[str], str] = str
     if redact or amounts:
         names = Names(history, (claim.account, account_of(answer)))
@@ -84,10 +93,11 @@ def texts(
         decided = redacted_decision(decided, names)
         history = redacted_history(history, names) if history is not None else None
         mask = names.masked
+    lines = Lines(places)
     said = {
-        SHORT: short_ticket(claim),
-        LONG: long_ticket(claim, decided, history, places),
-        VERDICT: verdict_sheet(claim, decided, places),
+        SHORT: short_ticket(claim, sheets_of(claim, decided, history, lines)),
+        LONG: long_ticket(claim, decided, history, lines),
+        VERDICT: verdict_sheet(claim, decided, history, lines),
     }
     return Bundle(claim, {**{name: mask(text).encode() for name, text in said.items()}, CLAIM: encode(claim)})
 
@@ -119,16 +129,48 @@ def check_target(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise UsageError(f"{folder} is a file: name a folder with --to")
+        raise UsageError(f"{folder} is a file: name a folder with --out")
     present = sorted(_present(folder))
     if present and present != sorted(_as_written(folder)):
-        raise UsageError(f"{folder} holds something that no earlier dispute has written: name another folder with --to")
+        raise UsageError(f"{folder} holds something that no earlier dispute has written: name another with --out")
+
+
+def is_same_case(old: Claim, new: Claim) -> bool:
+    """Whether two claims are about the same case: no two accounts, one venue, and one thing that both dispute. Its
+    order ids tell; where one of the claims names none, or names them otherwise for publishing, the second tells, since
+    exports stamp no finer. What is equal to the last word is the same."""
+    is_masked = old.redacted or new.redacted
+    accounts = {each.account for each in (old, new) if each.account and not each.redacted}
+    if len(accounts) > 1 or old.venue != new.venue:
+        return False
+    pairs = ((first, second) for first in old.disputed for second in new.disputed)
+    return old == new or any(_is_same(first, second, by_order=not is_masked) for first, second in pairs)
+
+
+def _is_same(first: Disputed, second: Disputed, *, by_order: bool) -> bool:
+    if (first.subject, first.symbol, first.position_side) != (second.subject, second.symbol, second.position_side):
+        return False
+    if by_order and first.order_ids and second.order_ids:
+        return not set(first.order_ids).isdisjoint(second.order_ids)
+    seconds = [{time_ms // SECOND_MS for time_ms in each.times_ms} for each in (first, second)]
+    return not seconds[0].isdisjoint(seconds[1]) or not any(seconds)
+
+
+def _check_case(folder: Path, claim: Claim) -> None:
+    """Raises `UsageError` if a bundle of another case is there."""
+    path = folder / CLAIM
+    if path.is_file() and not is_same_case(decode(path.read_bytes(), str(path)), claim):
+        raise UsageError(
+            f"{folder} holds the dispute of another case: name another folder with --out, or remove it first"
+        )
 
 
 def write(folder: Path, bundle: Bundle, copies: Sequence[Copy]) -> list[str]:
     """Write the bundle: whole, or nothing. The names of its files. Raises `UsageError` where it cannot be written or
-    something else is there, `Refused` if a file of evidence was changed since it was read."""
+    something else is there, another case's bundle among it, `Refused` if a file of evidence was changed since it was
+    read."""
     check_target(folder)
+    _check_case(folder, bundle.claim)
     part = folder.with_name(f".{folder.name}.part-{os.getpid()}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -14,22 +14,28 @@ from decimal import Decimal
 from msgspec import Struct, structs
 
 from margincall.case.dispute_amounts import Owed, owed_for
-from margincall.core.checks import UNCLEAR
+from margincall.case.dispute_asks import asked_for
+from margincall.case.dispute_cited import placed
+from margincall.core.checks import FAILS
 from margincall.core.units import ZERO
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.explain import Case
 from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.stored import mark_candles, market_rows
 from margincall.forensics.verify.charges import stayed
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Irregularity, Judged, Kind
 from margincall.forensics.verify.check import Verified as Verdict
-from margincall.forensics.verify.conclude import SAYS
+from margincall.forensics.verify.conclude import CAUSES, SAYS
 from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.view import View
+from margincall.history.market.store import MarketStore
 from margincall.history.public import NO_MARKET
+from margincall.venues.elsewhere import Elsewhere
 from margincall.venues.registry import venue_of
 from margincall.version import VERSION
 from margincall.wire.claims import Advice, Asked, Attached, Claim, Disputed, Subject, Wrong
+from margincall.wire.exports import BINANCE
 from margincall.wire.problems import Problem
 
 NOT_ADVISED = "nothing irregular was found; a dispute is not advised"
@@ -37,30 +43,10 @@ IN_FAVOUR_ALONE = "what is irregular was in your favour; a dispute is not advise
 SUBJECTS: Mapping[str, Subject] = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "liquidation"}
 WORDS: Mapping[Kind, str] = {"loss_socialised": "a debit called adjustment, for which no reason is given"}
 """What is told to the venue in other words than `SAYS`: its own word ADJUSTMENT does not say that a loss was shared."""
+FOUND_BY: Mapping[str, Kind] = {"trigger": "too_early", "moment": "too_late"}
+"""What a check finds by itself, before its cause: a table, or a mark."""
 OF_OTHERS: frozenset[Kind] = frozenset({"loss_socialised"})
 """Irregularities beside the liquidations that are a share of somebody else's loss; the others are bookings."""
-QUESTIONS: Mapping[str, str] = {
-    "trigger": "the mark price, wallet balance, unrealised PnL, maintenance margin and bracket table by which the "
-    "liquidation was triggered",
-    "moment": "the time at which the margin balance reached the maintenance margin, and the mark prices of then",
-    "maintenance": "the bracket table in force at that time",
-    "mark": "the index price, the last price and the terms of the mark price of that second",
-    "orders_cancelled": "the orders that were open at that time, and when each was cancelled",
-    "limit_price": "the bankruptcy price that the liquidation order was limited by, and how it was calculated",
-    "fill_price": "the limit price of the liquidation order and its trades",
-    "partial_steps": "each step of the liquidation: what was closed by an order, and what was taken over",
-    "clearance_fee": "the clearance fee, its rate and the amount that it was charged on",
-    "commission": "the rate of the commissions",
-    "funding": "the funding rate, mark price and size that each funding fee was paid on",
-    "deleveraging_rank": "the ranking of the account in the deleveraging queue",
-    "deleveraging_price": "the bankruptcy price of the liquidated order on the other side",
-    "deleveraging_size": "the size that was deleveraged, and the size that was held",
-    "loss_shared": "the reason of the adjustment, and the balance of the insurance fund at that time",
-    "balance_after": "the balance after the liquidation",
-}
-"""What the venue is asked for where a check cannot be told. A warning is promised by nobody, so nobody asks for it."""
-ABOUT_ALL = "trigger", "orders_cancelled", "clearance_fee"
-"""What is asked about a liquidation of which the files tell nothing."""
 
 
 class Matter(Struct, frozen=True, kw_only=True):
@@ -99,19 +85,31 @@ class Matter(Struct, frozen=True, kw_only=True):
 
 class Decided(Struct, frozen=True, kw_only=True):
     """What is to be done: the advice, the matters that it is about, what verify concluded of them, why an account was
-    not judged, and what is irregular but cost the account nothing."""
+    not judged, and what is irregular but cost the account nothing. `venue` is that which the user names, "" for that of
+    the files."""
 
     advice: Advice
     matters: tuple[Matter, ...]
     conclusion: Conclusion
     refused: tuple[str, ...] = ()
     in_favour: tuple[Matter, ...] = ()
+    venue: str = ""
 
 
-def decide(answer: Answer, verified: Verdict, number: int = 0) -> Decided:
+def _at_venue(verified: Verdict, venue: str) -> Verdict:
+    """The verdict where the user names another venue than Binance: its rules are not modelled, so nothing is judged."""
+    bare = [structs.replace(each, conclusion=OPEN, checks=(), irregularities=()) for each in verified.liquidations]
+    why = Elsewhere(venue).why_no_verdict
+    return structs.replace(verified, liquidations=tuple(bare), checks=(), irregularities=(), refused=(why,))
+
+
+def decide(answer: Answer, verified: Verdict, number: int = 0, *, venue: str = "") -> Decided:
     """What there is to dispute; of the `number`-th liquidation alone, as they are counted by `explain` (0: of all).
-    What was in favour of the account is not disputed; without anything else it stays irregular. Raises `UsageError` for
-    a number that there is not."""
+    What was in favour of the account is not disputed; without anything else it stays irregular. `venue` is that which
+    the user names: files in the form of Binance's may be those of another. Raises `UsageError` for a number that there
+    is not."""
+    if venue and venue.casefold() != BINANCE.casefold():
+        return structs.replace(decide(answer, _at_venue(verified, venue), number), venue=venue)
     history = answer.explained.history
     everything = [*matters(answer, verified)] if not number else [_numbered(answer, verified, number)]
     irregular = [each for each in everything if each.conclusion == IRREGULAR]
@@ -173,8 +171,19 @@ def _matter(pairs: Sequence[tuple[Case, Judged]]) -> Matter:
         subject=SUBJECTS[judged[0].kind],
         cases=tuple(case for case, _ in pairs),
         judged=judged,
-        irregularities=tuple(wrong for each in judged for wrong in each.irregularities),
+        irregularities=_each_kind([wrong for each in judged for wrong in each.irregularities]),
     )
+
+
+def _each_kind(found: Sequence[Irregularity]) -> tuple[Irregularity, ...]:
+    """Each kind once, though several orders of one liquidation show it; without an amount where they differ in it."""
+    by_kind: dict[Kind, Irregularity] = {}
+    for each in found:
+        first = by_kind.setdefault(each.kind, each)
+        others = tuple(sorted({*first.or_else, *each.or_else}))
+        amount = first.amount if first.amount == each.amount else None
+        by_kind[each.kind] = structs.replace(first, amount=amount, or_else=others)
+    return tuple(by_kind.values())
 
 
 def _numbered(answer: Answer, verified: Verdict, number: int) -> Matter:
@@ -185,6 +194,25 @@ def _numbered(answer: Answer, verified: Verdict, number: int) -> Matter:
         if any(case is cases[number - 1] for case in each.cases):
             return each
     raise UsageError(f"--number {number} is a reply of the support, and no liquidation that can be disputed")
+
+
+def owed_by_closing(answer: Answer, verified: Verdict) -> tuple[Owed | None, ...]:
+    """What a dispute would ask for each closing, in their order: all of its liquidation's at the first of the orders
+    that go on with each other. None for the others, and where nothing is irregular."""
+    history = answer.explained.history
+    if history is None:
+        return (None,) * len(answer.explained.cases)
+    irregular = [each for each in _grouped(answer, verified) if each.irregularities]
+    found = {id(each.cases[0]): owed_for(history, each.cases, each.kinds()) for each in irregular}
+    return tuple(found.get(id(case)) for case in answer.explained.cases)
+
+
+def owed_beside(answer: Answer, verified: Verdict) -> tuple[Owed, ...]:
+    """What a dispute would ask for each irregular booking beside the closings."""
+    history = answer.explained.history
+    if history is None:
+        return ()
+    return tuple(owed_for(history, (), each.kinds()) for each in matters(answer, verified) if not each.judged)
 
 
 def _is_loss(history: Reconstruction | None, matter: Matter) -> bool:
@@ -198,9 +226,10 @@ def claim_of(
     *,
     reference: str = "",
     places: Mapping[str, str] = {},
+    market_store: bool = False,
 ) -> Claim:
     """The claim: `reference` is the account's number at the venue, where no file prints it; `places` says where in the
-    bundle each file stands."""
+    bundle each file stands; `market_store` that stored market data was used beside them."""
     history = answer.explained.history
     disputed = tuple(_disputed(history, decided, each, lambda text: placed(text, places)) for each in decided.matters)
     total: dict[str, Decimal] = {}
@@ -209,7 +238,7 @@ def claim_of(
             total[asset] = total.get(asset, ZERO) + amount
     names = {name for each in disputed for name in each.assumptions}
     return Claim(
-        venue=_venue(disputed, history),
+        venue=decided.venue or _venue(disputed, history),
         account=reference or account_of(answer),
         conclusion=decided.conclusion,
         advice=decided.advice,
@@ -217,9 +246,24 @@ def claim_of(
         refund=total,
         evidence=tuple(attached),
         made_by=f"margincall {VERSION}",
+        market_store=market_store,
         problems=decided.refused,
         assumptions=tuple(sorted(names)),
     )
+
+
+def has_stored(store: MarketStore | None, *answers: Answer) -> bool:
+    """Whether a store of market data holds anything about these histories, and so was used beside their files."""
+    return store is not None and any(
+        next(market_rows(store, each.explained), None) is not None
+        or any(mark_candles(store, each.explained.history.events, _case_times(each)))
+        for each in answers
+        if each.explained.history is not None
+    )
+
+
+def _case_times(answer: Answer) -> list[int]:
+    return [case.incident.time_ms for case in answer.explained.cases]
 
 
 def account_of(answer: Answer) -> str:
@@ -227,14 +271,6 @@ def account_of(answer: Answer) -> str:
     history = answer.explained.history
     named = {event.account for event in history.events if event.account} if history is not None else set()
     return named.pop() if len(named) == 1 else ""
-
-
-def placed(evidence: str, places: Mapping[str, str]) -> str:
-    """A place of evidence with the file's place in the bundle instead of that on this machine."""
-    for file in sorted(places, key=len, reverse=True):
-        if evidence == file or evidence.startswith((f"{file}:", f"{file}/", f"{file}!")):
-            return places[file] + evidence[len(file) :]
-    return evidence
 
 
 def _disputed(
@@ -245,6 +281,10 @@ def _disputed(
     asked: Asked = {"dispute": "refund", "ask": "evidence", "nothing": "answer"}[decided.advice]  # type: ignore[assignment]
     told = [case.explanation for case in matter.cases]
     checks = [*matter.checks, *(check for each in matter.judged for check in each.checks)]
+    is_elsewhere = bool(decided.venue) or (history is not None and history.book.elsewhere is not None)
+    wanted = asked_for(
+        history, matter.cases, matter.judged, is_refused=bool(decided.refused), is_elsewhere=is_elsewhere
+    )
     return Disputed(
         subject=matter.subject,
         asked=asked,
@@ -257,7 +297,7 @@ def _disputed(
         irregularities=tuple(_wrong(kinds, each, place) for each in matter.irregularities),
         refund=dict(owed.refund),
         how=owed.how,
-        settled_by=tuple(_questions(matter, decided)) if asked != "refund" else (),
+        settled_by=wanted if asked != "refund" else (),
         assumptions=tuple(sorted({name for each in checks for name in each.assumptions if ":" not in name})),
     )
 
@@ -272,14 +312,26 @@ def in_words(kind: Kind) -> str:
     return WORDS.get(kind, SAYS[kind])
 
 
+def _finding(kind: Kind, checks: Sequence[Check]) -> Kind:
+    """What is found, before what may have caused it: where the trigger itself fails, that it was not reached."""
+    failing = {check.kind for check in checks if check.verdict == FAILS}
+    return next((FOUND_BY[each] for each in FOUND_BY if kind in CAUSES and each in failing), kind)
+
+
 def _wrong(kinds: Mapping[Kind, Sequence[Check]], each: Irregularity, place: Callable[[str], str]) -> Wrong:
     checks = kinds[each.kind]
     shown = next((check for check in checks if each.kind in check.points_to[:1]), checks[0])
+    amount, unit, finding = each.amount, each.unit, _finding(each.kind, checks)
+    if finding != each.kind:
+        shown = next(check for check in checks if FOUND_BY.get(check.kind) == finding and check.verdict == FAILS)
+        amount, unit = shown.numbers.get("surplus"), shown.unit
+    causes = dict.fromkeys(in_words(kind) for kind in (each.kind, *each.or_else) if kind != finding)
     return Wrong(
         kind=each.kind,
-        says=in_words(each.kind),
-        amount=each.amount,
-        unit=each.unit,
+        says=in_words(finding),
+        causes=tuple(causes),
+        amount=amount,
+        unit=unit,
         rule=shown.rule,
         source=f"{shown.source}{f' ({shown.since})' if shown.since else ''}",
         assumptions=tuple(sorted({name for check in checks for name in check.assumptions})),
@@ -292,16 +344,6 @@ def standing(wrong: Wrong) -> str:
     """Where the rule is published, and what the check rests on besides that no rule is published for."""
     assumed = f"; rests on what is assumed: {', '.join(wrong.assumptions)}" if wrong.assumptions else ""
     return f"published: {wrong.source}{assumed}"
-
-
-def _questions(matter: Matter, decided: Decided) -> Iterator[str]:
-    """What the venue is asked for: what each check that cannot be told would be settled by."""
-    open_kinds = [check.kind for each in matter.judged for check in each.checks if check.verdict == UNCLEAR]
-    is_told = any(each.checks for each in matter.judged)
-    wanted = open_kinds if is_told and not decided.refused else ABOUT_ALL
-    for kind in dict.fromkeys(wanted):
-        if kind in QUESTIONS:
-            yield QUESTIONS[kind]
 
 
 def _difference(check: Check) -> Decimal | None:
@@ -334,7 +376,10 @@ def _is_symbol(word: str) -> bool:
 
 
 def _venue(disputed: Sequence[Disputed], history: Reconstruction | None) -> str:
-    """The venue that lists the symbols: what is disputed, else what the account traded."""
+    """Whose files they are, as these name it; of Binance's the product that lists the symbols: what is disputed, else
+    what the account traded."""
+    if history is not None and history.book.elsewhere is not None:
+        return history.book.elsewhere.name
     traded = sorted(history.book.contracts) if history is not None else []
     symbols = [*(each.symbol for each in disputed), *traded]
     return next((venue_of(symbol) for symbol in symbols if _is_symbol(symbol)), "")

@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from msgspec import Struct, structs
 
+from margincall.case.dispute import owed_beside, owed_by_closing
 from margincall.case.programmes import Programme, programmes
 from margincall.case.programmes_check import Occurrence, Table, table
 from margincall.case.recover_facts import loss_in_window, occurrence
-from margincall.case.recover_lines import Firm, Line, account_dispute, account_lines, dispute_line, lines_of
+from margincall.case.recover_lines import Firm, Line, account_dispute, account_lines, dispute_lines, lines_of
 from margincall.case.recover_loss import TaxLoss, losses_of, together
 from margincall.case.recover_path import Kept, Path, kept, path_of
 from margincall.case.warning import NO_RECOVERY
@@ -102,6 +103,8 @@ def recover(
     is_binance, venue = elsewhere is None, BINANCE if elsewhere is None else elsewhere.name
     losses = losses_of(history, cases)
     verdicts = verdict.liquidations if verdict is not None else (None,) * len(cases)
+    owed = owed_by_closing(found, verdict) if verdict is not None else (None,) * len(cases)
+    beside = account_dispute(verdict.irregularities, owed_beside(found, verdict)) if verdict is not None else ()
     closings = tuple(
         OfClosing(
             kind=case.explanation.kind,
@@ -111,19 +114,19 @@ def recover(
             order_id=case.explanation.order_id,
             lines=(
                 *lines_of(history, case, went_on=_went_on(cases, number)),
-                dispute_line(judged),
+                *dispute_lines(judged, due),
             ),
             realized_loss=loss,
             complaint=path_of(case.explanation.time_ms, venue),
             evidence=kept(case.explanation.time_ms, today_ms) if case.explanation.time_ms and is_binance else (),
         )
-        for number, (case, loss, judged) in enumerate(zip(cases, losses, verdicts, strict=True))
+        for number, (case, loss, judged, due) in enumerate(zip(cases, losses, verdicts, owed, strict=True))
     )
     seen = [_with_given(occurrence(history, case, is_refused=bool(found.refused)), given) for case in cases]
     return Recovery(
         as_of=as_of,
         closings=closings,
-        account=(*account_lines(history, cases), *account_dispute(verdict.irregularities if verdict else ())),
+        account=(*account_lines(history, cases), *beside),
         programmes=tuple(_under(each, seen, given, as_of) for each in (programmes() if book is None else book) if seen),
         realized_loss=together(losses),
     )

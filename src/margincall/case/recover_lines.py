@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from margincall.case.dispute_amounts import IN_FAVOUR, Owed
 from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.core.events import Flow
 from margincall.core.rounding import exact, plain
@@ -36,6 +37,7 @@ WENT_ON = (
 )
 LEFT_SO_FAR = "in the wallet after this order"
 AFTER = "once this liquidation was booked; later trades and transfers are not in it"
+WITH_FIRST = "what is asked for it stands with the order that it goes on from"
 NEGATIVE = (
     "a negative balance is made good by the fund every ten minutes where multi-assets mode is off, nothing is open in "
     "the account, and you did not pay in to cover it; else ask the venue"
@@ -80,31 +82,53 @@ def account_lines(history: Reconstruction, cases: Sequence[Case]) -> tuple[Line,
     )
 
 
-def dispute_line(judged: Judged | None) -> Line:
-    """Whether a closing may be disputed, by what its verification concluded; none: it was not verified."""
+def dispute_lines(judged: Judged | None, owed: Owed | None = None) -> tuple[Line, ...]:
+    """Whether a closing may be disputed, by what its verification concluded; none: it was not verified. `owed` is what
+    `margincall dispute` asks for it."""
     what = "may be disputed"
     if judged is None:
-        return Line(what, "cannot tell", settled_by="margincall verify")
+        return (Line(what, "cannot tell", settled_by="margincall verify"),)
     untold = [each for each in judged.checks if each.verdict == UNCLEAR]
     if judged.conclusion == IRREGULAR:
-        return _irregular(what, judged.irregularities)
+        return _irregular(what, judged.irregularities, [owed] if owed is not None else [])
     if judged.conclusion == REGULAR:
         note = "nothing irregular was found, so a dispute is not advised"
         note += f"; {len(untold)} of {len(judged.checks)} checks cannot be told from these files" if untold else ""
-        return Line(what, "nothing", None, "", "", "derived", FILES, note)
+        return (Line(what, "nothing", None, "", "", "derived", FILES, note),)
     settled_by = "; ".join(dict.fromkeys(each.settled_by for each in untold if each.settled_by))
-    return Line(what, "cannot tell", source=FILES, settled_by=settled_by or "files that margincall verify names")
+    return (Line(what, "cannot tell", source=FILES, settled_by=settled_by or "files that margincall verify names"),)
 
 
-def account_dispute(irregular: Sequence[Irregularity]) -> tuple[Line, ...]:
-    """What is irregular of what was booked beside the closings (funding, commissions, shared losses); nothing else."""
-    return (_irregular("bookings that may be disputed", irregular),) if irregular else ()
+def account_dispute(irregular: Sequence[Irregularity], owed: Sequence[Owed] = ()) -> tuple[Line, ...]:
+    """What is irregular of what was booked beside the closings (funding, commissions, shared losses); nothing else.
+    `owed` is what `margincall dispute` asks for each booking."""
+    return _irregular("bookings that may be disputed", irregular, owed) if irregular else ()
 
 
-def _irregular(what: str, irregular: Sequence[Irregularity]) -> Line:
+def _irregular(what: str, irregular: Sequence[Irregularity], owed: Sequence[Owed]) -> tuple[Line, ...]:
+    """A line for each asset that a dispute asks for; one without an amount where none follows from the files."""
     found = "; ".join(f"{each.kind}: {each.says}" for each in irregular)
-    note = f"{found}. What follows from that only the venue or a tribunal decides"
-    return Line(what, "cannot tell", None, "", "margincall dispute", "derived", FILES, note, "the venue's decision")
+    where, settled_by = "margincall dispute", "the venue's decision"
+    lost = [each for each in owed if each.is_loss]
+    total: dict[str, Decimal] = {}
+    for each in lost:
+        for asset, amount in each.refund.items():
+            total[asset] = total.get(asset, ZERO) + amount
+    how = "; ".join(dict.fromkeys(each.how for each in lost))
+    if owed and not lost:
+        return (Line(what, "nothing", None, "", where, "derived", FILES, f"{found}. {_capital(IN_FAVOUR)}"),)
+    asked = f"asked for: {how}. " if how else "" if owed else f"{WITH_FIRST}. "
+    note = f"{found}. {_capital(asked)}What follows from that only the venue or a tribunal decides"
+    if not total:
+        return (Line(what, "cannot tell", None, "", where, "derived", FILES, note, settled_by),)
+    return tuple(
+        Line(what, "amount", amount, asset, where, "derived", FILES, note, settled_by)
+        for asset, amount in sorted(total.items())
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _steps(case: Case, *names: str) -> tuple[Step, ...]:

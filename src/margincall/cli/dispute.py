@@ -7,17 +7,27 @@ from pathlib import Path
 import click
 
 from margincall.case.folder import readable_paths
-from margincall.cli.answers import beside_option, from_option, judged_code, nothing_usable, read_answer, until_option
+from margincall.cli.answers import (
+    beside_option,
+    from_option,
+    judged_code,
+    nothing_usable,
+    read_answer,
+    store_options,
+    until_option,
+)
 from margincall.cli.output import NO_RECOVERY, print_json
 from margincall.errors import DIFFERENCES, UsageError
+from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the bundle (new).")
+@click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the bundle (new).")
 @click.option("--number", default=0, metavar="N", help="Only the Nth liquidation found (1 is the first).")
 @click.option("--reference", default="", metavar="ID", help="Your account's number, where no file prints it.")
+@click.option("--venue", default="", metavar="NAME", help="The venue, where no file names it: nothing is judged then.")
 @click.option("--redact", is_flag=True, help="For publishing: other names for ids, no evidence files.")
 @click.option("--redact-amounts", is_flag=True, help="As --redact, and without sizes and sums of money.")
 @click.option("--anyway", is_flag=True, help="Where nothing irregular was found: write a question, no claim.")
@@ -25,7 +35,8 @@ from margincall.history.scope import scope_of
 @beside_option
 @click.option("--tz", default="", metavar="ZONE", help="Zone of exports that do not name theirs: UTC+3, Europe/Paris.")
 @from_option
-@until_option()
+@until_option("--to")
+@store_options
 @click.option("--account", default="", metavar="NAME", help="Of several accounts in the files take this one.")
 def dispute(
     paths: tuple[Path, ...],
@@ -33,6 +44,7 @@ def dispute(
     number: int,
     reference: str,
     *,
+    venue: str,
     redact: bool,
     redact_amounts: bool,
     anyway: bool,
@@ -41,6 +53,8 @@ def dispute(
     tz: str,
     start: str,
     end: str,
+    store_folder: Path | None,
+    no_store: bool,
     account: str,
 ) -> int:
     """Write what to send to the venue about the liquidations in PATHS (the files that `verify` reads, or a case folder)
@@ -48,40 +62,44 @@ def dispute(
 
     Irregular: the ticket asks for a refund of what a broken rule cost, with the rule and its source. Cannot tell: it
     accuses nobody and asks for the records that would settle it. Nothing irregular, or only in your favour: nothing is
-    written, and a dispute is not advised. It rests on these files alone, not on stored market data: who gets it must be
-    able to repeat it.
+    written, and a dispute is not advised. Stored market data is looked at as `verify` does; it is not enclosed, and
+    ticket and sheet say so. With --no-store who gets the bundle can repeat the verdict from it alone.
     Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
     was altered, 5 cannot tell (the ticket asks), 6 not judged.
     """
     from msgspec import structs
 
     from margincall.case.bundle import check_target, copies_of, texts, write
-    from margincall.case.dispute import claim_of, decide, unusable
+    from margincall.case.dispute import claim_of, decide, has_stored, unusable
     from margincall.case.dispute_text import summary
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
 
     check_target(folder)
     scope = scope_of(tz, start, end, account)
-    found = read_answer(paths, scope, quiet=as_json)
+    store = None if no_store else MarketStore(store_folder)
+    found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
         decided = unusable(() if redact or redact_amounts else found.problems)
         return nothing_usable(found, plain_values(claim_of(found, decided, ())) if as_json else None)
     files = readable_paths(paths)
-    others = [read_answer((path,), scope, quiet=True) for path in beside]
-    verdict, problems = verified(found, files, others)
-    decided = decide(found, verdict, number)
+    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    verdict, problems = verified(found, files, others, store)
+    is_stored = has_stored(store, found)
+    decided = decide(found, verdict, number, venue=venue)
     is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
         raise UsageError("these files hold no liquidation and no deleveraging to ask about")
     if not is_written:
-        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference)
+        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference, market_store=is_stored)
     else:
         hidden = redact or redact_amounts
         copies = copies_of(files, redact=hidden)
         for place, path in enumerate(beside, 1):
             copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
-        bundle = texts(found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts)
+        bundle = texts(
+            found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
+        )
         claim = bundle.claim
         write(folder, bundle, copies)
     if as_json:

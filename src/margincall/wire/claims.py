@@ -30,9 +30,10 @@ Advice = Literal["dispute", "ask", "nothing"]
 
 
 class Wrong(Struct, frozen=True, kw_only=True):
-    """One irregularity. `amount` and `unit` are those of its check (a difference; a price, a rate or an asset), `rule`
-    and `source` what it breaks and where that is published, `assumptions` what the check rests on besides, where no
-    rule is published, `evidence` the files and lines that show it."""
+    """One irregularity: `says` what was found, `causes` what may have caused it, in words, the likeliest first (`kind`
+    is that one, or what was found itself). `amount` and `unit` are those of its check (a difference; a price, a rate or
+    an asset), `rule` and `source` what it breaks and where that is published, `assumptions` what the check rests on
+    besides, where no rule is published, `evidence` the files and lines that show it."""
 
     kind: str
     says: str
@@ -43,6 +44,7 @@ class Wrong(Struct, frozen=True, kw_only=True):
     assumptions: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     or_else: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
 
 
 class Disputed(Struct, frozen=True, kw_only=True):
@@ -79,8 +81,9 @@ class Attached(Struct, frozen=True):
 
 class Claim(Struct, frozen=True, kw_only=True):
     """`margincall.dispute/1`. `account` is the account's number at the venue ("" where no file prints it and none was
-    given); `conclusion` what `margincall verify` concludes of the files, `advice` what follows. `folder`, where it was
-    written, is told by the command alone."""
+    given); `conclusion` what `margincall verify` concludes of the files, `advice` what follows; `market_store` says
+    that stored market data, which is not enclosed, was used beside the files. `folder`, where it was written, is told
+    by the command alone."""
 
     schema: str = SCHEMA
     venue: str
@@ -94,6 +97,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     evidence: tuple[Attached, ...] = ()
     made_by: str = ""
     folder: str = ""
+    market_store: bool = False
     problems: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
 

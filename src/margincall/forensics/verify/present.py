@@ -83,9 +83,9 @@ def _next(verdict: Verified) -> Iterator[tuple[str, str]]:
         yield "which files are read, and what each shows", "margincall explain --help, docs/spec/evidence.md"
         return
     if verdict.conclusion == IRREGULAR:
-        yield "write what to send to the venue", "margincall dispute … --to my-dispute"
+        yield "write what to send to the venue", "margincall dispute … --out my-dispute"
     if verdict.conclusion == OPEN:
-        yield "ask the venue for its records", "margincall dispute … --to my-dispute"
+        yield "ask the venue for its records", "margincall dispute … --out my-dispute"
     files = dict.fromkeys(
         check.settled_by
         for each in verdict.liquidations
