@@ -17,7 +17,7 @@ from tests.sources import ROOT
 
 os.environ.pop("COLUMNS", None)  # workers of pytest-xdist set it, and commands print as wide as it says
 
-settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("search", max_examples=2_000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

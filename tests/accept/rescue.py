@@ -23,7 +23,7 @@ from margincall.errors import FINE
 from margincall.forensics.unknown import CHECKS
 from tests.accept.hashes import src_hash
 from tests.recorded import account as made
-from tests.recorded.processes import killed, rescue, server
+from tests.recorded.processes import killed, rescue, rescue_here, server
 from tests.recorded.running import recorded_at, rescued
 from tests.recorded.server import AGES, KEY, SECRET
 from tests.sources import ROOT
@@ -46,8 +46,8 @@ class Plain(NamedTuple):
 def plain(scratch: Path) -> Plain:
     """Run it."""
     with server(scratch) as served:
-        done = rescue(scratch / "case", served)
-        assert done.returncode == FINE, done.stderr
+        done = rescue_here(scratch / "case", served)
+        assert done.code == FINE, done.err
         return Plain(scratch / "case", served.requests())
 
 

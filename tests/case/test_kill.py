@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 
 from margincall.case.folder import EVIDENCE
-from tests.accept.rescue import differences, every_kill, killed_at, plain, too_often
+from tests.accept.rescue import Plain, differences, every_kill, killed_at, plain, too_often
 
 SEED = 20260528
 SAMPLE = 3
 
 
-def test_killed_at_some_requests(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """A rescue that nothing disturbs."""
+    return plain(tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_killed_at_some_requests(tmp_path: Path, undisturbed: Plain) -> None:
     """The first request into the folder, one of the exports, and a seeded sample."""
-    undisturbed = plain(tmp_path / "plain")
     count = len(undisturbed.requests)
     assert count > 140
     sample = random.Random(SEED).sample(range(5, count - 6), SAMPLE)
@@ -32,9 +37,8 @@ def test_killed_at_every_request(tmp_path: Path) -> None:
     assert wrong == []
 
 
-def test_the_comparison_sees_a_difference(tmp_path: Path) -> None:
+def test_the_comparison_sees_a_difference(tmp_path: Path, undisturbed: Plain) -> None:
     """A missing file, another byte, a request too many: it can fail."""
-    undisturbed = plain(tmp_path / "plain")
     other = plain(tmp_path / "other")
     assert differences(undisturbed.folder, other.folder) == []
     path = other.folder / EVIDENCE / "account-v3.json"

@@ -14,7 +14,7 @@ import pytest
 from margincall.errors import FINE, NOTHING_USABLE, REFUSED, USAGE
 from tests.cli.calling import call
 from tests.recorded import account as made
-from tests.recorded.processes import COMMAND, environment, rescue, server
+from tests.recorded.processes import COMMAND, environment, rescue, rescue_here, server
 from tests.recorded.processes import command as run_of
 from tests.recorded.server import KEY, SECRET
 from tests.sources import ROOT
@@ -131,17 +131,17 @@ def test_a_rescue_says_what_it_saved_and_what_expires(tmp_path: Path) -> None:
     """As a process: a table with dates, nothing missing an hour after; then explain and check read the folder."""
     with server(tmp_path / "server") as served:
         done = rescue(tmp_path / "case", served)
-        again = rescue(tmp_path / "case", served, "--json")
-        once_more = rescue(tmp_path / "case", served, "--again", "--no-exports")
+        again = rescue_here(tmp_path / "case", served, "--json")
+        once_more = rescue_here(tmp_path / "case", served, "--again", "--no-exports")
     assert done.returncode == FINE, done.stderr
     for text in ("2026-05-28 20:27:00 UTC", "the key may only read", "2026-05-31", "2026-08-26", "known fraud"):
         assert text in done.stdout
     assert "What is missing" not in done.stdout
-    answer = json.loads(again.stdout)
+    answer = json.loads(again.out)
     assert answer["schema"] == "margincall.rescue/1"
     assert (answer["outcome"]["asked"], answer["outcome"]["unanswered"]) == (0, [])
-    assert "finished before" in again.stderr
-    assert " 0 were there already" in once_more.stdout
+    assert "finished before" in again.err
+    assert " 0 were there already" in once_more.out
     assert call("case", "check", str(tmp_path / "case")).code == FINE
     explained = json.loads(call("explain", str(tmp_path / "case"), "--json").out)
     liquidation = explained["liquidations"][0]
@@ -153,10 +153,10 @@ def test_a_rescue_says_what_it_saved_and_what_expires(tmp_path: Path) -> None:
 def test_after_a_month_it_says_what_is_lost(tmp_path: Path) -> None:
     """Unfilled orders after three days, margin moves after thirty."""
     with server(tmp_path / "server", "--age", "31d") as served:
-        done = rescue(tmp_path / "case", served, "--no-exports")
-    assert "What is missing" in done.stdout
-    assert "gone since 2026-05-31" in done.stdout
-    assert "gone since 2026-06-27" in done.stdout
+        done = rescue_here(tmp_path / "case", served, "--no-exports")
+    assert "What is missing" in done.out
+    assert "gone since 2026-05-31" in done.out
+    assert "gone since 2026-06-27" in done.out
 
 
 def test_a_key_file_works_and_one_that_others_may_read_is_refused(tmp_path: Path) -> None:
@@ -165,13 +165,13 @@ def test_a_key_file_works_and_one_that_others_may_read_is_refused(tmp_path: Path
     key.write_text(f"{KEY}\n{SECRET}\n")
     with server(tmp_path / "server") as served:
         key.chmod(0o644)
-        refused = rescue(tmp_path / "case", served, "--key-from", f"file:{key}")
+        refused = rescue_here(tmp_path / "case", served, "--key-from", f"file:{key}")
         assert served.requests() == []
         key.chmod(0o600)
-        taken = rescue(tmp_path / "case", served, "--key-from", f"file:{key}", "--no-exports")
-    assert refused.returncode == REFUSED
-    assert KEY not in refused.stdout + refused.stderr
-    assert taken.returncode == FINE
+        taken = rescue_here(tmp_path / "case", served, "--key-from", f"file:{key}", "--no-exports")
+    assert refused.code == REFUSED
+    assert KEY not in refused.out + refused.err
+    assert taken.code == FINE
 
 
 @pytest.mark.parametrize("permissions", ["acts", "unknown"])
@@ -179,16 +179,16 @@ def test_a_key_that_may_do_more_is_refused_unless_insisted(tmp_path: Path, permi
     """Exit code 4, with what the key may do; nothing but the permissions was asked. --insist goes on and says so."""
     option = {"acts": "enableFutures", "unknown": "none"}[permissions]
     with server(tmp_path / "server", "--may", option) as served:
-        refused = rescue(tmp_path / "case", served)
+        refused = rescue_here(tmp_path / "case", served)
         assert [line.partition("?")[0] for line in served.requests()] == [
             "/api/v3/time", "/sapi/v1/account/apiRestrictions",
         ]  # fmt: skip
-        insisted = rescue(tmp_path / "case", served, "--insist", "--no-exports")
-    assert refused.returncode == REFUSED
+        insisted = rescue_here(tmp_path / "case", served, "--insist", "--no-exports")
+    assert refused.code == REFUSED
     said = {"acts": "trade futures", "unknown": "could not be asked"}[permissions]
-    assert said in refused.stderr
-    assert insisted.returncode == FINE
-    assert "insisted" in insisted.stderr
+    assert said in refused.err
+    assert insisted.code == FINE
+    assert "insisted" in insisted.err
 
 
 @pytest.mark.parametrize("insisted", [(), ("--insist",)])
@@ -220,13 +220,13 @@ def test_where_only_the_spot_host_is_silent_the_key_counts_as_one_that_acts(
 def test_a_ban_ends_with_its_time_and_exit_code_4(tmp_path: Path) -> None:
     """Started again it goes on."""
     with server(tmp_path / "server", "--fault", "30:418") as served:
-        banned = rescue(tmp_path / "case", served, "--no-exports")
+        banned = rescue_here(tmp_path / "case", served, "--no-exports")
         assert len(served.requests()) == 30
-        resumed = rescue(tmp_path / "case", served, "--no-exports")
-    assert banned.returncode == REFUSED
-    assert "bans this address until 2026-05-28 21:29" in banned.stderr
-    assert resumed.returncode == FINE
-    assert "going on where it stopped" in resumed.stderr
+        resumed = rescue_here(tmp_path / "case", served, "--no-exports")
+    assert banned.code == REFUSED
+    assert "bans this address until 2026-05-28 21:29" in banned.err
+    assert resumed.code == FINE
+    assert "going on where it stopped" in resumed.err
 
 
 def test_help_and_explain_import_no_network() -> None:

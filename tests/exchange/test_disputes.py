@@ -21,6 +21,7 @@ from margincall.exchange.genesis import new_exchange
 from margincall.exchange.judgement import Decision, answer, judge, sentence
 from margincall.exchange.replay import NotInJournal
 from margincall.exchange.step import step
+from tests.depth import few
 from tests.exchange.disputed import (
     ALSO_INDEXED,
     BTC,
@@ -657,7 +658,7 @@ def test_a_fault_that_cannot_be_is_refused(command: c.InjectFault) -> None:
     assert story.state.rules is story.state.genuine
 
 
-SMALL = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SMALL = settings(max_examples=few(10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def judged_all(story: Story) -> list[Decision]:

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from margincall.exchange.book import OPPOSITE, Book, Depth, Resting
 from margincall.exchange.matching import Order, Outcome, amend, apply, execute, match
+from tests.depth import few
 from tests.exchange.naive import NaiveBook, Result
 
 SIDES = st.sampled_from(["BUY", "SELL"])
@@ -200,5 +201,5 @@ class BookMachine(RuleBasedStateMachine):
                 assert self.book.crosses(OPPOSITE[side], ticks) == bool(reach)
 
 
-BookMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+BookMachine.TestCase.settings = settings(max_examples=few(75), stateful_step_count=40, deadline=None)
 TestBook = BookMachine.TestCase

@@ -3,6 +3,7 @@ computed here from their events alone."""
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from margincall.core.fold import fold
 from margincall.core.rounding import booked
 from margincall.core.units import Price
 from margincall.exchange.events import LiquidationEnded
+from margincall.exchange.judgement import Decision
 from margincall.exchange.play import Played, dispute, play
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.scenario import Scenario, read_scenario
@@ -75,12 +77,27 @@ CASES: dict[str, tuple[str, str, str, dict[str, str], int, str]] = {
 }
 
 
-def scenarios(kind: str, *, by_rule: bool) -> tuple[Scenario, Scenario]:
-    """With the fault, and without."""
+def texts(kind: str, *, by_rule: bool) -> tuple[str, str]:
+    """The scenario with the fault, and without."""
     at, about, _, falls, fund, asks = CASES[kind]
     asks = f"index = true\n{asks}" if by_rule else asks
     text = PLAIN.format(kind=kind, at=at, about=about, fund=fund, asks=asks, seed=7, **falls)
-    return read_scenario(text), read_scenario(text.partition("[[fault]]")[0])
+    return text, text.partition("[[fault]]")[0]
+
+
+def played(text: str) -> tuple[Scenario, RuleSet, Played]:
+    """A scenario, which needs no other file."""
+    scenario = read_scenario(text)
+    rules = rule_set_of(scenario, Path(), embedded_book())
+    return scenario, rules, play(scenario, rules, Path())
+
+
+@cache
+def genuine(text: str, name: str) -> tuple[Played, list[Decision]]:
+    """A scenario without a fault, and what becomes of every dispute of an account: several faults are held against
+    the same one."""
+    scenario, rules, run = played(text)
+    return run, list(dispute(run, rules, scenario, name))
 
 
 def worth_at(run: Played, name: str, until_ms: int, marks: Mapping[str, Price], rules: RuleSet) -> Decimal:
@@ -94,10 +111,11 @@ def worth_at(run: Played, name: str, until_ms: int, marks: Mapping[str, Price], 
 
 @pytest.mark.parametrize("by_rule", [False, True], ids=["given", "by rule"])
 @pytest.mark.parametrize("kind", CASES)
-def test_the_refund_is_what_two_plays_differ_by(kind: str, *, by_rule: bool, tmp_path: Path) -> None:
-    scenario, genuine = scenarios(kind, by_rule=by_rule)
-    name, rules = CASES[kind][2], rule_set_of(scenario, tmp_path, embedded_book())
-    run, other = play(scenario, rules, tmp_path), play(genuine, rules, tmp_path)
+def test_the_refund_is_what_two_plays_differ_by(kind: str, *, by_rule: bool) -> None:
+    text, without = texts(kind, by_rule=by_rule)
+    name = CASES[kind][2]
+    scenario, rules, run = played(text)
+    other, others = genuine(without, name)
     assert (run.refused, other.refused) == ([], [])
     ends = {each.number: each.time_ms for each in run.events if isinstance(each, LiquidationEnded)}
     decisions = dispute(run, rules, scenario, name)
@@ -108,4 +126,4 @@ def test_the_refund_is_what_two_plays_differ_by(kind: str, *, by_rule: bool, tmp
         marks = {one.symbol: Price(one.price) for one in told}
         harm = booked(worth_at(other, name, until, marks, rules) - worth_at(run, name, until, marks, rules))
         assert (each.upheld, each.refund) == (True, {ASSET: harm} if harm > 0 else {})
-    assert not any(each.upheld or each.refund for each in dispute(other, rules, genuine, name))
+    assert not any(each.upheld or each.refund for each in others)

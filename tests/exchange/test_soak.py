@@ -1,4 +1,4 @@
-"""Fifty seeds of the soak, ten of each rule-set; the same commands in any process; and an auditor that finds faults."""
+"""Some seeds of the soak, five of each rule-set; the same commands in any process; and an auditor that finds faults."""
 
 import hashlib
 import os
@@ -22,11 +22,12 @@ from margincall.exchange.watch import Watch
 from tests.cli.calling import call
 from tests.sources import ROOT
 
-SEEDS = range(50)
+SEEDS = range(25)
+"""`make soak` plays 10,000."""
 
 
 @pytest.mark.parametrize("first", range(5), ids=list(CATALOGUE))
-def test_fifty_seeds(first: int) -> None:
+def test_some_seeds(first: int) -> None:
     reports = [run(seed) for seed in SEEDS if seed % 5 == first]
     assert {report.rules for report in reports} == {list(CATALOGUE)[first]}
     assert [report.failure for report in reports if report.failure] == []

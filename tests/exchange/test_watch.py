@@ -24,6 +24,7 @@ from margincall.exchange import commands
 from margincall.exchange.events import LiquidationStarted, Rejected, Warned
 from margincall.exchange.step import step
 from margincall.exchange.watch import Watch
+from tests.depth import few
 from tests.exchange.books import check_books
 from tests.exchange.world import BTC, COIN, ETH, MARKS, World, of, order, rule_set, table
 
@@ -80,7 +81,7 @@ def look(account: Any, prices: dict[str, D], rules: VenueRules) -> Terms:
     return margin(account, Marks(dict(prices), indices), rules)  # type: ignore[arg-type]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(POSITIONS, st.integers(2, 60) | st.integers(200, 1_200), st.booleans(), st.booleans(), MOVES)
 @example([(BTC, "LONG", 60, "cross", 1)], 1_100, False, True, [(BTC, 400), (BTC, 400), (BTC, 400)])
 @example([(COIN, "LONG", 50, "cross", 1)], 8, False, False, [(COIN, -2), (COIN, -1), (COIN, -1), (COIN, -1)])

@@ -59,7 +59,7 @@ def test_candles_come_page_by_page_with_their_gap(store: MarketStore) -> None:
     assert (done.rows, done.added, done.problems) == (BARS - 1, BARS - 1, ())
     assert [(gap.start_ms, gap.missing) for gap in done.gaps] == [(START + MISSING * MINUTE, 1)]
     (bar,) = store.candles("BTCUSDT", "last", START, START + 1)
-    assert bar.source.startswith("/fapi/v1/klines?symbol=BTCUSDT&interval=1m")
+    assert bar.source.file.startswith("/fapi/v1/klines?symbol=BTCUSDT&interval=1m")
     assert (str(bar.open), bar.is_float, bar.volume) == ("100.10", False, Decimal(5))
 
 

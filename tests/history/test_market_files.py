@@ -92,9 +92,9 @@ def test_candles_with_and_without_header(store: MarketStore, tmp_path: Path, hea
     assert (done.rows, done.added, done.bad, done.problems, done.gaps) == (3, 3, 0, (), ())
     assert store.frame(MARK)["open"].to_list() == ["100.10"] * 3
     bars = store.candles("BTCUSDT", "mark", START, START + 3 * MINUTE)
-    assert [each.line for each in bars] == [len(header) + each for each in (1, 2, 3)]
+    assert [each.source.line for each in bars] == [len(header) + each for each in (1, 2, 3)]
     assert (bars[0].open, bars[0].price, bars[0].is_float) == (Decimal("100.10"), "mark", False)
-    assert bars[0].source == f"{file}/BTCUSDT-1m-2025-02.csv"
+    assert bars[0].source.file == f"{file}/BTCUSDT-1m-2025-02.csv"
     assert store.candles("BTCUSDT", "last", START, START + 3 * MINUTE) == ()
 
 
@@ -115,7 +115,9 @@ def test_funding_trades_and_positioning(store: MarketStore, tmp_path: Path) -> N
     ]
     import_file(store, zipped(tmp_path / "BTCUSDT-fundingRate-2025-02.zip", funding))
     rates = store.funding("BTCUSDT", START, START + 1)
-    assert [(each.time_ms, each.rate, each.mark, each.line) for each in rates] == [(START, Decimal("-0.0001"), None, 2)]
+    assert [(each.time_ms, each.rate, each.mark, each.source.line) for each in rates] == [
+        (START, Decimal("-0.0001"), None, 2)
+    ]
     trades = [
         "id,price,qty,quote_qty,time,is_buyer_maker",
         f"7,100.5,0.001,0.1,{START},true",
@@ -149,7 +151,7 @@ def test_answers_of_the_api_and_candles_of_ccxt(store: MarketStore, tmp_path: Pa
     row = [START, "100.10", "101.00", "99.00", "100.00", "0", START + MINUTE - 1, "0", 60, "0", "0", "0"]
     only(import_file(store, answered(tmp_path / "markPriceKlines-BTCUSDT-1m.json", [row])))
     (bar,) = store.candles("BTCUSDT", "mark", START, START + 1)
-    assert (str(bar.open), bar.line, bar.volume, bar.is_float) == ("100.10", 1, None, False)
+    assert (str(bar.open), bar.source.line, bar.volume, bar.is_float) == ("100.10", 1, None, False)
     told = {"symbol": "BTCUSDT", "fundingTime": START + 3, "fundingRate": "0.0001", "markPrice": "99.5"}
     import_file(store, answered(tmp_path / "fundingRate-BTCUSDT.json", [told]))
     assert store.funding("BTCUSDT", START, START + 10)[0].mark == Decimal("99.5")
@@ -175,7 +177,7 @@ def test_parquet_and_feather(store: MarketStore, tmp_path: Path) -> None:
     done = only(import_file(store, feather))
     assert (done.added, done.problems) == (2, ())
     bars = store.candles("BTCUSDT", "mark", START, START + 2 * MINUTE)
-    assert [(str(bar.open), bar.is_float, bar.line) for bar in bars] == [("0.1", True, 1), ("0.00001", True, 2)]
+    assert [(str(bar.open), bar.is_float, bar.source.line) for bar in bars] == [("0.1", True, 1), ("0.00001", True, 2)]
     rates = tmp_path / "BTC_USDT_USDT-8h-funding_rate.feather"
     frame.with_columns(open=polars.Series([0.0001, -0.0002])).write_ipc(rates)
     only(import_file(store, rates))

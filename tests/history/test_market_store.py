@@ -15,6 +15,7 @@ from margincall.history.market.importing import import_file
 from margincall.history.market.kinds import Gap, Series
 from margincall.history.market.naming import Hints
 from margincall.history.market.store import MarketStore, StoreDamaged
+from margincall.history.market.values import candle_event
 from tests.history.market_files import AGG, HOUR, MINUTE, START, answered, kline, written
 
 MARK = Series("binance_usdm", "mark", "BTCUSDT", "1m")
@@ -40,7 +41,7 @@ def test_the_same_bar_is_stored_once_whoever_tells_it(store: MarketStore, tmp_pa
     assert {path: path.read_bytes() for path in store.folder.rglob("*.parquet")} == before
     (done,) = import_file(store, other)
     assert (done.added, done.known, done.conflicts) == (1, 1, 0)
-    assert [bar.source for bar in store.candles("BTCUSDT", "mark", START, START + HOUR)] == [
+    assert [bar.source.file for bar in store.candles("BTCUSDT", "mark", START, START + HOUR)] == [
         str(one),
         str(one),
         str(other),
@@ -57,7 +58,7 @@ def test_bars_that_differ_are_both_kept_and_told(store: MarketStore, tmp_path: P
     assert (done.problems[0].place, done.problems[0].kind) == ("line 2", "conflict")
     assert f"{one}:2" in done.problems[0].message
     bars = store.candles("BTCUSDT", "mark", START, START + HOUR)
-    assert [(bar.low, bar.conflict, bar.source) for bar in bars] == [
+    assert [(bar.low, bar.conflict, bar.source.file) for bar in bars] == [
         (Decimal(99), False, str(one)),
         (Decimal(99), True, str(one)),
         (Decimal(90), True, str(other)),
@@ -133,7 +134,8 @@ def test_marks_as_events(store: MarketStore, tmp_path: Path) -> None:
     """As the files of a case give them."""
     file = marks(tmp_path, "one", [kline(0)])
     import_file(store, file)
-    (event,) = store.mark_candles("BTCUSDT", START, START + 1)
+    (bar,) = store.candles("BTCUSDT", "mark", START, START + 1)
+    event = candle_event(bar)
     assert isinstance(event, MarkCandle)
     assert (event.symbol, event.time_ms, event.interval_ms, event.low) == ("BTCUSDT", START, MINUTE, Decimal(99))
     assert (event.source.file, event.source.line) == (str(file), 1)
@@ -205,3 +207,15 @@ def test_real_candles(store: MarketStore, shared: Path) -> None:
         kind: min(bar.low for bar in store.candles("ETHUSDT", kind, day, day + 24 * HOUR)) for kind in ("last", "mark")
     }
     assert (lows["last"], round(lows["mark"], 2)) == (Decimal("1400.73"), Decimal("1764.26"))
+
+
+def test_the_folder_is_listed_once_and_again_after_an_addition(store: MarketStore, tmp_path: Path) -> None:
+    """Whatever is asked."""
+    import_file(store, marks(tmp_path, "one", [kline(0)]))
+    with mock.patch.object(Path, "rglob", autospec=True, side_effect=Path.rglob) as listed:
+        for _ in range(3):
+            assert len(store.candles("BTCUSDT", "mark", START, START + MINUTE)) == 1
+            assert store.funding("BTCUSDT", START, START + MINUTE) == ()
+        assert listed.call_count == 1
+    import_file(store, written(tmp_path / "markPriceKlines" / "ETHUSDT-1m-2025-02.csv", [kline(0)]))
+    assert len(store.candles("ETHUSDT", "mark", START, START + MINUTE)) == 1

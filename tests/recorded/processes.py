@@ -1,16 +1,20 @@
-"""A recorded server and a rescue as processes of their own, to be killed, watched, and listened to."""
+"""A recorded server on the loopback, and a rescue from it: as a process, to be killed and watched, or in this one."""
 
+import asyncio
 import os
-import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
-from tests.recorded.server import KEY, SECRET
+from tests.cli.calling import Called, call
+from tests.recorded.server import KEY, SECRET, parser, recorded_of, started
 from tests.sources import ROOT
 
 PATIENCE_S = 30.0
@@ -39,27 +43,39 @@ class Served(NamedTuple):
 
 @contextmanager
 def server(scratch: Path, *options: str) -> Iterator[Served]:
-    """A server process on a free port of the loopback, ended with the context."""
+    """A server with the options of its command, on a free port of the loopback, ended with the context. It runs in a
+    thread of this process, with a loop of its own."""
     scratch.mkdir(parents=True, exist_ok=True)
     log = scratch / "server.log"
-    command = [sys.executable, "-m", "tests.recorded.server", "--log", str(log), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    recorded = recorded_of(parser().parse_args(["--log", str(log), *options]))
+    listening: Future[asyncio.AbstractEventLoop] = Future()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        runner = await started(recorded)
+        listening.set_result(asyncio.get_running_loop())
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
+    thread.start()
+    loop = listening.result(PATIENCE_S)
     try:
-        assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
-        assert ready, "the server did not start"
-        word, port = process.stdout.readline().split()
-        assert word == "listening"
-        yield Served(f"http://127.0.0.1:{port}", log)
+        yield Served(f"http://127.0.0.1:{recorded.port}", log)
     finally:
-        process.kill()
-        process.communicate()
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(PATIENCE_S)
+
+
+def words(folder: Path, served: Served, *options: str) -> list[str]:
+    """The words of a rescue from a server."""
+    hosts = [word for name in ("fapi", "dapi", "spot") for word in (f"--{name}", served.base)]
+    return ["rescue", "--to", str(folder), *hosts, "--weight", "1000000", *options]
 
 
 def command(folder: Path, served: Served, *options: str) -> list[str]:
-    """The command line of a rescue from a server."""
-    hosts = [word for name in ("fapi", "dapi", "spot") for word in (f"--{name}", served.base)]
-    return [sys.executable, "-c", COMMAND, "rescue", "--to", str(folder), *hosts, "--weight", "1000000", *options]
+    """Its command line."""
+    return [sys.executable, "-c", COMMAND, *words(folder, served, *options)]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -69,11 +85,17 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def rescue(folder: Path, served: Served, *options: str) -> subprocess.CompletedProcess[str]:
-    """A rescue from beginning to end."""
+    """A rescue from beginning to end, as a process."""
     return subprocess.run(
         command(folder, served, *options), env=environment(), cwd=ROOT, capture_output=True, text=True,
         timeout=PATIENCE_S * 4, check=False,
     )  # fmt: skip
+
+
+def rescue_here(folder: Path, served: Served, *options: str) -> Called:
+    """The same in this process, which spares the start of another."""
+    with mock.patch.dict(os.environ, environment(), clear=True):
+        return call(*words(folder, served, *options))
 
 
 def killed(folder: Path, served: Served) -> str:

@@ -226,29 +226,40 @@ async def started(recorded: Recorded, port: int = 0) -> web.AppRunner:
     return runner
 
 
-async def serve(options: argparse.Namespace) -> None:
-    """Until the process is stopped."""
+def recorded_of(options: argparse.Namespace) -> Recorded:
+    """The server that the options of the command describe."""
     faults = {int(number): kind for number, _, kind in (text.partition(":") for text in options.fault)}
     recorded = Recorded(running_clock(options.age), faults=faults)
     recorded.log_file = options.log
     recorded.export_polls = options.export_polls
     if options.may:
         recorded.permissions = None if options.may == "none" else {**READ_ONLY, options.may: True}
+    return recorded
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Until the process is stopped."""
+    recorded = recorded_of(options)
     await started(recorded, options.port)
     print("listening", recorded.port, flush=True)
     await asyncio.Event().wait()
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    found = argparse.ArgumentParser(description=__doc__)
+    found.add_argument("--age", choices=AGES, default="1h", help="how long ago the liquidation was")
+    found.add_argument("--port", type=int, default=0)
+    found.add_argument("--log", type=Path, help="append one line for each request")
+    found.add_argument("--fault", action="append", default=[], metavar="N:KIND", help="spoil the Nth request")
+    found.add_argument("--may", default="", help="a permission that the key has too; none: they cannot be asked")
+    found.add_argument("--export-polls", type=int, default=0, help="questions before an export is done")
+    return found
+
+
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--age", choices=AGES, default="1h", help="how long ago the liquidation was")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--log", type=Path, help="append one line for each request")
-    parser.add_argument("--fault", action="append", default=[], metavar="N:KIND", help="spoil the Nth request")
-    parser.add_argument("--may", default="", help="a permission that the key has too; none: they cannot be asked")
-    parser.add_argument("--export-polls", type=int, default=0, help="questions before an export is done")
-    asyncio.run(serve(parser.parse_args()))
+    asyncio.run(serve(parser().parse_args()))
 
 
 if __name__ == "__main__":

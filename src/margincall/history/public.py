@@ -20,12 +20,15 @@ from msgspec import Struct, json
 
 from margincall.core.brackets import BracketTable
 from margincall.core.events import Source
+from margincall.core.units import Price
 from margincall.history.files import content_of, decoded, elements, files_of
+from margincall.history.market.kinds import CandlePrice
 from margincall.history.tables import is_brackets
 from margincall.wire.brackets import read_brackets
 from margincall.wire.candles import INTERVALS, named
 from margincall.wire.documents import Unreadable
 from margincall.wire.file_dates import day_in_name
+from margincall.wire.iso_time import utc
 from margincall.wire.numbers import BadNumber, decimal_of
 from margincall.wire.problems import Problem
 from margincall.wire.row import TIME_MAX, TIME_MIN, place_of, readable
@@ -52,27 +55,45 @@ class Tick(Struct, frozen=True, gc=False):
 
 
 class Trade(Struct, frozen=True, gc=False):
-    """One public trade (or trades of one order at one price): it makes the last price."""
+    """One public trade (or trades of one taker order at one price): it makes the last price.
+
+    `venue`, `is_float` and `conflict` as in `Bar`. Number, quantity and who took (`buyer_maker`: the taker sold) are
+    None where nobody asked for them: messages are read for their price.
+    """
 
     symbol: str
     time_ms: int
-    price: Decimal
+    price: Price
     source: Source
+    venue: str = HOME
+    id: int | None = None
+    quantity: Decimal | None = None
+    buyer_maker: bool | None = None
+    conflict: bool = False
 
 
 class Bar(Struct, frozen=True, gc=False):
-    """A candle, of which price it is, and whose: `venue` is "binance" for the venue itself."""
+    """What one price did from `time_ms` to `time_ms + interval_ms`, as one source tells it.
+
+    `price` says of what it is: last, mark, index or premium. `venue` is "binance" for the venue of the account itself;
+    bars that the store hands out name the venue as the store does. `source` is the file or endpoint with the line in
+    it (of Parquet and feather the row, of JSON the element, all from 1). `is_float`: the source held binary floats.
+    `conflict`: another source tells this bar otherwise; both are there. `volume` is None where none was told.
+    """
 
     symbol: str
-    price: PriceKind
+    price: CandlePrice
     time_ms: int
     interval_ms: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
+    open: Price
+    high: Price
+    low: Price
+    close: Price
     source: Source
     venue: str = HOME
+    is_float: bool = False
+    conflict: bool = False
+    volume: Decimal | None = None
 
     def holds(self, time_ms: int) -> bool:
         """Whether a time lies within the candle."""
@@ -80,13 +101,19 @@ class Bar(Struct, frozen=True, gc=False):
 
 
 class FundingRate(Struct, frozen=True, gc=False):
-    """One settlement as the venue publishes it. `mark` is the mark that it was paid on, where it is printed."""
+    """One settlement as the venue publishes it: the rate, a fraction of the notional (longs pay if it is above 0).
+
+    `mark` is the mark that it was paid on, where it is printed; the rest as in `Bar`.
+    """
 
     symbol: str
     time_ms: int
     rate: Decimal
-    mark: Decimal | None
+    mark: Price | None
     source: Source
+    venue: str = HOME
+    is_float: bool = False
+    conflict: bool = False
 
 
 class FundBalance(Struct, frozen=True, gc=False):
@@ -123,14 +150,16 @@ class _BadRow(ValueError):
 
 
 def read_market(paths: Sequence[Path], more: Iterable[Row] = ()) -> Market:
-    """What these files and folders say about the market, with `more` rows, of a store, beside them. A row that cannot
-    be read is a problem with file, place and raw text. Files that cannot be opened are the account's reader's to
-    report."""
-    found: list[Row] = list(more)
+    """What these files and folders say about the market, with `more` rows, of a store, beside them. A bar of the files
+    stands for that of the store; a problem says where the two differ. A row that cannot be read is a problem with
+    file, place and raw text. Files that cannot be opened are the account's reader's to report."""
+    found: list[Row] = []
     problems: list[Problem] = []
     for path in files_of(paths)[0]:
         for each in _of_file(path):
             (problems if isinstance(each, Problem) else found).append(each)  # type: ignore[arg-type]
+    for each in _beside({_name(each): each for each in found if isinstance(each, Bar)}, more):
+        (problems if isinstance(each, Problem) else found).append(each)  # type: ignore[arg-type]
     return Market(
         ticks=_by_symbol(each for each in found if isinstance(each, Tick)),
         trades=_by_symbol(each for each in found if isinstance(each, Trade)),
@@ -140,6 +169,26 @@ def read_market(paths: Sequence[Path], more: Iterable[Row] = ()) -> Market:
         fund=tuple(sorted((each for each in found if isinstance(each, FundBalance)), key=_time)),
         problems=tuple(problems),
     )
+
+
+def _name(bar: Bar) -> tuple[str, str, str, int, int]:
+    return bar.symbol, bar.venue, bar.price, bar.time_ms, bar.interval_ms
+
+
+def _beside(own: Mapping[tuple[str, str, str, int, int], Bar], more: Iterable[Row]) -> Iterator[Row | Problem]:
+    """Rows of a store without the bars that the files hold, and where the two tell other prices."""
+    for each in more:
+        known = own.get(_name(each)) if isinstance(each, Bar) else None
+        if known is None or not isinstance(each, Bar):
+            yield each
+            continue
+        told, other = ([bar.open, bar.high, bar.low, bar.close] for bar in (known, each))
+        if told != other:
+            where = f"{each.source.file}, {place_of(each.source)}"
+            prices = [" ".join(map(str, bar)) for bar in (told, other)]
+            said = f"the {each.price} candle of {utc(each.time_ms)} is {prices[1]} in the store ({where})"
+            message = f"market: {said}; this one counts"
+            yield Problem(known.source.file, place_of(known.source), message, prices[0], "conflict")
 
 
 def _of_file(path: Path) -> Iterator[Row | Problem]:
@@ -181,7 +230,7 @@ def _said(value: object, source: Source, *, is_fund: bool) -> Iterator[Row]:
         elif "fundingRate" in row and "fundingTime" in row:
             yield FundingRate(
                 _text(row, "symbol"), _time_of(row, "fundingTime"), _number(row, "fundingRate"),
-                _optional(row, "markPrice") or None, source,
+                _mark(row), source,
             )  # fmt: skip
 
 
@@ -259,11 +308,16 @@ def _number(row: Mapping[str, object], key: str) -> Decimal:
     return found
 
 
-def _price(row: Mapping[str, object], key: str) -> Decimal:
+def _price(row: Mapping[str, object], key: str) -> Price:
     found = _number(row, key)
     if found <= 0:
         raise _BadRow(f"`{key}`: a price is above 0")
-    return found
+    return Price(found)
+
+
+def _mark(row: Mapping[str, object]) -> Price | None:
+    found = _optional(row, "markPrice")
+    return Price(found) if found else None
 
 
 def _optional(row: Mapping[str, object], key: str) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""What the store holds: kinds of data, the columns of each, and the values that readers of the store get.
+"""What the store holds: kinds of data, and the columns of each. The values that readers get are in `history/public.py`.
 
 Numbers are kept as the text that the source printed, so a price is exact and shows how many digits it was given
 with. A number that a source held as a binary float is the shortest decimal that is stored as that float, and its row
@@ -7,12 +7,10 @@ says so (`is_float`).
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Literal, get_args
 
 from msgspec import Struct
 
-from margincall.core.units import Price
 from margincall.errors import UsageError
 from margincall.wire.durations import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -88,56 +86,6 @@ class Series(Struct, frozen=True, order=True):
     def interval_ms(self) -> int:
         """The interval in milliseconds, 0 where there is none."""
         return interval_ms(self.interval) if self.interval else 0
-
-
-class Bar(Struct, frozen=True):
-    """What one price did from `time_ms` to `time_ms + interval_ms`, as one source tells it.
-
-    `price` says of what it is: last, mark, index or premium. `source` is the file or endpoint, `line` the line in it
-    (of Parquet and feather the row, of JSON the element, all from 1). `is_float`: the source held binary floats.
-    `conflict`: another source tells this bar otherwise; both are there. `volume` is None where none was told.
-    """
-
-    time_ms: int
-    interval_ms: int
-    open: Price
-    high: Price
-    low: Price
-    close: Price
-    price: CandlePrice
-    venue: str
-    source: str
-    line: int
-    is_float: bool = False
-    conflict: bool = False
-    volume: Decimal | None = None
-
-
-class FundingRate(Struct, frozen=True):
-    """A settled funding rate (a fraction of the notional; longs pay if it is above 0), with the mark if it was told."""
-
-    time_ms: int
-    rate: Decimal
-    mark: Price | None
-    venue: str
-    source: str
-    line: int
-    is_float: bool = False
-    conflict: bool = False
-
-
-class Trade(Struct, frozen=True):
-    """A trade, or the trades of one taker order at one price (`agg_trades`). `buyer_maker`: the taker sold."""
-
-    time_ms: int
-    id: int
-    price: Price
-    quantity: Decimal
-    buyer_maker: bool
-    venue: str
-    source: str
-    line: int
-    conflict: bool = False
 
 
 class Gap(Struct, frozen=True):

@@ -15,13 +15,11 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, cast
+from typing import Any
 
 from msgspec import json
 from platformdirs import user_data_dir
 
-from margincall.core.events import MarkCandle, Source
-from margincall.core.units import Price
 from margincall.errors import MargincallError
 from margincall.history.market.checks import funding_gaps, gaps_between
 from margincall.history.market.frames import Frame, broken_frame, polars
@@ -30,16 +28,15 @@ from margincall.history.market.kinds import (
     CANDLES,
     KINDS,
     TIMED,
-    Bar,
     CandlePrice,
-    FundingRate,
     Gap,
     Kind,
     Series,
-    Trade,
     interval_ms,
 )
 from margincall.history.market.merging import Merged, merged, schema, told
+from margincall.history.market.values import bar_of, rate_of, trade_of
+from margincall.history.public import Bar, FundingRate, Trade
 from margincall.wire.iso_time import EPOCH
 from margincall.wire.problems import Problem
 
@@ -66,19 +63,20 @@ class MarketStore:
         """The folder given, else the one that the environment names, else the user's own."""
         named = os.environ.get(FOLDER_VARIABLE)
         self.folder = folder or (Path(named) if named else Path(user_data_dir("margincall")) / "market")
+        self._listed: tuple[Series, ...] | None = None
 
     # --- what is there ---------------------------------------------------------------------------
 
     def series(self, symbol: str = "", *, kind: str = "", venue: str = "") -> tuple[Series, ...]:
-        """The stored series, of a symbol, kind or venue alone if one is given, sorted."""
-        found = []
-        for folder in sorted({path.parent for path in self.folder.rglob("*.parquet")}):
-            parts = folder.relative_to(self.folder).parts
-            if len(parts) in (3, 4) and parts[1] in KINDS:
-                found.append(Series(parts[0], parts[1], *parts[2:]))
+        """The stored series, of a symbol, kind or venue alone if one is given, sorted.
+
+        The folder is listed once, and again after `add`; what another process adds meanwhile is not seen.
+        """
+        if self._listed is None:
+            self._listed = tuple(self._list())
         return tuple(
             each
-            for each in sorted(found)
+            for each in self._listed
             if symbol in ("", each.symbol) and kind in ("", each.kind) and (not venue or each.venue == venue)
         )
 
@@ -129,53 +127,21 @@ class MarketStore:
         assert price in CANDLES
         found: list[Bar] = []
         for series in self._chosen(symbol, price, venue, interval, (start_ms, end_ms)):
-            length = series.interval_ms
-            rows = self.frame(series, start_ms - length + 1, end_ms)
-            found += [_bar(row, series, length) for row in rows.iter_rows(named=True)]
+            rows = self.frame(series, start_ms - series.interval_ms + 1, end_ms)
+            found += [bar_of(row, series) for row in rows.iter_rows(named=True)]
         return tuple(sorted(found, key=lambda each: (each.time_ms, each.venue, each.interval_ms)))
-
-    def mark_candles(
-        self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None, interval: str | None = None
-    ) -> tuple[MarkCandle, ...]:
-        """The stored candles of the mark price as events, as the files of a case give them."""
-        bars = self.candles(symbol, "mark", start_ms, end_ms, venue=venue, interval=interval)
-        return tuple(candle_event(bar, symbol) for bar in bars)
 
     def funding(self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None) -> tuple[FundingRate, ...]:
         """The funding rates settled from `start_ms` to before `end_ms`, by time."""
-        return tuple(
-            FundingRate(
-                time_ms=row["time_ms"],
-                rate=Decimal(row["rate"]),
-                mark=Price(Decimal(row["mark"])) if row["mark"] else None,
-                venue=series.venue,
-                source=row["source"],
-                line=row["line"],
-                is_float=row["is_float"],
-                conflict=row["conflict"],
-            )
-            for series, row in self._rows(symbol, "funding", start_ms, end_ms, venue)
-        )
+        rows = self._rows(symbol, "funding", start_ms, end_ms, venue)
+        return tuple(rate_of(row, series) for series, row in rows)
 
     def trades(
         self, symbol: str, start_ms: int, end_ms: int, *, venue: str | None = None, aggregated: bool = False
     ) -> tuple[Trade, ...]:
         """The trades (or aggregated trades) from `start_ms` to before `end_ms`, by time and number."""
         kind: Kind = "agg_trades" if aggregated else "trades"
-        found = [
-            Trade(
-                time_ms=row["time_ms"],
-                id=int(row["id"]),
-                price=Price(Decimal(row["price"])),
-                quantity=Decimal(row["quantity"]),
-                buyer_maker=row["buyer_maker"] == "true",
-                venue=series.venue,
-                source=row["source"],
-                line=row["line"],
-                conflict=row["conflict"],
-            )
-            for series, row in self._rows(symbol, kind, start_ms, end_ms, venue)
-        ]
+        found = [trade_of(row, series) for series, row in self._rows(symbol, kind, start_ms, end_ms, venue)]
         return tuple(sorted(found, key=lambda each: (each.time_ms, each.venue, each.id)))
 
     def positioning(
@@ -238,6 +204,14 @@ class MarketStore:
             found += [Gap(*row) for row in holes.iter_rows()]
         return tuple(found)
 
+    def _list(self) -> list[Series]:
+        found = []
+        for folder in {path.parent for path in self.folder.rglob("*.parquet")}:
+            parts = folder.relative_to(self.folder).parts
+            if len(parts) in (3, 4) and parts[1] in KINDS:
+                found.append(Series(parts[0], parts[1], *parts[2:]))
+        return sorted(found)
+
     # --- writing ---------------------------------------------------------------------------------
 
     def add(self, series: Series, rows: Mapping[str, Sequence[Any]]) -> Merged:
@@ -255,6 +229,7 @@ class MarketStore:
         with self._locked(series) as folder:
             for (period,), part in sorted(new.partition_by("period", as_dict=True, include_key=False).items()):
                 done.append(_merge(folder / f"{period}.parquet", part, series))
+                self._listed = None
         return Merged(
             sum(each.added for each in done),
             sum(each.known for each in done),
@@ -364,35 +339,3 @@ def _write(target: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-
-
-def candle_event(bar: Bar, symbol: str) -> MarkCandle:
-    """A candle of the mark price as the event that the files of a case give."""
-    return MarkCandle(
-        time_ms=bar.time_ms,
-        source=Source(bar.source, line=bar.line),
-        symbol=symbol,
-        interval_ms=bar.interval_ms,
-        open=bar.open,
-        high=bar.high,
-        low=bar.low,
-        close=bar.close,
-    )
-
-
-def _bar(row: Mapping[str, Any], series: Series, length: int) -> Bar:
-    return Bar(
-        time_ms=row["time_ms"],
-        interval_ms=length,
-        open=Price(Decimal(row["open"])),
-        high=Price(Decimal(row["high"])),
-        low=Price(Decimal(row["low"])),
-        close=Price(Decimal(row["close"])),
-        price=cast(CandlePrice, series.kind),
-        venue=series.venue,
-        source=row["source"],
-        line=row["line"],
-        is_float=row["is_float"],
-        conflict=row["conflict"],
-        volume=Decimal(row["volume"]) if row["volume"] else None,
-    )
