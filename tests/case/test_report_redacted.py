@@ -54,7 +54,7 @@ def test_the_open_report_names_them(home: Path) -> None:
     said = call("report", str(home), "--json").out
     assert all(each in said for each in (PERSON, ACCOUNT, str(home)))
     assert "repeat messages of" in said
-    assert all(UID in path.read_text(encoding="utf-8") for path in home.glob("*/csv/Binance-Futures-Order*"))
+    assert UID in next(home.glob("*/csv/*Order*")).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", ["html", "pdf", "json"])

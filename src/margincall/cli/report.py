@@ -80,7 +80,7 @@ def report(
     Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
     was altered, 5 cannot tell, 6 not judged.
     """
-    from margincall.case.reporting.build import facts_of
+    from margincall.case.reporting.build import facts_of, unusable
     from margincall.case.reporting.files import check_free, page_and_paper
 
     files = page_and_paper(out, pdf, no_pdf=no_pdf, as_json=as_json, default=DEFAULT)
@@ -88,13 +88,14 @@ def report(
         check_free(path, force=force)
     store = None if no_store else MarketStore(store_folder)
     material = _material(paths, beside, scope_of(tz, start, end, account), store, day=day, number=number, quiet=as_json)
-    facts = facts_of(material)
+    found = material.answer
+    facts = facts_of(material) if found.is_usable else unusable(found.problems, material.recovery.as_of)
     if redact:
         from margincall.case.reporting.redact import redacted
 
-        facts = redacted(facts, material.answer)
-    if not material.answer.is_usable:
-        return nothing_usable(material.answer, _document(facts) if as_json else None)
+        facts = redacted(facts, found)
+    if not found.is_usable:
+        return nothing_usable(found, _document(facts) if as_json else None)
     if as_json:
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)

@@ -34,6 +34,8 @@ CHARTS_MAX = 12
 PROBLEMS_MAX = 40
 TONES: Mapping[Conclusion, Tone] = {IRREGULAR: "bad", OPEN: "open", REGULAR: "good"}
 NOTHING = "No liquidation and no deleveraging was found in these files."
+UNUSABLE = "Nothing in these files can be used."
+WORDS = tuple(Word(term.key, term.name, term.short, term.page) for term in TERMS)
 KINDS = {
     "liquidation": "Liquidation",
     "adl": "Deleveraging",
@@ -71,10 +73,28 @@ def facts_of(material: Material) -> Facts:
         notes=_notes(answer),
         verdict=_slim(_verdict(chosen, answer, verified)),
         parts=tuple(_slim(part) for part in parts),
-        glossary=tuple(Word(term.key, term.name, term.short, term.page) for term in TERMS),
+        glossary=WORDS,
         warning=NO_RECOVERY,
         problems=troubles(_serious(material.problems)),
         assumptions=tuple(BY_ID[name] for name in _assumed(material, [case for case, _ in chosen])),
+    )
+
+
+def unusable(problems: Sequence[Any], as_of: str) -> Facts:
+    """A report of files in which nothing can be used: what is wrong with each of them, and no verdict. `as_of` is an
+    ISO day."""
+    listed = Part("problems", "Problems in the files", level=1, tables=(_problems(problems),))
+    return Facts(
+        title="Nothing to report",
+        subtitle="",
+        as_of=as_of,
+        notes=(),
+        verdict=Part(key="verdict", title="Verdict", says=(UNUSABLE,), level=1),
+        parts=(_slim(listed),) if problems else (),
+        glossary=WORDS,
+        warning=NO_RECOVERY,
+        problems=troubles(problems),
+        assumptions=(),
     )
 
 

@@ -34,8 +34,8 @@ RAW = "text"
 def redacted(facts: Facts, answer: Answer) -> Facts:
     """Every text of the facts with ids, addresses and files masked. What the files hold as raw text is left out."""
     names = Names(answer.explained.history, ())
-    troubles = (*answer.problems, *facts.problems)
-    files = _named((*answer.sources, *(each.file for each in troubles)))
+    told = (*(each.file for each in answer.problems), *(each.file for each in facts.problems))
+    files = _named((*answer.sources, *told))
     known = _one_of(files)
 
     def masked(text: str) -> str:
