@@ -38,8 +38,15 @@ def html_of(facts: Facts, *, base: str = "") -> str:
     words = {word.name.lower(): word.key for word in facts.glossary}
 
     def linked(text: str) -> Any:
-        key = words.get(text.lower())
-        return Markup(f'<a class="term" href="#term-{key}">{escape(text)}</a>') if key is not None else whole(text)
+        """A text that is a term, or the term in brackets at its end, leads to the glossary."""
+        before, bracket, term = text.rpartition("(")
+        key, named = words.get(text.lower()), words.get(term.removesuffix(")").lower())
+        if key is not None:
+            return Markup(f'<a class="term" href="#term-{key}">{escape(text)}</a>')
+        if bracket and named is not None:
+            link = f'<a class="term" href="#term-{named}">{escape(term.removesuffix(")"))}</a>'
+            return Markup(f"{escape(before)}({link})")
+        return whole(text)
 
     def whole(text: str) -> Any:
         """A text whose days and times do not break."""
