@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from margincall.case.glossary import TERMS
 from margincall.case.recover import Recovery
-from margincall.case.reporting.checks import checks_table
+from margincall.case.reporting.checks import COMPUTED, checks_table
 from margincall.case.reporting.facts import Chart, Facts, Part, Spell, Word
 from margincall.case.reporting.money_way import money_chart
 from margincall.case.reporting.outlook import outlook
@@ -236,7 +236,8 @@ def _annexes(material: Material, cases: Sequence[Case]) -> Iterator[Part]:
             "recovery", "Recovery", (f"Seen from {material.recovery.as_of}.", NO_RECOVERY), level=1, tables=tables
         )
     if answer.explained.findings:
-        table = present.findings_table("What the files say about themselves", answer.explained.findings[:PROBLEMS_MAX])
+        said = present.findings_table("What the files say about themselves", answer.explained.findings[:PROBLEMS_MAX])
+        table = structs.replace(said, columns=tuple(COMPUTED.get(name, name) for name in said.columns))
         yield Part("files", "The files", level=1, tables=(table,))
     if serious := _serious(material.problems):
         yield Part("problems", "Problems in the files", level=1, tables=(_problems(serious),))
