@@ -42,7 +42,7 @@ NEEDS_EXTRA = "a report is drawn by parts that are not installed: pip install 'm
 @click.option("--number", default=0, metavar="N", help="Report only the Nth liquidation found (1 is the first).")
 @click.option("--redact", is_flag=True, help="Mask the numbers of accounts, orders and trades.")
 @click.option(
-    "--docs", default="", metavar="BASE", help="Put before the paths of glossary pages, e.g. a folder or URL."
+    "--docs", default="", metavar="BASE", help="Folder or URL of a copy of the documentation: the glossary links to it."
 )
 @click.option("--as-of", "day", default="", metavar="DATE", help="Recovery as seen from this day; today if not given.")
 @click.option("--force", is_flag=True, help="Overwrite files that no report has written.")
