@@ -10,7 +10,7 @@ import msgspec
 import typst
 from matplotlib import get_data_path
 
-from margincall.case.reporting.canvas import WIDE
+from margincall.case.reporting.canvas import PAPER
 from margincall.case.reporting.document import plain_facts
 from margincall.case.reporting.draw import FONT_SAID, bare, drawn
 from margincall.case.reporting.facts import Facts
@@ -32,7 +32,7 @@ def pdf_of(facts: Facts, *, theme: Theme = "light", base: str = "") -> bytes:
         (folder / "theme.json").write_bytes(msgspec.json.encode(look))
         for part in facts.parts:
             for chart in part.charts:
-                svg = themed(bare(drawn(chart, WIDE)), theme).replace(FONT_SAID, PAPER_FONT)
+                svg = themed(bare(drawn(chart, PAPER)), theme).replace(FONT_SAID, PAPER_FONT)
                 (folder / f"{chart.key}.svg").write_text(svg, encoding="utf-8")
         fonts = [str(Path(get_data_path()) / "fonts" / "ttf")]
         found: bytes = typst.compile(
