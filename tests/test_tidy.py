@@ -6,8 +6,11 @@ each rule a text that breaks it, because a rule that cannot fail protects nothin
 """
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -176,6 +179,20 @@ def text_names_no_machine(source: Source) -> Iterator[str]:
                 yield source.at(number, f"`{found[0]}` belongs to a machine, not to the project")
 
 
+@rule
+def joined_texts_keep_their_words_apart(source: Source) -> Iterator[str]:
+    """Of two texts that Python puts together one ends, or the other begins, with something that is no letter."""
+    if not is_src(source):
+        return
+    read = tokenize.generate_tokens(io.StringIO(source.text).readline)
+    kept = [each for each in read if each.type not in (tokenize.NL, tokenize.COMMENT)]
+    for one, other in pairwise(kept):
+        if one.type == other.type == tokenize.STRING:
+            end, start = one.string.rstrip("\"'")[-1:], other.string.lstrip("rbfRBF").lstrip("\"'")[:1]
+            if end.isalnum() and start.isalnum():
+                yield source.at(other.start[0], f"`…{end}` and `{start}…` become one word: a blank is missing")
+
+
 # --- documentation ----------------------------------------------------------------------------------------
 
 
@@ -336,6 +353,7 @@ WIDE = "class A:\n" + "".join(f"    def m{n}(self): ...\n" for n in range(METHOD
         (errors_are_not_swallowed, WIRE, "try: ...\nexcept: ...", 2),
         (errors_are_not_swallowed, WIRE, "with suppress(Exception): ...", 1),
         (nothing_is_left_unfinished, WIRE, "x = 1\n# TODO: more", 2),
+        (joined_texts_keep_their_words_apart, WIRE, "x = (\n    'to'\n    'day'\n)", 3),
         (text_names_no_machine, "docs/a.md", "see /wo" + "rk/shared", 1),
         (text_names_no_machine, "constraints.txt", "a @ https://files.python" + "hosted.org/a", 1),
         (public_things_are_documented, WIRE, "x = 1", 1),
@@ -373,6 +391,7 @@ def test_rule_finds(check: Rule, path: str, text: str, line: int) -> None:
         (imports_stand_on_top, "src/margincall/cli/explain.py", "def f():\n    import csv"),
         (errors_are_not_swallowed, WIRE, "try: ...\nexcept Exception as error:\n    raise Bad from error"),
         (errors_are_not_swallowed, "src/margincall/cli/main.py", "try: ...\nexcept Exception: ..."),
+        (joined_texts_keep_their_words_apart, WIRE, "x = ('on ' 'time')\ny = ('on', 'time')"),
         (text_names_no_machine, "docs/a.md", "https://example.com/wo" + "rk/of/others"),
         (public_things_are_documented, WIRE, '"""A."""\ndef _f(): ...\nclass _B:\n    def f(self): ...'),
         (no_float_decides_about_money, WIRE, "x = float(1)"),

@@ -1,15 +1,17 @@
 """The page: sound, complete in itself, and readable by those who do not see it."""
 
+import io
 import re
 
 import pytest
+from pypdf import PdfReader
 
 from margincall.case.reporting.canvas import NARROW, WIDE, spread
 from margincall.case.reporting.draw import drawn
 from margincall.case.reporting.page import html_of
 from margincall.case.reporting.palette import ROLES, STANDINS, themed
 from margincall.case.reporting.paper import pdf_of
-from tests.case.reports import ACCOUNTS, Page, charts, facts
+from tests.case.reports import ACCOUNTS, Page, charts, facts, squeezed
 from tests.sources import ROOT
 
 LOADS = {"src", "srcset", "poster", "data", "background", "action", "formaction"}
@@ -31,7 +33,7 @@ def test_the_page_is_sound(scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", ACCOUNTS)
 def test_nothing_is_loaded(scenario: str) -> None:
-    """No script, no resource from elsewhere; links lead to pages of the glossary only."""
+    """No script, no resource from elsewhere; every link stays in the page."""
     html = html_of(facts(scenario))
     page = Page(html)
     assert {tag for tag, _, _ in page.attributes} & {
@@ -47,17 +49,39 @@ def test_nothing_is_loaded(scenario: str) -> None:
     assert "<script" not in html
     assert "@import" not in html
     assert re.findall(r"url\((?!#)", html) == []
-    links = {value for tag, name, value in page.attributes if tag == "a" and name == "href" and value[:1] != "#"}
-    assert links == {word.page for word in facts(scenario).glossary}
+    assert outside(page) == []
     assert set(re.findall(r"https?://[^\s\"'<]+", html)) <= {"http://www.w3.org/2000/svg"}
 
 
-def test_the_pages_of_the_glossary_are_there() -> None:
-    """Each term leads to a page of the documentation; another place for them is put before the paths."""
+def outside(page: Page) -> list[str]:
+    """Where links lead that leave the page."""
+    return [value for tag, name, value in page.attributes if tag == "a" and name == "href" and value[:1] != "#"]
+
+
+def test_the_glossary_is_in_the_page_and_leads_on_only_where_its_pages_are() -> None:
+    """Whoever has the file alone reads every term there, and meets no dead link; `base` says where the pages are."""
     found = facts("plain_liquidation")
     assert len(found.glossary) > 20
     assert [word.page for word in found.glossary if not (ROOT / word.page).is_file()] == []
-    assert f'href="https://example.org/{found.glossary[0].page}"' in html_of(found, base="https://example.org/")
+    alone, led = html_of(found), html_of(found, base="https://example.org")
+    assert [word.short for word in found.glossary if squeezed(word.short) not in squeezed(Page(alone).text)] == []
+    assert ".md" not in alone
+    assert outside(Page(led)) == [f"https://example.org/{word.page}" for word in found.glossary]
+
+
+def test_the_pdf_leads_to_pages_only_where_they_are() -> None:
+    """As the page: links of its glossary with `base`, none without."""
+    found = facts("plain_liquidation")
+    assert pdf_links(pdf_of(found)) == []
+    assert pdf_links(pdf_of(found, base="https://example.org/")) == [
+        f"https://example.org/{word.page}" for word in found.glossary
+    ]
+
+
+def pdf_links(content: bytes) -> list[str]:
+    """The addresses that a PDF leads to, in order; a link of two lines is one."""
+    notes = [note.get_object() for page in PdfReader(io.BytesIO(content)).pages for note in page.get("/Annots") or []]
+    return list(dict.fromkeys(str(note["/A"]["/URI"]) for note in notes if "/A" in note and "/URI" in note["/A"]))
 
 
 def test_terms_lead_to_the_glossary() -> None:

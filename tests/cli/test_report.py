@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from margincall.case.reporting.document import ReportDocument
 from margincall.case.warning import NO_RECOVERY
 from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOTHING_USABLE, USAGE
 from tests.case.reports import paths_of
@@ -97,6 +99,28 @@ def test_nothing_usable(tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text("nothing", encoding="utf-8")
     assert call("report", str(other), "--out", str(tmp_path / "a.html")).code == NOTHING_USABLE
+
+
+@pytest.mark.parametrize("more", [[], ["--redact"]])
+def test_programs_are_told_that_nothing_is_usable(more: list[str], tmp_path: Path) -> None:
+    """The same document as ever, with what is wrong with the files, and no verdict."""
+    other = tmp_path / "other.txt"
+    other.write_text("nothing", encoding="utf-8")
+    called = call("report", str(other), "--json", "--as-of", "2026-06-01", *more)
+    said = msgspec.json.decode(called.out, type=ReportDocument, strict=False)
+    assert (called.code, called.err, said.schema) == (NOTHING_USABLE, "", "margincall.report/1")
+    assert (said.title, said.as_of, said.verdict.badge) == ("Nothing to report", "2026-06-01", "")
+    assert [each.file for each in said.problems] == ["file-1.txt" if more else str(other)]
+    assert said.problems[0].message in [cell for row in said.parts[0].tables[0].rows for cell in row]
+
+
+def test_an_empty_folder_is_told_to_programs_too(tmp_path: Path) -> None:
+    """Nothing is wrong with any file where there is none."""
+    called = call("report", str(tmp_path), "--json")
+    assert called.code == NOTHING_USABLE
+    assert msgspec.json.decode(called.out, type=ReportDocument, strict=False).verdict.says == (
+        "Nothing in these files can be used.",
+    )
 
 
 def test_a_dark_pdf(story: str, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ NEEDS_EXTRA = "a report is drawn by parts that are not installed: pip install 'm
 @click.option("--number", default=0, metavar="N", help="Report only the Nth liquidation found (1 is the first).")
 @click.option("--redact", is_flag=True, help="Mask the numbers of accounts, orders and trades.")
 @click.option(
-    "--docs", default="", metavar="BASE", help="Put before the paths of glossary pages, e.g. a folder or URL."
+    "--docs", default="", metavar="BASE", help="Folder or URL of a copy of the documentation: the glossary links to it."
 )
 @click.option("--as-of", "day", default="", metavar="DATE", help="Recovery as seen from this day; today if not given.")
 @click.option("--force", is_flag=True, help="Overwrite files that no report has written.")
@@ -80,7 +80,7 @@ def report(
     Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
     was altered, 5 cannot tell, 6 not judged.
     """
-    from margincall.case.reporting.build import facts_of
+    from margincall.case.reporting.build import facts_of, unusable
     from margincall.case.reporting.files import check_free, page_and_paper
 
     files = page_and_paper(out, pdf, no_pdf=no_pdf, as_json=as_json, default=DEFAULT)
@@ -88,13 +88,14 @@ def report(
         check_free(path, force=force)
     store = None if no_store else MarketStore(store_folder)
     material = _material(paths, beside, scope_of(tz, start, end, account), store, day=day, number=number, quiet=as_json)
-    facts = facts_of(material)
+    found = material.answer
+    facts = facts_of(material) if found.is_usable else unusable(found.problems, material.recovery.as_of)
     if redact:
         from margincall.case.reporting.redact import redacted
 
-        facts = redacted(facts, material.answer)
-    if not material.answer.is_usable:
-        return nothing_usable(material.answer, _document(facts) if as_json else None)
+        facts = redacted(facts, found)
+    if not found.is_usable:
+        return nothing_usable(found, _document(facts) if as_json else None)
     if as_json:
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)

@@ -1,22 +1,22 @@
 """From an answer, its verification and the recovery to the facts of a report. Nothing here computes a rule."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from margincall.case.glossary import TERMS
 from margincall.case.recover import Recovery
-from margincall.case.reporting.checks import checks_table, counted
-from margincall.case.reporting.facts import Chart, Facts, Part, Spell, Tile, Tone, Word
+from margincall.case.reporting.checks import COMPUTED, checks_table
+from margincall.case.reporting.facts import Chart, Facts, Part, Spell, Word
 from margincall.case.reporting.money_way import money_chart
 from margincall.case.reporting.outlook import outlook
 from margincall.case.reporting.price_path import price_chart
 from margincall.case.reporting.ratio_path import ratio_chart
+from margincall.case.reporting.verdict import UNUSABLE, badge_of, tone_of, verdict_part
 from margincall.case.reporting.window import close_up, life_of
-from margincall.case.reporting.wording import brief, brief_percent, brief_signed
+from margincall.case.reporting.wording import sentence
 from margincall.case.warning import NO_RECOVERY
-from margincall.core.checks import UNCLEAR
 from margincall.core.rounding import exact
 from margincall.forensics import present
 from margincall.forensics.answer import Answer
@@ -25,15 +25,14 @@ from margincall.forensics.explain import Case
 from margincall.forensics.present import Section, headline, judgement, moment
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.assumptions import BY_ID
-from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Conclusion, Judged, Verified
-from margincall.forensics.verify.present import NAMES, found_section, interval_rows
+from margincall.forensics.verify.check import Judged, Verified
+from margincall.forensics.verify.present import found_section, interval_rows
 from margincall.history.public import NO_MARKET, Market
 
 CHARTS_MAX = 12
 """So many closings get charts; of the others the tables tell. `--number` chooses one."""
 PROBLEMS_MAX = 40
-TONES: Mapping[Conclusion, Tone] = {IRREGULAR: "bad", OPEN: "open", REGULAR: "good"}
-NOTHING = "No liquidation and no deleveraging was found in these files."
+WORDS = tuple(Word(term.key, term.name, term.short, term.page) for term in TERMS)
 KINDS = {
     "liquidation": "Liquidation",
     "adl": "Deleveraging",
@@ -69,12 +68,30 @@ def facts_of(material: Material) -> Facts:
         subtitle=_subtitle([case for case, _ in chosen]),
         as_of=material.recovery.as_of,
         notes=_notes(answer),
-        verdict=_slim(_verdict(chosen, answer, verified)),
+        verdict=_slim(verdict_part(chosen, verified, _of_chosen(material))),
         parts=tuple(_slim(part) for part in parts),
-        glossary=tuple(Word(term.key, term.name, term.short, term.page) for term in TERMS),
+        glossary=WORDS,
         warning=NO_RECOVERY,
         problems=troubles(_serious(material.problems)),
         assumptions=tuple(BY_ID[name] for name in _assumed(material, [case for case, _ in chosen])),
+    )
+
+
+def unusable(problems: Sequence[Any], as_of: str) -> Facts:
+    """A report of files in which nothing can be used: what is wrong with each of them, and no verdict. `as_of` is an
+    ISO day."""
+    listed = Part("problems", "Problems in the files", level=1, tables=(_problems(problems),))
+    return Facts(
+        title="Nothing to report",
+        subtitle="",
+        as_of=as_of,
+        notes=(),
+        verdict=Part(key="verdict", title="Verdict", says=(UNUSABLE,), level=1),
+        parts=(_slim(listed),) if problems else (),
+        glossary=WORDS,
+        warning=NO_RECOVERY,
+        problems=troubles(problems),
+        assumptions=(),
     )
 
 
@@ -131,88 +148,14 @@ def _notes(answer: Answer) -> tuple[str, ...]:
     return (*example, *refused, *((answer.no_verdict,) if answer.no_verdict else ()), *unknown, *out)
 
 
-def _verdict(chosen: Sequence[tuple[Case, Judged]], answer: Answer, verified: Verified) -> Part:
-    """The page that is read first: each closing in a sentence, and what was found wrong."""
-    rows = tuple(
-        (f"{_sign(judged.conclusion)} {judged.conclusion}", headline(case.explanation), judgement(case.explanation))
-        for case, judged in chosen
-    )
-    conclusion = _together([judged.conclusion for _, judged in chosen], verified)
-    tables = [Section("Each of them", ("conclusion", "what", "why"), rows)] if len(rows) > 1 else []
-    wrong = [each for _, judged in chosen for each in judged.irregularities] + list(verified.irregularities)
-    if wrong:
-        tables.append(found_section(tuple(wrong)))
-    says = [NOTHING] if not chosen else []
-    if len(chosen) == 1:
-        told = chosen[0][0].explanation
-        says.append(f"{headline(told)}. {_sentence(judgement(told))}")
-        says += [f"Trace: {trace}" for trace in told.traces]
-    return Part(
-        key="verdict",
-        title="Verdict",
-        says=(*says, *_meaning(conclusion, chosen, verified)),
-        tone=TONES[conclusion] if chosen else "plain",
-        badge=_sentence(conclusion) if chosen else "",
-        level=1,
-        tiles=_tiles(chosen[0][0]) if len(chosen) == 1 else (),
-        tables=tuple(tables),
-    )
-
-
-def _together(conclusions: Sequence[Conclusion], verified: Verified) -> Conclusion:
-    if verified.irregularities or IRREGULAR in conclusions:
-        return IRREGULAR
-    return OPEN if OPEN in conclusions or verified.refused else REGULAR
-
-
-def _meaning(conclusion: Conclusion, chosen: Sequence[tuple[Case, Judged]], verified: Verified) -> tuple[str, ...]:
-    """The conclusion in a sentence, with the count of the checks behind it."""
-    checks = [each for _, judged in chosen for each in judged.checks] + list(verified.checks)
-    if not chosen:
-        return ()
-    says = {
-        IRREGULAR: "At least one published rule does not hold, under every assumption that is made here.",
-        REGULAR: "No published rule is broken, as far as these files tell. That is no proof that all was right.",
-        OPEN: "These files do not tell whether the rules were kept. That is neither a suspicion nor an acquittal.",
-    }
-    unknown = dict.fromkeys(NAMES.get(each.kind, each.kind) for each in checks if each.verdict == UNCLEAR)
-    rest = f" Cannot be told: {', '.join(unknown)}." if unknown and conclusion == OPEN else ""
-    return says[conclusion], f"{counted(checks)}.{rest}"
-
-
-def _tiles(case: Case) -> tuple[Tile, ...]:
-    verdict, prices = case.explanation.verdict, case.explanation.prices
-    found = []
-    if verdict.margin_balance is not None:
-        found.append(Tile("margin balance", f"{brief(verdict.margin_balance)} {verdict.asset}", "at the trigger"))
-    if verdict.maintenance_margin is not None:
-        found.append(
-            Tile("maintenance margin", f"{brief(verdict.maintenance_margin)} {verdict.asset}", "at the trigger")
-        )
-    if verdict.margin_ratio is not None:
-        found.append(Tile("margin ratio", brief_percent(verdict.margin_ratio), "liquidated from 100 %"))
-    if prices.mark_at_trigger is not None:
-        found.append(Tile("mark price", present.amount(prices.mark_at_trigger), prices.mark_source or ""))
-    if case.explanation.realized_pnl is not None:
-        asset = case.explanation.waterfall[0].asset if case.explanation.waterfall else verdict.asset
-        found.append(
-            Tile("realised profit or loss", f"{brief_signed(case.explanation.realized_pnl)} {asset}", "before fees")
-        )
-    for asset, left in case.explanation.left.items():
-        found.append(Tile("left", f"{brief(left)} {asset}", "after the last booking"))
-    return tuple(found)
-
-
 def _closing(material: Material, case: Case, judged: Judged, place: int) -> Iterator[Part]:
     """The chapters of one closing."""
     told, history = case.explanation, material.answer.explained.history
     key = f"closing-{place + 1}"
     kept = {section.title.partition(" (")[0]: section for section in present.sections(told)}
-    title = headline(told)
     says = tuple(f"Trace: {trace}" for trace in told.traces)
-    yield Part(
-        key, title, (_sentence(judgement(told)), *says), TONES[judged.conclusion], _sentence(judged.conclusion), level=1
-    )
+    badge, tone = badge_of(judged.conclusion, [judged]), tone_of(judged.conclusion, [judged])
+    yield Part(key, headline(told), (sentence(judgement(told)), *says), tone, badge, level=1)
     is_drawn = history is not None and place < CHARTS_MAX and not told.goes_on_from
     charts = _price_charts(material, case, judged, key) if is_drawn else ()
     prices = [kept[name] for name in ("Prices",) if name in kept]
@@ -293,7 +236,8 @@ def _annexes(material: Material, cases: Sequence[Case]) -> Iterator[Part]:
             "recovery", "Recovery", (f"Seen from {material.recovery.as_of}.", NO_RECOVERY), level=1, tables=tables
         )
     if answer.explained.findings:
-        table = present.findings_table("What the files say about themselves", answer.explained.findings[:PROBLEMS_MAX])
+        said = present.findings_table("What the files say about themselves", answer.explained.findings[:PROBLEMS_MAX])
+        table = structs.replace(said, columns=tuple(COMPUTED.get(name, name) for name in said.columns))
         yield Part("files", "The files", level=1, tables=(table,))
     if serious := _serious(material.problems):
         yield Part("problems", "Problems in the files", level=1, tables=(_problems(serious),))
@@ -333,11 +277,3 @@ def _problems(problems: Sequence[Any]) -> Section:
 def _assumed(material: Material, cases: Sequence[Case]) -> list[str]:
     names = {name for case in cases for name in case.explanation.assumptions} | set(material.verified.assumptions)
     return sorted(name for name in names if name in BY_ID)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _sign(conclusion: Conclusion) -> str:
-    return {IRREGULAR: "✗", OPEN: "?", REGULAR: "✓"}[conclusion]

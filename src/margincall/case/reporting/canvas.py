@@ -22,6 +22,8 @@ class Format(Struct, frozen=True):
 
 
 WIDE = Format(9.4, 4.1, 8.6, narrow=False)
+PAPER = Format(9.4, 3.3, 8.6, narrow=False)
+"""Lower than on a screen: a chart that does not fit into the rest of a page leaves it empty."""
 NARROW = Format(4.7, 4.6, 9.2, narrow=True)
 
 

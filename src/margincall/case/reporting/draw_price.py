@@ -26,6 +26,8 @@ BIG, SMALL, MANY = 6.5, 3.6, 60
 """Markers of fills, and so many of them at most are drawn big."""
 NEAR = 0.5
 """A price is shown if it lies within so many heights of the path."""
+GAP, NARROW_GAP = 0.22, 0.483
+"""Between the middles of two labels lie at least so many inches of the drawing's height."""
 DASHES = {"entry": (5, 2), "liquidation": (None, None), "bankruptcy": (2, 2), "limit": (2, 2)}
 
 
@@ -125,7 +127,7 @@ def _levels(axes: Axes, drawing: PriceDrawing, how: Format, low: float, high: fl
     """Lines across, and their labels on the right, moved apart where they would overlap."""
     shown = [level for level in drawing.levels if low <= float(level.price) <= high]
     heights = [(float(level.price) - low) / (high - low) for level in shown]
-    gap = 0.105 if how.narrow else 0.052
+    gap = (NARROW_GAP if how.narrow else GAP) / how.height
     for level, height, label in zip(shown, heights, spread(heights, gap, 0.02, 0.98), strict=True):
         colour, dashes = STANDINS[level.kind], DASHES[level.kind]
         style = "solid" if dashes[0] is None else (0, dashes)

@@ -138,7 +138,8 @@ class Chart(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """A chapter: what it says, its charts, and its tables. `level` 1 begins a liquidation or an annex."""
+    """A chapter: what it says, its charts, and its tables. `level` 1 begins a liquidation or an annex. `steps` are what
+    to do next, in order."""
 
     key: str
     title: str
@@ -149,6 +150,7 @@ class Part(Struct, frozen=True):
     tiles: tuple[Tile, ...] = ()
     charts: tuple[Chart, ...] = ()
     tables: tuple[Section, ...] = ()
+    steps: tuple[str, ...] = ()
 
 
 class Word(Struct, frozen=True):

@@ -34,12 +34,20 @@ class Drawn(Struct, frozen=True):
 
 
 def html_of(facts: Facts, *, base: str = "") -> str:
-    """The page. `base` stands before the path of each page of the glossary."""
+    """The page. Terms lead to the glossary in it; where `base` says where the pages about them are, each leads on to
+    its page there."""
     words = {word.name.lower(): word.key for word in facts.glossary}
 
     def linked(text: str) -> Any:
-        key = words.get(text.lower())
-        return Markup(f'<a class="term" href="#term-{key}">{escape(text)}</a>') if key is not None else whole(text)
+        """A text that is a term, or the term in brackets at its end, leads to the glossary."""
+        before, bracket, term = text.rpartition("(")
+        key, named = words.get(text.lower()), words.get(term.removesuffix(")").lower())
+        if key is not None:
+            return Markup(f'<a class="term" href="#term-{key}">{escape(text)}</a>')
+        if bracket and named is not None:
+            link = f'<a class="term" href="#term-{named}">{escape(term.removesuffix(")"))}</a>'
+            return Markup(f"{escape(before)}({link})")
+        return whole(text)
 
     def whole(text: str) -> Any:
         """A text whose days and times do not break."""
@@ -54,8 +62,13 @@ def html_of(facts: Facts, *, base: str = "") -> str:
     charts = [chart for part in facts.parts for chart in part.charts]
     drawings: Mapping[str, Drawn] = {chart.key: _drawn(chart) for chart in charts}
     return environment.from_string(_text("report.html.j2")).render(
-        facts=facts, css=Markup(_css()), drawings=drawings, base=base, generator=GENERATOR, made=MADE
+        facts=facts, css=Markup(_css()), drawings=drawings, base=folder_of(base), generator=GENERATOR, made=MADE
     )
+
+
+def folder_of(base: str) -> str:
+    """Where the pages of the glossary are, with a slash at the end; "" where nobody said."""
+    return f"{base.rstrip('/')}/" if base else ""
 
 
 def _drawn(chart: Chart) -> Drawn:

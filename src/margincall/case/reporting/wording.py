@@ -43,9 +43,14 @@ def brief_percent(value: Decimal | None) -> str:
     return "over 1,000 %" if value >= 10 else f"{round(value * 100, CENTS):f} %"
 
 
+def sentence(text: str) -> str:
+    """A text that begins with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def sized(quantity: Decimal, unit: str = "") -> str:
     """A size with its unit."""
     return f"{amount(quantity)} {unit}".strip()
 
 
-__all__ = ["amount", "brief", "brief_percent", "brief_price", "brief_signed", "signed", "sized"]
+__all__ = ["amount", "brief", "brief_percent", "brief_price", "brief_signed", "sentence", "signed", "sized"]

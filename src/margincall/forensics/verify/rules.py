@@ -46,8 +46,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "mark": Rule(
         "mark price = median of Price 1 (index with the funding to come), Price 2 (index with the average basis) "
-        "and"
-        "the contract's last price: it lies between any two of them",
+        "and the contract's last price: it lies between any two of them",
         MARK,
         "2025-09-18",
     ),
@@ -55,7 +54,7 @@ RULES: Mapping[str, Rule] = {
     "orders_cancelled": Rule("all open orders are cancelled first", LIQUIDATION, UPDATED),
     "limit_price": Rule(
         "the liquidation order is an IOC limit order; that its limit is the bankruptcy price stood in the text of "
-        "2020 and"
+        "2020 and "
         "fits printed orders since",
         f"{LIQUIDATION}; GET /fapi/v1/forceOrders",
         "2020",
@@ -74,7 +73,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "clearance_fee": Rule(
         "the clearance fee is the symbol's rate × the amount liquidated, and on that amount only; where the fund "
-        "takes the"
+        "takes the "
         "position over, a part of the collateral left may go to it as well",
         f"{LIQUIDATION}; exchangeInfo `liquidationFee`",
         UPDATED,
@@ -105,7 +104,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "balance_after": Rule(
         "the insurance fund brings a negative balance back to 0, every ten minutes, if nothing is open, not in "
-        "multi-assets"
+        "multi-assets "
         "mode, and not if the user transferred in",
         LIQUIDATION,
         UPDATED,
