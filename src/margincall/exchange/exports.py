@@ -40,7 +40,7 @@ from margincall.wire import encode
 from margincall.wire.durations import HOUR_MS, SECOND_MS
 from margincall.wire.encode import NO_FUNDING, Funding
 from margincall.wire.encode_csv import encoded, file_name
-from margincall.wire.encode_market import adl_quantile_rows
+from margincall.wire.encode_market import adl_quantile_rows, clearance_fee_rates
 from margincall.wire.encode_orders import force_order_row, order_row
 from margincall.wire.encode_state import (
     AccountState,
@@ -151,7 +151,8 @@ def write_market(
     shown: Shown = NOTHING_SHOWN,
 ) -> None:
     """What the market showed: marks and asset indices as they were published, trades, the insurance fund's balance,
-    funding rates, and the genuine brackets. A file of which there is nothing is not written."""
+    funding rates, rates of the clearance fee, and the genuine brackets. A file of which there is nothing is not
+    written."""
     lines = {
         "marks": published(events, shown),
         "trades": trades(events),
@@ -161,6 +162,8 @@ def write_market(
         _write_lines(folder / f"{name}.jsonl", messages)
     if rates := funding_rates(events):
         _write(folder / "fundingRate.json", msgspec.json.encode(rates))
+    if fees := {name: each.liquidation_fee for name, each in shown.contracts.items() if each.liquidation_fee}:
+        _write(folder / "exchangeInfo.json", msgspec.json.encode(clearance_fee_rates(fees, events[-1].time_ms)))
     _write(folder / f"leverageBracket_{day}.json", msgspec.json.encode(_brackets(tables)))
 
 

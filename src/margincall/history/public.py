@@ -7,6 +7,7 @@ fold; checks hold the account's history against it. The files may be those of th
     markPriceUpdate, aggTrade, trade        recorded public streams (one message per line)
     fundingRate                             GET /fapi/v1/fundingRate
     insuranceBalance                        GET /fapi/v1/insuranceBalance, one answer or one per line
+    exchangeInfo                            GET /fapi/v1/exchangeInfo: the rates of the clearance fee
     leverageBracket                         an answer without a day in the file's name: printed, but nobody knows when
     (mark|index)PriceKlines-SYMBOL-1m.json  GET /fapi/v1/…Klines; `klines-…` are those of the last price
 """
@@ -37,7 +38,7 @@ from margincall.wire.values import unwrapped
 PriceKind = Literal["mark", "index", "last"]
 ANSWERS: Mapping[str, PriceKind] = {"markPriceKlines": "mark", "indexPriceKlines": "index", "klines": "last"}
 """What the candles of an answer are of."""
-TELLING = (b"markPriceUpdate", b"aggTrade", b'"trade"', b"fundingRate", b"updateTime", b'"brackets"')
+TELLING = (b"markPriceUpdate", b"aggTrade", b'"trade"', b"fundingRate", b"updateTime", b'"brackets"', b"liquidationFee")
 """A message or row with none of these is none of the market's: it need not be decoded."""
 HOME = "binance"
 
@@ -126,6 +127,15 @@ class FundBalance(Struct, frozen=True, gc=False):
     source: Source
 
 
+class ClearanceRate(Struct, frozen=True, gc=False):
+    """The rate of the clearance fee of a symbol, a fraction of what is liquidated, as it was at a time."""
+
+    symbol: str
+    time_ms: int
+    rate: Decimal
+    source: Source
+
+
 class Market(Struct, frozen=True):
     """Everything public, in order of time; ticks, trades and funding by symbol."""
 
@@ -134,14 +144,15 @@ class Market(Struct, frozen=True):
     bars: Mapping[str, tuple[Bar, ...]] = {}
     funding: Mapping[str, tuple[FundingRate, ...]] = {}
     fund: tuple[FundBalance, ...] = ()
+    clearance: Mapping[str, tuple[ClearanceRate, ...]] = {}
     tables: tuple[BracketTable, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 NO_MARKET = Market()
 
-T = TypeVar("T", Tick, Trade, Bar, FundingRate)
-Row = Tick | Trade | Bar | FundingRate | FundBalance | BracketTable
+T = TypeVar("T", Tick, Trade, Bar, FundingRate, ClearanceRate)
+Row = Tick | Trade | Bar | FundingRate | FundBalance | ClearanceRate | BracketTable
 """Anything that the market showed."""
 
 
@@ -165,6 +176,7 @@ def read_market(paths: Sequence[Path], more: Iterable[Row] = ()) -> Market:
         trades=_by_symbol(each for each in found if isinstance(each, Trade)),
         bars=_by_symbol(each for each in found if isinstance(each, Bar)),
         funding=_by_symbol(each for each in found if isinstance(each, FundingRate)),
+        clearance=_by_symbol(each for each in found if isinstance(each, ClearanceRate)),
         tables=tuple(each for each in found if isinstance(each, BracketTable)),
         fund=tuple(sorted((each for each in found if isinstance(each, FundBalance)), key=_time)),
         problems=tuple(problems),
@@ -227,11 +239,22 @@ def _said(value: object, source: Source, *, is_fund: bool) -> Iterator[Row]:
             yield reader(row, source)
         elif is_fund and isinstance(row.get("assets"), list):
             yield from _fund(row, source)
+        elif isinstance(row.get("symbols"), list) and "serverTime" in row:
+            yield from _rates(row, source)
         elif "fundingRate" in row and "fundingTime" in row:
             yield FundingRate(
                 _text(row, "symbol"), _time_of(row, "fundingTime"), _number(row, "fundingRate"),
                 _mark(row), source,
             )  # fmt: skip
+
+
+def _rates(row: Mapping[str, object], source: Source) -> Iterator[ClearanceRate]:
+    """The rates of an `exchangeInfo`; a symbol that prints none is left out."""
+    time_ms, symbols = _time_of(row, "serverTime"), row["symbols"]
+    assert isinstance(symbols, list)
+    for each in symbols:
+        if isinstance(each, dict) and each.get("liquidationFee"):
+            yield ClearanceRate(_text(each, "symbol"), time_ms, _number(each, "liquidationFee"), source)
 
 
 def _tick(row: Mapping[str, object], source: Source) -> Tick:
@@ -346,5 +369,5 @@ def _by_symbol(found: Iterable[T]) -> dict[str, tuple[T, ...]]:
     return {symbol: tuple(sorted(rows, key=_time)) for symbol, rows in sorted(grouped.items())}
 
 
-def _time(each: Tick | Trade | Bar | FundingRate | FundBalance) -> int:
+def _time(each: Tick | Trade | Bar | FundingRate | FundBalance | ClearanceRate) -> int:
     return each.time_ms

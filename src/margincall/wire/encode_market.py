@@ -62,6 +62,12 @@ def funding_rate_row(symbol: str, *, rate: Decimal, time_ms: int, mark: Decimal)
     }
 
 
+def clearance_fee_rates(rates: Mapping[str, Decimal], time_ms: int) -> Json:
+    """What `GET /fapi/v1/exchangeInfo` says of the rates of the clearance fee."""
+    symbols = [{"symbol": symbol, "liquidationFee": text(plain(rate))} for symbol, rate in sorted(rates.items())]
+    return {"timezone": "UTC", "serverTime": time_ms, "rateLimits": [], "assets": [], "symbols": symbols}
+
+
 def adl_quantile_rows(lights: Mapping[PositionKey, int], isolated: Collection[str]) -> list[Json]:
     """`GET /fapi/v1/adlQuantile`: of each symbol with a position the quantile, one less than its lights; in hedge mode
     that of each side, and HEDGE in place of BOTH where the symbol is not one of the `isolated` ones."""

@@ -20,7 +20,7 @@ CATALOGUE: tuple[Assumption, ...] = (
     ),
     Assumption(
         "clearance-rate-date",
-        "the rates seen on 2026-09-15 hold within a month of that day",
+        "a rate holds within a month of the day on which it was seen (exchangeInfo, else 2026-09-15)",
         (),
         "exchangeInfo of the day, `liquidationFee`",
     ),

@@ -14,8 +14,9 @@ from margincall.forensics.verify.booked import (
     warning_check,
 )
 from margincall.forensics.verify.brackets import bracket_checks
-from margincall.forensics.verify.charges import fee_check, from_findings, orders_check
+from margincall.forensics.verify.charges import from_findings, orders_check
 from margincall.forensics.verify.check import OPEN, Check, Interval, Judged, Verified
+from margincall.forensics.verify.clearance import fee_check
 from margincall.forensics.verify.conclude import concluded, irregularities
 from margincall.forensics.verify.deleveraging import deleveraging_checks
 from margincall.forensics.verify.founded import Founded

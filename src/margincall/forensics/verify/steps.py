@@ -12,8 +12,8 @@ from margincall.core.events import Fill, Flow
 from margincall.core.rounding import AMOUNT_UNIT, exact
 from margincall.core.units import ZERO
 from margincall.forensics.inferred import TAKEN_OVER
-from margincall.forensics.verify.charges import fee_due, order_ended, taken_fees
 from margincall.forensics.verify.check import Check
+from margincall.forensics.verify.clearance import fee_due, order_ended, taken_fees
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.trigger import survived_for_sure
 from margincall.forensics.verify.view import View, pool_after, wallet_sure
