@@ -95,7 +95,7 @@ def test_the_price_path() -> None:
 
 
 def test_numbers_are_called_what_they_are() -> None:
-    """No number of a check is `derived`: it is due, a limit, a floor, or what was held."""
+    """No number of a check is `derived`: it is due, a limit, the least, or what was held."""
     rows = [
         row for part in facts("plain_liquidation").parts for table in part.tables for row in table.rows
         if table.columns[0] == "check"
@@ -104,9 +104,10 @@ def test_numbers_are_called_what_they_are() -> None:
     said = {row[0][2:]: row[2] for row in rows}
     assert said["limit is the bankruptcy price"].startswith("limit 48,791.1, bankruptcy price 48,791.0830375")
     assert said["fills within the limit"].startswith("filled at 48,933.9, limit 48,791.1")
-    assert said["clearance fee and its base"].startswith("paid 225.41248475, due ")
+    assert said["clearance fee and its base"].startswith("charged 225.41248475, ")
+    assert ", due 225.41248475" in said["clearance fee and its base"]
     assert said["no more closed than allowed"] == "closed 1.6, held 1.6"
-    assert said["balance after"].startswith("balance 0, floor 0")
+    assert said["balance after"].startswith("left 0, at least 0")
     assert said["open orders cancelled first"].startswith("cancelled 1, open before 1")
 
 

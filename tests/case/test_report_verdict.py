@@ -115,7 +115,7 @@ def test_terms_stand_in_brackets_on_the_first_screen(scenario: str) -> None:
     """Plain words before each: what was there, what was needed, what it cost. (Checks keep their names.)"""
     verdict = facts(scenario).verdict
     told = [each for each in verdict.says if "checks:" not in each]
-    said = " ".join((*told, *(tile.name for tile in verdict.tiles), *verdict.steps))
+    said = " ".join((*told, *(tile.name for tile in verdict.tiles)))
     for term in ("margin balance", "maintenance margin", "margin ratio", "clearance fee", "realised PnL"):
         assert said.count(term) == said.count(f"({term})")
 

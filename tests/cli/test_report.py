@@ -11,7 +11,7 @@ import pytest
 
 from margincall.case.reporting.document import ReportDocument
 from margincall.case.warning import NO_RECOVERY
-from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOTHING_USABLE, USAGE
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE, USAGE
 from tests.case.reports import paths_of
 from tests.cli.calling import call
 from tests.stories import liquidation, written
@@ -34,10 +34,11 @@ def test_a_page_and_a_pdf_are_written(story: str, tmp_path: Path, monkeypatch: p
 
 
 def test_the_example_is_reported_without_paths(tmp_path: Path) -> None:
-    """And says that it is simulated; of its second order nobody can tell the trigger."""
+    """And says that it is simulated; nothing irregular is found in it, and the mark is not checked."""
     page = tmp_path / "example.html"
-    assert call("report", "--out", str(page), "--no-pdf").code == CANNOT_TELL
+    assert call("report", "--out", str(page), "--no-pdf").code == FINE
     assert "Example: simulated" in page.read_text(encoding="utf-8")
+    assert "Nothing irregular found, but the mark price" in page.read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["example.html"]
 
 

@@ -1,31 +1,19 @@
 """The checks of a verification as tables: many of one kind that hold are one row, what does not hold is listed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from margincall.case.reporting.wording import amount
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
 from margincall.forensics.present import MARKS, Section
 from margincall.forensics.verify.check import Check
-from margincall.forensics.verify.present import NAMES
+from margincall.forensics.verify.present import LABELS, NAMES
 
 TOGETHER = 4
 """So many checks of one kind with the same verdict are put together."""
 LISTED_MAX = 20
 """So many that do not hold are listed, of each kind."""
-CALLED: Mapping[str, Mapping[str, str]] = {
-    "maintenance": {"derived": "due"},
-    "orders_cancelled": {"printed": "cancelled", "derived": "open before"},
-    "limit_price": {"printed": "limit", "derived": "bankruptcy price"},
-    "fill_price": {"printed": "filled at", "derived": "limit"},
-    "balance_after": {"printed": "balance", "derived": "floor"},
-    "clearance_fee": {"printed": "paid", "derived": "due"},
-    "partial_steps": {"printed": "closed", "derived": "held"},
-    "commission": {"printed": "paid", "derived": "due"},
-    "realized_pnl": {"derived": "due"},
-    "funding": {"derived": "due"},
-    "mark": {"printed": "mark"},
-}
-"""What each number of a check is: by its kind, then by the name that programs get."""
+DUE = frozenset({"maintenance", "commission", "realized_pnl", "funding"})
+"""Checks of which what is derived is what was due."""
 COMPUTED = {"derived": "computed"}
 """What `derived` is called where no kind says what it is."""
 COLUMNS = ("check", "of", "numbers", "note", "rule and source")
@@ -60,9 +48,11 @@ def _rows(verdict: str, group: Sequence[Check]) -> Iterator[tuple[str, ...]]:
 
 def told(each: Check) -> str:
     """The numbers of a check in one text, each under the name of what it is."""
-    names = {**COMPUTED, **CALLED.get(each.kind, {})}
-    texts = (f"{names.get(name, name).replace('_', ' ')} {amount(number)}" for name, number in each.numbers.items())
-    return ", ".join(texts)
+    due = {"derived": "due"} if each.kind in DUE else COMPUTED
+    names = {**due, **LABELS.get(each.kind, {})}
+    return ", ".join(
+        f"{names.get(name, name.replace('_', ' '))} {amount(number)}" for name, number in each.numbers.items()
+    )
 
 
 def _row(each: Check) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from margincall.forensics.explain import Case
 from margincall.forensics.present import Section, headline, judgement
 from margincall.forensics.sheet import Explanation
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Judged, Verified
-from margincall.forensics.verify.present import NAMES, found_section
+from margincall.forensics.verify.present import NAMES, found_section, unchecked
 from margincall.wire.iso_time import day_of
 
 TONES: Mapping[Conclusion, Tone] = {IRREGULAR: "bad", OPEN: "open", REGULAR: "good"}
 NOTHING = "No liquidation and no deleveraging was found in these files."
 UNUSABLE = "Nothing in these files can be used."
 UNCHECKED = {"mark": "the mark price", "moment": "the moment of the trigger"}
-"""What a liquidation can be right without: checks whose answer is worth a headline where there is none."""
+"""What the checks that verify calls essential are called in a headline."""
 MEANS: Mapping[Conclusion, str] = {
     IRREGULAR: "At least one published rule does not hold, under every assumption that is made here.",
     REGULAR: "No published rule is broken, as far as these files tell. That is no proof that all was right.",
@@ -81,7 +81,7 @@ def tone_of(conclusion: Conclusion, judged: Iterable[Judged]) -> Tone:
 
 
 def _unchecked(judged: Iterable[Judged]) -> list[str]:
-    kinds = {check.kind for each in judged for check in each.checks if check.verdict == UNCLEAR}
+    kinds = {check.kind for each in judged for check in unchecked(each)}
     return [name for kind, name in UNCHECKED.items() if kind in kinds]
 
 
