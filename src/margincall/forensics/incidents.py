@@ -184,10 +184,10 @@ def _is_one_position(firsts: Sequence[int], found: Sequence[Incident]) -> bool:
 
 
 def _of_one_moment(one: Incident, other: Incident) -> bool:
-    """Whether both orders bear the same stamp and their place tells nothing: that of a whole second, or of lists. Which
-    fee is whose is not told by its place then."""
-    is_listed = one.time_ms % 1000 == 0 or not (one.order is not None and one.order.execution)
-    return one.time_ms == other.time_ms and is_listed and one.order_id != other.order_id
+    """Whether both orders bear the same stamp and are told by lists, or by no order at all: which fee is whose is not
+    told by its place then, as it is in a recording."""
+    is_recorded = all(each.order is not None and bool(each.order.execution) for each in (one, other))
+    return one.time_ms == other.time_ms and not is_recorded and one.order_id != other.order_id
 
 
 def _completed(incident: Incident, fills: list[int], fees: list[int], events: Sequence[AnyEvent]) -> Incident:

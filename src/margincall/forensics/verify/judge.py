@@ -6,6 +6,7 @@ from margincall.core.checks import Finding
 from margincall.core.rounding import exact
 from margincall.forensics.answer import Answer
 from margincall.forensics.explain import Case
+from margincall.forensics.incidents import Incident
 from margincall.forensics.verify.booked import (
     book_checks,
     commission_checks,
@@ -49,7 +50,11 @@ def verify(
         )
     others = [Founded(each.explained.history) for each in beside if each.explained.history is not None]
     founded = Founded(history)
-    judged = tuple(_judged(View(history, case, market, founded), others) for case in answer.explained.cases)
+    cases = answer.explained.cases
+    judged = tuple(
+        _judged(View(history, case, market, founded), others, _orders_before(cases[:place], case))
+        for place, case in enumerate(cases)
+    )
     checks = (
         *funding_checks(history, market, founded),
         *commission_checks(history),
@@ -66,7 +71,14 @@ def verify(
     )
 
 
-def _judged(view: View, others: Sequence[Founded]) -> Judged:
+def _orders_before(cases: Sequence[Case], case: Case) -> list[Incident]:
+    """The orders of the liquidation that one goes on from; none if it is one of its own."""
+    first = case.explanation.goes_on_from
+    names = [(each.explanation.goes_on_from or each.incident.order_id) for each in cases]
+    return [each.incident for each, name in zip(cases, names, strict=True) if first and name == first]
+
+
+def _judged(view: View, others: Sequence[Founded], before: Sequence[Incident]) -> Judged:
     case = view.case
     told = case.explanation
     if case.moment is None or case.money is None or not told.symbol:
@@ -75,10 +87,12 @@ def _judged(view: View, others: Sequence[Founded]) -> Judged:
         checks = [*from_findings(view, told.findings), *deleveraging_checks(view, others)]
         return _as(case, checks, None)
     found = interval(view)
-    return _as(case, _liquidation_checks(view, told.findings, found), found)
+    return _as(case, _liquidation_checks(view, told.findings, found, before), found)
 
 
-def _liquidation_checks(view: View, findings: Iterable[Finding], found: Interval) -> list[Check]:
+def _liquidation_checks(
+    view: View, findings: Iterable[Finding], found: Interval, before: Sequence[Incident]
+) -> list[Check]:
     by_kind = {each.kind: each for each in findings}
     checks: list[Check] = []
     is_first = not view.case.explanation.goes_on_from
@@ -86,7 +100,7 @@ def _liquidation_checks(view: View, findings: Iterable[Finding], found: Interval
         checks.append(trigger_check(view, trigger))
         checks.append(moment_check(view, found))
     elif (goes_on := by_kind.get("trigger")) is not None:
-        checks.append(going_on_check(view, goes_on))
+        checks.append(going_on_check(view, goes_on, before))
     checks += bracket_checks(view)
     checks += mark_checks(view)
     checks += orders_check(view, by_kind.get("orders_cancelled"))

@@ -4,16 +4,17 @@ After each order of the venue, and the fee for it, the account is looked at anew
 alone (FAQ 360033525271).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.events import Fill, Flow
 from margincall.core.rounding import AMOUNT_UNIT, exact
 from margincall.core.units import ZERO
+from margincall.forensics.incidents import Incident
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.verify.check import Check
-from margincall.forensics.verify.clearance import fee_due, order_ended, taken_fees
+from margincall.forensics.verify.clearance import order_ended
 from margincall.forensics.verify.make import check
 from margincall.forensics.verify.trigger import survived_for_sure
 from margincall.forensics.verify.view import View, pool_after, wallet_sure
@@ -86,11 +87,11 @@ def size_check(view: View) -> Check | None:
 
 
 @exact
-def going_on_check(view: View, finding: Finding) -> Check:
-    """Whether another order followed although the first one, with its fee, had left the account above its margin: as
-    for a trigger, under every assumption."""
+def going_on_check(view: View, finding: Finding, before: Sequence[Incident]) -> Check:
+    """Whether another order followed although those `before` it, with their fees, had left the account above its
+    margin: as for a trigger, under every assumption."""
     pool = view.moment.pool
-    is_told, later = _fee_before(view)
+    is_told, later = _fee_before(view, before)
     verdict: Verdict = HOLDS if finding.verdict == HOLDS else UNCLEAR
     if pool is not None and verdict == UNCLEAR and survived_for_sure(view):
         is_left = is_told and pool.surplus > later + AMOUNT_UNIT
@@ -112,20 +113,13 @@ def going_on_check(view: View, finding: Finding) -> Check:
     )  # fmt: skip
 
 
-def _fee_before(view: View) -> tuple[bool, Decimal]:
-    """Whether the fee for the order before is told; and how much of it, at most, is booked only after this order began.
-    Lists do not tell the order of what was booked in one moment: what was charged then beside this order's own fee may
-    be for the order before."""
-    incident, events = view.incident, view.history.events
-    is_told, later = False, ZERO
-    for place in _around(view):
-        event = events[place]
-        if isinstance(event, Flow) and event.category == "insurance_clear" and event.applied.get(view.asset, ZERO) < 0:
-            is_told = is_told or place not in incident.clearances
-            if place > incident.first and event.time_ms == incident.time_ms and place not in incident.clearances:
-                later -= event.applied[view.asset]
-    more = sum(taken_fees(view), ZERO) - (fee_due(view) or ZERO)
-    return is_told or more > AMOUNT_UNIT, later + max(more, ZERO)
+def _fee_before(view: View, before: Sequence[Incident]) -> tuple[bool, Decimal]:
+    """Whether the fee for the order before is told; and how much of the fees for the orders before is booked only after
+    this one began: lists do not tell the order of what was booked in one moment."""
+    places = [place for incident in before for place in incident.clearances if place > view.incident.first]
+    flows = [view.history.events[place] for place in places]
+    later = -sum((flow.applied.get(view.asset, ZERO) for flow in flows if isinstance(flow, Flow)), ZERO)
+    return bool(before) and bool(before[-1].clearances), max(later, ZERO)
 
 
 def _around(view: View) -> Iterator[int]:
