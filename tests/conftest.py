@@ -5,6 +5,7 @@ With `MARGINCALL_SHARED_REQUIRED=1` such a skip is a failure, so that a run that
 real data cannot pass without doing so.
 """
 
+import gc
 import os
 import re
 from collections.abc import Generator
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: the collector of cycles need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

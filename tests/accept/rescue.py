@@ -127,9 +127,9 @@ def secrets(scratch: Path, faults: Sequence[str] = FAULTS) -> tuple[int, list[st
     found: list[str] = []
     for number, fault in enumerate(faults):
         with server(scratch / str(number), "--fault", f"20:{fault}") as served:
-            done = rescue(scratch / str(number) / "case", served, "--no-exports")
+            done = rescue_here(scratch / str(number) / "case", served, "--no-exports")
             log = served.log.read_text()
-        heard = {f"{fault}: output": done.stdout, f"{fault}: errors": done.stderr, f"{fault}: log": log}
+        heard = {f"{fault}: output": done.out, f"{fault}: errors": done.err, f"{fault}: log": log}
         found += where_secrets_are(scratch / str(number), heard)
     return len(faults), found
 

@@ -111,7 +111,9 @@ def until_the_power_goes(path: Path, disk: Disk) -> tuple[int, int]:
     return acknowledged, seq
 
 
-@pytest.mark.parametrize("first", range(0, POWER_CUTS, 250))
+@pytest.mark.parametrize(
+    "first", [0, 250, *(pytest.param(first, marks=pytest.mark.slow) for first in range(500, POWER_CUTS, 250))]
+)
 def test_the_power_goes_at_any_moment(tmp_path: Path, first: int) -> None:
     lost = kept = 0
     digests = course().to(COMMANDS).digests

@@ -3,6 +3,7 @@ the difference of two runs; switched off, nothing is changed by it."""
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from margincall.exchange import commands as c
 from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.genesis import new_exchange
-from margincall.exchange.play import dispute, play
+from margincall.exchange.judgement import Decision
+from margincall.exchange.play import Played, dispute, play
 from margincall.exchange.scenario import read_scenario
 from margincall.exchange.scenario_rules import rule_set_of
 from margincall.exchange.step import step
@@ -170,15 +172,21 @@ ABOUT = {
 }
 
 
+@cache
+def disputed(text: str) -> tuple[Played, list[Decision]]:
+    """A scenario, which needs no other file, and what becomes of ann's disputes."""
+    scenario = read_scenario(text)
+    in_force = rule_set_of(scenario, Path(), embedded_book())
+    run = play(scenario, in_force, Path())
+    return run, dispute(run, in_force, scenario, "ann")
+
+
 @pytest.mark.parametrize("kind", ABOUT)
-def test_a_scenario_can_ask_for_it(kind: str, tmp_path: Path) -> None:
+def test_a_scenario_can_ask_for_it(kind: str) -> None:
     """Upheld where it errs; the same file without the fault, and nothing is refunded."""
     text = SCENARIO.format(kind=kind, about=ABOUT[kind])
     for each, is_wrong in ((text, True), (text.partition("[[fault]]")[0], False)):
-        scenario = read_scenario(each)
-        in_force = rule_set_of(scenario, tmp_path, embedded_book())
-        run = play(scenario, in_force, tmp_path)
-        decisions = dispute(run, in_force, scenario, "ann")
+        run, decisions = disputed(each)
         assert decisions
         assert run.refused == []
         assert any(decision.upheld and decision.refund for decision in decisions) == is_wrong

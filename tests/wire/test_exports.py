@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -15,6 +15,7 @@ from margincall.wire.export_keys import normal
 from margincall.wire.exports import SHAPES, BadHeader, RefusedFile, Rows, columns_of
 from margincall.wire.row import Keys
 from margincall.wire.zones import UTC_ZONE
+from tests.depth import few
 from tests.exports import HEADERS, TIME
 
 D = Decimal
@@ -487,6 +488,7 @@ def test_the_fast_readers_say_what_the_careful_ones_say(layout: str) -> None:
     """In value and in digits, whatever stands in the cells."""
     gained: list[int] = []
 
+    @settings(max_examples=few(100))
     @given(lines_of(layout))
     def agree(lines: list[list[str]]) -> None:
         found, quick = fast_or_careful(layout, lines)
