@@ -4,7 +4,7 @@ After each order of the venue, and the fee for it, the account is looked at anew
 alone (FAQ 360033525271).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
@@ -122,25 +122,14 @@ def _fee_before(view: View, before: Sequence[Incident]) -> tuple[bool, Decimal]:
     return bool(before) and bool(before[-1].clearances), max(later, ZERO)
 
 
-def _around(view: View) -> Iterator[int]:
-    """Places of the second before the order, and of its own moment."""
-    events, first = view.history.events, view.incident.first
-    for place in range(first - 1, -1, -1):
-        if view.incident.time_ms - events[place].time_ms > SECOND_MS:
-            break
-        yield place
-    for place in range(first, len(events)):
-        if events[place].time_ms > view.incident.time_ms:
-            break
-        yield place
-
-
 def _is_alone(view: View) -> bool:
-    """Whether no other position was liquidated in that moment: a pool may be taken as a whole (assumed:
+    """Whether no other position was liquidated before in that moment: a pool may be taken as a whole (assumed:
     `takeover-scope`)."""
     key = view.incident.symbol, view.incident.side
-    events = (view.history.events[place] for place in _around(view))
-    return not any(
-        isinstance(event, Fill) and event.close == "liquidation" and (event.symbol, event.side) != key
-        for event in events
-    )
+    for place in range(view.incident.first - 1, -1, -1):
+        event = view.history.events[place]
+        if view.incident.time_ms - event.time_ms > SECOND_MS:
+            break
+        if isinstance(event, Fill) and event.close == "liquidation" and (event.symbol, event.side) != key:
+            return False
+    return True
