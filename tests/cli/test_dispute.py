@@ -16,7 +16,7 @@ import pytest
 from margincall.case.dispute_asks import BRACKETS, FEE, MARK, SHORT, WALLET
 from margincall.case.dispute_asks import SHEET as TRIGGER
 from margincall.core.events import Order
-from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOTHING_USABLE, REFUSED, USAGE
+from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOT_JUDGED, NOTHING_USABLE, REFUSED, USAGE
 from margincall.exchange.exports import number_of, write_account, write_all
 from margincall.wire.claims import Claim, json_schema
 from tests.accept.disputes import KINDS, OTHER, VICTIM
@@ -116,7 +116,7 @@ CLOCK = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC:?")
 @pytest.mark.parametrize("name", [WRONG, RIGHT])
 def test_each_number_stands_in_the_line_that_is_cited(name: str, level: str, runs: Path, tmp_path: Path) -> None:
     """Of the evidence in the bundle; the number, or all numbers since the name that begins them."""
-    code = DIFFERENCES if name == WRONG and level != "csv" else FINE
+    code = DIFFERENCES if name == WRONG and level != "csv" else CANNOT_TELL if level == "csv" else FINE
     bundle(runs / name, tmp_path / "b", "--anyway", level=level, code=code)
     texts = written(tmp_path / "b")
     seen = 0
@@ -164,7 +164,7 @@ def test_a_case_of_another_venue_names_no_binance_product(tmp_path: Path) -> Non
     """Whatever its symbols look like; no term of Binance's is asked for, and no way of a complaint is made up."""
     (tmp_path / "fills.csv").write_text(FILLS)
     said = call("dispute", str(tmp_path / "fills.csv"), "--out", str(tmp_path / "b"), "--json")
-    assert said.code == FINE, said.err
+    assert said.code == NOT_JUDGED, said.err
     assert json.loads(said.out)["venue"] == "a venue other than Binance"
     texts = written(tmp_path / "b")
     for name in ("ticket_short.txt", "ticket_long.txt"):
@@ -182,7 +182,7 @@ def test_ticket_and_sheet_say_whether_stored_data_was_used(tmp_path: Path) -> No
     words = ["dispute", str(out / "alice" / "api"), str(brackets), "--anyway", "--json", "--store"]
     for store, used in ((tmp_path / "store", True), (tmp_path / "none", False)):
         said = call(*words, str(store), "--out", str(tmp_path / "b"))
-        assert said.code == FINE, said.err
+        assert said.code == CANNOT_TELL, said.err
         claim = json.loads(said.out)
         assert (claim["market_store"], TRIGGER in claim["disputed"][0]["settled_by"]) == (used, not used)
         for name in ("ticket_long.txt", "verdict.md"):
@@ -201,7 +201,7 @@ def test_a_venue_that_the_user_names_is_not_judged_by_the_rules_of_binance(tmp_p
     (tmp_path / "dydx.toml").write_text(plain.replace('rules = "binance_usdm"', 'rules = "dydx"'))
     assert call("exchange", "run", str(tmp_path / "dydx.toml"), "--out", str(tmp_path / "run")).code == FINE
     said = call("dispute", *files(tmp_path / "run"), "--out", str(tmp_path / "b"), "--venue", "dYdX", "--json")
-    assert said.code == FINE, said.err
+    assert said.code == NOT_JUDGED, said.err
     claim = json.loads(said.out)
     assert (claim["venue"], claim["advice"], claim["refund"]) == ("dYdX", "ask", {})
     assert {wrong["kind"] for each in claim["disputed"] for wrong in each["irregularities"]} == set()
@@ -269,7 +269,7 @@ def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Pa
     assert written(folder) == before
     bundle(runs / WRONG, folder, level="api")
     assert "evidence/userTrades.json" in written(folder)
-    bundle(runs / WRONG, folder, level="csv", code=FINE)
+    bundle(runs / WRONG, folder, level="csv", code=CANNOT_TELL)
     bundle(runs / WRONG, folder, "--redact")
     assert call("dispute", *files(runs / RIGHT), "--out", str(folder), "--anyway", "--redact").code == USAGE
     bundle(runs / WRONG, folder)

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.accept.faults.evidence import Level
-from tests.accept.faults.fresh import FRESH
 from tests.accept.faults.registry import FAULTS
 from tests.accept.faults.table import ABOVE, size_of
 from tests.accept.faults.trial import laid_out, tried
@@ -12,11 +11,9 @@ BEST = Level("stream", "ticks")
 SEEDS = range(1, 40)
 MOST_OPEN = 2
 """So many cases may be open before one is told: one in five may be, of all."""
-KNOWN = [kind for kind in FAULTS if kind not in FRESH]
-"""The fresh kinds are tried by `make faults` alone: until its run no test may say what `verify` makes of them."""
 
 
-@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_above_its_bound_is_found(kind, tmp_path):
     """In the first case whose size lies above the bound and that can be told; none before it is told wrongly."""
     told = []
