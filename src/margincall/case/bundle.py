@@ -84,6 +84,7 @@ def texts(
         [each.attached for each in copies],
         reference=reference,
         places=places,
+        redact=redact or amounts,
         market_store=market_store,
     )
     mask: Callable[[str], str] = str

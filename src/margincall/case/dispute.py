@@ -10,6 +10,7 @@ Page: `docs/spec/dispute_bundle.md`. Words are in `dispute_text.py`, files in `b
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from msgspec import Struct, structs
 
@@ -226,12 +227,15 @@ def claim_of(
     *,
     reference: str = "",
     places: Mapping[str, str] = {},
+    redact: bool = False,
     market_store: bool = False,
 ) -> Claim:
     """The claim: `reference` is the account's number at the venue, where no file prints it; `places` says where in the
-    bundle each file stands; `market_store` that stored market data was used beside them."""
+    bundle each file stands; `redact` that no other place is named; `market_store` that stored market data was used
+    beside them."""
     history = answer.explained.history
-    disputed = tuple(_disputed(history, decided, each, lambda text: placed(text, places)) for each in decided.matters)
+    place = partial(placed, places=places, redact=redact)
+    disputed = tuple(_disputed(history, decided, each, place) for each in decided.matters)
     total: dict[str, Decimal] = {}
     for each in disputed:
         for asset, amount in each.refund.items():

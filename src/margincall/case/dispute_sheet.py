@@ -1,7 +1,8 @@
 """The figures of a dispute, each with the file and line in which it stands, and the verdict sheet for who sends it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 
 from msgspec import structs
 
@@ -51,7 +52,7 @@ def verdict_sheet(claim: Claim, decided: Decided, history: Reconstruction | None
         if rows := tuple(sheet_rows(history, matter, lines, hide=hide)):
             out.append(markdown(capital(what(each)), [Section("At the trigger", ("", "", "from"), rows, (1,))]))
         for judged in matter.judged:
-            shown = _shown(judged, each, lines.places, hide=hide)
+            shown = _shown(judged, each, partial(placed, places=lines.places, redact=claim.redacted), hide=hide)
             out.append(markdown(headline(shown), list(sections(shown))))
         if not matter.judged:
             beside = tuple(
@@ -59,7 +60,7 @@ def verdict_sheet(claim: Claim, decided: Decided, history: Reconstruction | None
                     CHECK_NAMES.get(check.kind, check.kind),
                     check.about,
                     numbers_of(check, lines, hide=hide),
-                    placed(check.evidence, lines.places),
+                    placed(check.evidence, lines.places, redact=claim.redacted),
                 )
                 for check in matter.checks
             )
@@ -243,14 +244,14 @@ def _beside(claim: Claim) -> Iterator[list[str]]:
     return (each.path.split("/") for each in claim.evidence if each.path.startswith(f"{BESIDE}/"))
 
 
-def _shown(judged: Judged, each: Disputed, places: Mapping[str, str], *, hide: bool) -> Judged:
+def _shown(judged: Judged, each: Disputed, place: Callable[[str], str], *, hide: bool) -> Judged:
     """What the sheet shows: what was found before what may have caused it, as the ticket says it, evidence by its place
     in the bundle, and hidden amounts hidden."""
     checks: Sequence[Check] = [_bare(check) if hide else check for check in judged.checks]
     said = {wrong.kind: wrong for wrong in each.irregularities}
     found = [_as_said(one, said.get(one.kind)) for one in judged.irregularities]
     wrong = [structs.replace(one, amount=None) if hide else one for one in found]
-    noted = [_with_place(check, places) for check in checks]
+    noted = [_with_place(check, place) for check in checks]
     return structs.replace(judged, checks=tuple(noted), irregularities=tuple(wrong))
 
 
@@ -267,9 +268,9 @@ def _bare(check: Check) -> Check:
     return structs.replace(check, numbers={}, note="")
 
 
-def _with_place(check: Check, places: Mapping[str, str]) -> Check:
+def _with_place(check: Check, place: Callable[[str], str]) -> Check:
     if not check.evidence:
         return check
-    where = f"(looked at: {placed(check.evidence, places)})"
+    where = f"(looked at: {place(check.evidence)})"
     note = check.note or (check.settled_by and f"needs: {check.settled_by}")
     return structs.replace(check, note=f"{note} {where}".strip())

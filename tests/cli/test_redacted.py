@@ -1,0 +1,67 @@
+"""`--redact` on the terminal, in what is written and in the answers for programs: no file of the market store, no place
+on this machine, no text of a file, whatever was found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from margincall.errors import DIFFERENCES, FINE
+from tests.cli.calling import call
+from tests.forensics.test_verify_faults import PLAIN, play
+from tests.forensics.test_verify_store import MINUTE, candles
+
+PERSON = "johnsmith"
+HEADER = (
+    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,taker_buy_quote_volume,ignore"
+)
+
+
+@pytest.fixture(scope="module", name="home")
+def with_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with a store beside it: candles of the mark, and of index and last far from it, from files that are named
+    after a person."""
+    home = tmp_path_factory.mktemp("home")
+    marks = [row[:5] for row in candles(play(home, PLAIN)).values()]
+    far = [[row[0], "60000", "60000", "60000", "60000"] for row in marks]
+    with pytest.MonkeyPatch.context() as inside:
+        inside.chdir(home)
+        for kind, rows in (("mark", marks), ("index", far), ("last", far)):
+            _stored(kind, rows, "store")
+    return home
+
+
+def _stored(kind: str, rows: list[list[str]], store: str) -> None:
+    file = Path("mk", f"{kind}-{PERSON}.csv")
+    file.parent.mkdir(exist_ok=True)
+    lines = [f"{','.join(map(str, row))},0,{int(row[0]) + MINUTE - 1},0,60,0,0,0" for row in rows]
+    file.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
+    words = ["--kind", kind, "--symbol", "BTCUSDT", "--interval", "1m", "--store", store]
+    assert call("market", "import", str(file), *words).code == FINE
+
+
+@pytest.fixture(name="own")
+def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Alice's files without a mark, from the folder that the candles were imported from."""
+    monkeypatch.chdir(home)
+    brackets = next(Path("out", "market").glob("leverageBracket_*.json"))
+    return ["out/alice/api", str(brackets), "--store", "store"]
+
+
+def texts(folder: Path) -> str:
+    """All that stands in a folder."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_redacted_bundle_names_no_file_of_the_store(own: list[str], tmp_path: Path) -> None:
+    """Neither the sheet nor the claim: they say that it was stored. Without `--redact` they name it."""
+    for more, is_open in (([], True), (["--redact"], False)):
+        said = call("dispute", *own, "--out", str(tmp_path / f"b{is_open}"), "--json", *more)
+        assert said.code == DIFFERENCES, said.err
+        (wrong,) = json.loads(said.out)["disputed"][0]["irregularities"]
+        assert wrong["kind"] == "bad_mark"
+        assert wrong["evidence"] == ([f"mk/mark-{PERSON}.csv:5"] if is_open else ["stored market data"])
+        sheet = (tmp_path / f"b{is_open}" / "verdict.md").read_text(encoding="utf-8")
+        assert ("(looked at: stored market data)" in sheet) != is_open
+        assert (PERSON in texts(tmp_path / f"b{is_open}")) == is_open
+        assert (PERSON in said.out) == is_open
