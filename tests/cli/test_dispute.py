@@ -211,6 +211,19 @@ def test_a_venue_that_the_user_names_is_not_judged_by_the_rules_of_binance(tmp_p
         assert re.search("Binance USD|FAQ|Nest", text) is None
 
 
+def test_a_row_of_the_sheet_says_once_what_it_needs(tmp_path: Path) -> None:
+    """The mark of a liquidation whose index no file holds: once what it takes, and once where was looked."""
+    out = play(tmp_path, PLAIN)
+    stored(tmp_path, list(candles(out).values()))
+    brackets = next((out / "market").glob("leverageBracket_*.json"))
+    words = [str(out / "alice" / "api"), str(brackets), "--store", str(tmp_path / "store")]
+    assert call("dispute", *words, "--out", str(tmp_path / "b")).code == CANNOT_TELL
+    rows = [line for line in written(tmp_path / "b")["verdict.md"].splitlines() if "needs: " in line]
+    (mark,) = [line for line in rows if "mark allowed by index" in line]
+    assert mark.count("(looked at: ") == 1
+    assert [line for line in rows if line.count("needs: ") > 1] == []
+
+
 def test_the_sheet_tells_the_way_of_a_complaint(runs: Path, tmp_path: Path) -> None:
     """As `recover` does."""
     bundle(runs / WRONG, tmp_path / "b")

@@ -271,6 +271,4 @@ def _bare(check: Check) -> Check:
 def _with_place(check: Check, place: Callable[[str], str]) -> Check:
     if not check.evidence:
         return check
-    where = f"(looked at: {place(check.evidence)})"
-    note = check.note or (check.settled_by and f"needs: {check.settled_by}")
-    return structs.replace(check, note=f"{note} {where}".strip())
+    return structs.replace(check, note=f"{check.note} (looked at: {place(check.evidence)})".strip())
