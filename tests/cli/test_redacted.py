@@ -65,3 +65,18 @@ def test_a_redacted_bundle_names_no_file_of_the_store(own: list[str], tmp_path: 
         assert ("(looked at: stored market data)" in sheet) != is_open
         assert (PERSON in texts(tmp_path / f"b{is_open}")) == is_open
         assert (PERSON in said.out) == is_open
+
+
+def test_a_redacted_report_names_no_file_of_the_store(own: list[str], tmp_path: Path) -> None:
+    """Where a candle of the files is another than that of the store, and in the page. Without `--redact` it is told."""
+    rows = [[row[0], *(str(float(price) + 1) for price in row[1:5])] for row in candles(Path("out")).values()]
+    file = tmp_path / "markPriceKlines-BTCUSDT-1m.json"
+    file.write_text(json.dumps([[*row, "0", int(row[0]) + MINUTE - 1, "0", 60, "0", "0", "0"] for row in rows]))
+    page = tmp_path / "a.html"
+    for more, is_open in (([], True), (["--redact"], False)):
+        said = call("report", *own, str(file), "--json", "--out", str(page), "--no-pdf", *more)
+        assert said.code == DIFFERENCES, said.err
+        for text in (said.out, page.read_text(encoding="utf-8")):
+            assert "in the store (" in text
+            assert (f"in the store (mk/mark-{PERSON}.csv, line 2)" in text) == is_open
+            assert (PERSON in text) == is_open

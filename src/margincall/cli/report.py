@@ -93,7 +93,7 @@ def report(
     if redact:
         from margincall.case.reporting.redact import redacted
 
-        facts = redacted(facts, found)
+        facts = redacted(facts, found, material.named)
     if not found.is_usable:
         return nothing_usable(found, _document(facts) if as_json else None)
     if as_json:
@@ -125,6 +125,7 @@ def _material(
 ) -> Material:
     from margincall.case.recover import recover
     from margincall.case.reporting.build import Material
+    from margincall.case.reporting.redact import files_in
     from margincall.forensics.stored import market_rows
     from margincall.forensics.verify.judge import verify
     from margincall.history.public import read_market
@@ -132,7 +133,8 @@ def _material(
     found = read_answer(paths, scope, quiet=quiet, store=store)
     if found.is_usable:
         check_number(found, number)
-    market = read_market(readable_paths(paths), market_rows(store, found.explained) if store is not None else ())
+    stored = tuple(market_rows(store, found.explained)) if store is not None else ()
+    market = read_market(readable_paths(paths), stored)
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verified = verify(found, market, beside=others)
     today = day or datetime.now(UTC).date().isoformat()
@@ -143,6 +145,7 @@ def _material(
         market=market,
         problems=(*found.problems, *market.problems),
         cases=(number - 1,) if number else None,
+        named=(*files_in(stored), *(file for each in others for file in each.sources)),
     )
 
 

@@ -43,7 +43,8 @@ KINDS = {
 
 class Material(Struct, frozen=True):
     """Everything that a report is made from. `verified` and `recovery` are of the same answer; `cases` are the places
-    of the closings that are told."""
+    of the closings that are told. `named` are files beside those of the answer that a text may name: of the market
+    store, and of other accounts."""
 
     answer: Answer
     verified: Verified
@@ -51,6 +52,7 @@ class Material(Struct, frozen=True):
     market: Market = NO_MARKET
     problems: tuple[Any, ...] = ()
     cases: tuple[int, ...] | None = None
+    named: tuple[str, ...] = ()
 
 
 @exact
