@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from margincall.errors import DIFFERENCES, FINE
+from margincall.errors import DIFFERENCES, FINE, NOTHING_USABLE
 from tests.cli.calling import call
 from tests.forensics.test_verify_faults import PLAIN, play
 from tests.forensics.test_verify_store import MINUTE, candles
@@ -80,3 +80,48 @@ def test_a_redacted_report_names_no_file_of_the_store(own: list[str], tmp_path: 
             assert "in the store (" in text
             assert (f"in the store (mk/mark-{PERSON}.csv, line 2)" in text) == is_open
             assert (PERSON in text) == is_open
+
+
+@pytest.mark.parametrize(
+    ("command", "how"), [("report", "--redact"), ("dispute", "--redact"), ("dispute", "--redact-amounts")]
+)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_files_without_anything_usable_are_not_told(command: str, how: str, tmp_path: Path, *, as_json: bool) -> None:
+    """Neither their names nor their text, wherever it is said; without `--redact` both are."""
+    folder = tmp_path / PERSON
+    folder.mkdir()
+    (folder / f"{PERSON}.json").write_text('["of Smith"', encoding="utf-8")
+    (folder / "empty").mkdir()
+    words = [command, str(folder), str(folder / "empty"), *(["--json"] if as_json else [])]
+    words += ["--out", str(tmp_path / "b")] if command == "dispute" else []
+    for more, is_open in (([], True), ([how], False)):
+        said = call(*words, *more)
+        assert said.code == NOTHING_USABLE
+        text = said.out + said.err
+        assert (f"{PERSON}.json" in text, "of Smith" in text, PERSON in text) == (is_open,) * 3
+        assert as_json or "Nothing in these files can be used." in text
+    assert as_json or "file-1.json" in text
+
+
+@pytest.mark.parametrize("how", ["--redact", "--redact-amounts"])
+def test_what_is_not_written_is_redacted_too(home: Path, how: str, tmp_path: Path) -> None:
+    """A dispute that is not advised: no number of the account, no file that could not be read, no text of it."""
+    (tmp_path / f"{PERSON}.jsonl").write_bytes((home / "out" / "alice" / "stream.jsonl").read_bytes() + b'{"of Smith"')
+    words = ["dispute", str(tmp_path / f"{PERSON}.jsonl"), str(home / "out" / "market"), "--no-store", "--json"]
+    words += ["--reference", "98765432", "--out", str(tmp_path / "b")]
+    for more, is_open in (([], True), ([how], False)):
+        said = call(*words, *more)
+        assert said.code == FINE, said.out
+        assert [each in said.out for each in ("98765432", PERSON, "of Smith")] == [is_open] * 3
+        assert json.loads(said.out)["redacted"] == (not is_open)
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_redacted_answer_does_not_say_where_it_was_written(own: list[str], tmp_path: Path) -> None:
+    """A folder's name is often a person's."""
+    for more, is_open in (([], True), (["--redact"], False)):
+        folder = tmp_path / f"{PERSON}{is_open}"
+        said = call("dispute", *own, "--out", str(folder), "--json", *more)
+        assert said.code == DIFFERENCES, said.err
+        assert json.loads(said.out)["folder"] == (str(folder) if is_open else "")
+        assert folder.is_dir()

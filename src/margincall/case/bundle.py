@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.case.dispute import Decided, account_of, claim_of
 from margincall.case.dispute_cited import Lines
@@ -89,7 +89,7 @@ def texts(
     )
     mask: Callable[[str], str] = str
     if redact or amounts:
-        names = Names(history, (claim.account, account_of(answer)))
+        names = _names(answer, claim)
         claim = redacted_claim(claim, names, amounts=amounts)
         decided = redacted_decision(decided, names)
         history = redacted_history(history, names) if history is not None else None
@@ -101,6 +101,27 @@ def texts(
         VERDICT: verdict_sheet(claim, decided, history, lines),
     }
     return Bundle(claim, {**{name: mask(text).encode() for name, text in said.items()}, CLAIM: encode(claim)})
+
+
+def unwritten(
+    answer: Answer,
+    decided: Decided,
+    *,
+    reference: str = "",
+    redact: bool = False,
+    amounts: bool = False,
+    market_store: bool = False,
+) -> Claim:
+    """The claim where nothing is written: what was concluded, and nothing disputed. The options as of `texts`."""
+    bare = structs.replace(decided, matters=())
+    claim = claim_of(answer, bare, (), reference=reference, market_store=market_store)
+    if not redact and not amounts:
+        return claim
+    return redacted_claim(claim, _names(answer, claim), amounts=amounts)
+
+
+def _names(answer: Answer, claim: Claim) -> Names:
+    return Names(answer.explained.history, (claim.account, account_of(answer)))
 
 
 def copies_of(paths: Sequence[Path], *, redact: bool = False, beside: int = 0) -> list[Copy]:

@@ -69,19 +69,21 @@ def dispute(
     """
     from msgspec import structs
 
-    from margincall.case.bundle import check_target, copies_of, texts, write
-    from margincall.case.dispute import claim_of, decide, has_stored, unusable
+    from margincall.case.bundle import check_target, copies_of, texts, unwritten, write
+    from margincall.case.dispute import decide, has_stored, unusable
     from margincall.case.dispute_text import summary
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
 
     check_target(folder)
+    hidden = redact or redact_amounts
     scope = scope_of(tz, start, end, account)
     store = None if no_store else MarketStore(store_folder)
     found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
-        decided = unusable(() if redact or redact_amounts else found.problems)
-        return nothing_usable(found, plain_values(claim_of(found, decided, ())) if as_json else None)
+        decided = unusable(() if hidden else found.problems)
+        claim = unwritten(found, decided, redact=hidden, amounts=redact_amounts)
+        return nothing_usable(found, plain_values(claim) if as_json else None, redact=hidden)
     files = readable_paths(paths)
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verdict, problems = verified(found, files, others, store)
@@ -91,9 +93,10 @@ def dispute(
     if anyway and not decided.matters:
         raise UsageError("these files hold no liquidation and no deleveraging to ask about")
     if not is_written:
-        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference, market_store=is_stored)
+        claim = unwritten(
+            found, decided, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
+        )
     else:
-        hidden = redact or redact_amounts
         copies = copies_of(files, redact=hidden)
         for place, path in enumerate(beside, 1):
             copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
@@ -103,8 +106,8 @@ def dispute(
         claim = bundle.claim
         write(folder, bundle, copies)
     if as_json:
-        told = () if claim.redacted else tuple(str(each) for each in (*found.problems, *problems))
-        where = str(folder) if is_written else ""
+        told = () if hidden else tuple(str(each) for each in (*found.problems, *problems))
+        where = str(folder) if is_written and not hidden else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
         for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):

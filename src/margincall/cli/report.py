@@ -95,7 +95,7 @@ def report(
 
         facts = redacted(facts, found, material.named)
     if not found.is_usable:
-        return nothing_usable(found, _document(facts) if as_json else None)
+        return nothing_usable(found, _document(facts) if as_json else None, redact=redact)
     if as_json:
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)

@@ -20,6 +20,7 @@ from margincall.forensics.answer import Answer
 from margincall.forensics.document import Trouble
 from margincall.forensics.present import Section
 from margincall.history.public import Row
+from margincall.wire.problems import Problem
 
 ENDING = re.compile(r"\.[A-Za-z]{2,8}(?:\.gz)?$")
 WORD = r"[^\s/\\<>|\"]+"
@@ -53,6 +54,17 @@ def redacted(facts: Facts, answer: Answer, named: Iterable[str] = ()) -> Facts:
         hidden,
         problems=tuple(_trouble(each) for each in hidden.problems),
         parts=tuple(_unread(part) if part.key == "problems" else part for part in hidden.parts),
+    )
+
+
+def redacted_problems(answer: Answer) -> tuple[Problem, ...]:
+    """What could not be read of an answer's files, masked, and none of the files' text."""
+    masked = _mask(answer)
+    return tuple(
+        structs.replace(
+            each, file=masked(each.file), place=masked(each.place), message=_bare(masked(each.message)), raw=""
+        )
+        for each in answer.problems
     )
 
 
@@ -94,7 +106,11 @@ def _one_of(files: Mapping[str, str]) -> re.Pattern[str] | None:
 
 
 def _trouble(each: Trouble) -> Trouble:
-    return structs.replace(each, raw="", message=NUMBER.sub(LEFT_OUT, each.message))
+    return structs.replace(each, raw="", message=_bare(each.message))
+
+
+def _bare(message: str) -> str:
+    return NUMBER.sub(LEFT_OUT, message)
 
 
 def _unread(part: Part) -> Part:
@@ -109,7 +125,7 @@ def _without_raw(section: Section) -> Section:
 
 
 def _cells(row: tuple[str, ...], kept: Iterable[int]) -> Iterator[str]:
-    yield from (NUMBER.sub(LEFT_OUT, row[place]) for place in kept)
+    yield from (_bare(row[place]) for place in kept)
 
 
 def _in_all(value: Any, change: Callable[[str], str]) -> Any:
