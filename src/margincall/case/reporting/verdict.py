@@ -185,12 +185,12 @@ def _steps(conclusion: Conclusion, judged: Sequence[Judged], verified: Verified,
     """What to do next, one sentence each. None of them promises anything."""
     settling = _settling(_checks(judged, verified))
     if conclusion == IRREGULAR:
-        yield "Ask the venue: “margincall dispute FILES --to FOLDER” writes the ticket, with numbers and evidence."
+        yield "Ask the venue: “margincall dispute FILES --out FOLDER” writes the ticket, with numbers and evidence."
     elif conclusion == OPEN:
         if settling:
             yield f"Get what would settle it, and report again: {settling}."
         yield (
-            "What you cannot get, ask the venue for: “margincall dispute FILES --to FOLDER” writes the question. It "
+            "What you cannot get, ask the venue for: “margincall dispute FILES --out FOLDER” writes the question. It "
             "accuses nobody."
         )
     else:
