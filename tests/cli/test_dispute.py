@@ -13,11 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from margincall.case import dispute as disputes
+from margincall.case import dispute_asks as asks
 from margincall.case.dispute_asks import BRACKETS, FEE, MARK, SHORT, WALLET
 from margincall.case.dispute_asks import SHEET as TRIGGER
 from margincall.core.events import Order
 from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOT_JUDGED, NOTHING_USABLE, REFUSED, USAGE
 from margincall.exchange.exports import number_of, write_account, write_all
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.verify.founded import Founded
 from margincall.wire.claims import Claim, json_schema
 from tests.accept.disputes import KINDS, OTHER, VICTIM
 from tests.accept.disputes import played as run_of
@@ -509,6 +513,33 @@ def test_orders_that_stayed_open_are_named_and_filled_ones_are_not(tmp_path: Pat
     claim = bundle_of(tmp_path / "run" / VICTIM / "stream.jsonl", tmp_path / "run" / "market", tmp_path / "b")
     stops = {each.order_id for each in run.events if isinstance(each, Order) and each.stop_price}
     assert set(claim["disputed"][0]["open_order_ids"]) == stops
+
+
+@pytest.mark.parametrize(("what", "walks"), [("a refund", 0), ("two questions", 1), ("orders that stayed", 1)])
+def test_the_events_are_walked_once_at_most(
+    what: str, walks: int, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To say what is asked: however much is disputed, and not for a refund."""
+    walked: list[Reconstruction] = []
+
+    class Counted(Founded):
+        def __init__(self, history: Reconstruction) -> None:
+            walked.append(history)
+            super().__init__(history)
+
+    for module in (disputes, asks):
+        monkeypatch.setattr(module, "Founded", Counted, raising=False)
+    if what == "a refund":
+        bundle(runs / WRONG, tmp_path / "b")
+    elif what == "two questions":
+        assert call("exchange", "run", "two_longs", "--out", str(tmp_path / "run")).code == FINE
+        said = call("dispute", str(tmp_path / "run" / "alice" / "api"), "--out", str(tmp_path / "b"), "--json")
+        assert [each["asked"] for each in json.loads(said.out)["disputed"]] == ["evidence"] * 2
+    else:
+        run, _, found = run_of(KINDS["orders_not_cancelled"](random.Random(3)), faulty=True)
+        write_all(run, tmp_path / "run", found.day)
+        bundle_of(tmp_path / "run" / VICTIM / "stream.jsonl", tmp_path / "run" / "market", tmp_path / "b")
+    assert len(walked) == walks
 
 
 def bundle_of(own: Path, market: Path, to: Path) -> dict[str, Any]:

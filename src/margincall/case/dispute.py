@@ -10,7 +10,7 @@ Page: `docs/spec/dispute_bundle.md`. Words are in `dispute_text.py`, files in `b
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 
 from msgspec import Struct, structs
 
@@ -235,7 +235,13 @@ def claim_of(
     beside them."""
     history = answer.explained.history
     place = partial(placed, places=places, redact=redact)
-    disputed = tuple(_disputed(history, decided, each, place) for each in decided.matters)
+
+    @cache
+    def founded() -> Founded:
+        assert history is not None
+        return Founded(history)
+
+    disputed = tuple(_disputed(history, decided, each, place, founded) for each in decided.matters)
     total: dict[str, Decimal] = {}
     for each in disputed:
         for asset, amount in each.refund.items():
@@ -278,7 +284,11 @@ def account_of(answer: Answer) -> str:
 
 
 def _disputed(
-    history: Reconstruction | None, decided: Decided, matter: Matter, place: Callable[[str], str]
+    history: Reconstruction | None,
+    decided: Decided,
+    matter: Matter,
+    place: Callable[[str], str],
+    founded: Callable[[], Founded],
 ) -> Disputed:
     kinds = matter.kinds()
     owed = owed_for(history, matter.cases, kinds) if history is not None and kinds else Owed({}, "")
@@ -286,9 +296,12 @@ def _disputed(
     told = [case.explanation for case in matter.cases]
     checks = [*matter.checks, *(check for each in matter.judged for check in each.checks)]
     is_elsewhere = bool(decided.venue) or (history is not None and history.book.elsewhere is not None)
-    wanted = asked_for(
-        history, matter.cases, matter.judged, is_refused=bool(decided.refused), is_elsewhere=is_elsewhere
-    )
+    wanted: tuple[str, ...] = ()
+    if asked != "refund":
+        is_refused = bool(decided.refused)
+        wanted = asked_for(
+            history, matter.cases, matter.judged, founded, is_refused=is_refused, is_elsewhere=is_elsewhere
+        )
     return Disputed(
         subject=matter.subject,
         asked=asked,
@@ -297,11 +310,11 @@ def _disputed(
         times_ms=tuple(each.time_ms for each in told) or _times(matter.checks),
         order_ids=tuple(each.order_id for each in told if each.order_id) or _led_to(matter),
         client_order_ids=tuple(each.client_order_id for each in told if each.client_order_id),
-        open_order_ids=tuple(orders_left(history, matter)) if history is not None and matter.cases else (),
+        open_order_ids=tuple(orders_left(history, matter, founded)) if history is not None and matter.cases else (),
         irregularities=tuple(_wrong(kinds, each, place) for each in matter.irregularities),
         refund=dict(owed.refund),
         how=owed.how,
-        settled_by=wanted if asked != "refund" else (),
+        settled_by=wanted,
         assumptions=tuple(sorted({name for each in checks for name in each.assumptions if ":" not in name})),
     )
 
@@ -389,14 +402,13 @@ def _venue(disputed: Sequence[Disputed], history: Reconstruction | None) -> str:
     return next((venue_of(symbol) for symbol in symbols if _is_symbol(symbol)), "")
 
 
-def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
+def orders_left(history: Reconstruction, matter: Matter, founded: Callable[[], Founded]) -> Iterator[str]:
     """Ids of the account's own orders that the verdict calls open still when the venue's order came, if the venue is
-    accused of that."""
+    accused of that. `founded` is what founds the history."""
     found: dict[str, None] = {}
-    founded = Founded(history)
     for case, judged in zip(matter.cases, matter.judged, strict=True):
         if case.moment is not None and any(each.kind == "orders_not_cancelled" for each in judged.irregularities):
-            view = View(history, case, NO_MARKET, founded)
+            view = View(history, case, NO_MARKET, founded())
             states = history.orders.before(case.incident.first)
             found |= {each.order_id: None for each in states if stayed(view, each)}
     yield from found
