@@ -27,6 +27,7 @@ from margincall.case.dispute_redact import Names, redacted_claim, redacted_decis
 from margincall.case.dispute_sheet import BESIDE, verdict_sheet
 from margincall.case.dispute_text import long_ticket, sheets_of, short_ticket
 from margincall.case.folder import is_case, read_manifest
+from margincall.case.owners import MIXED, NOBODY_ELSE, Owners
 from margincall.core.rounding import exact
 from margincall.errors import Refused, UsageError
 from margincall.forensics.answer import Answer
@@ -102,19 +103,23 @@ def texts(
     return Bundle(claim, {**{name: mask(text).encode() for name, text in said.items()}, CLAIM: encode(claim)})
 
 
-def copies_of(paths: Sequence[Path], *, redact: bool = False, beside: int = 0) -> list[Copy]:
+def copies_of(
+    paths: Sequence[Path], *, redact: bool = False, beside: int = 0, owners: Owners = NOBODY_ELSE
+) -> list[Copy]:
     """The files that an answer was made from, each with its hash and its place in the bundle. A file that names a key
-    or a session is left out. `beside`: the files are those of the so-many-th other account."""
+    or a session is left out, and so is one in which another account's rows stand; those of another account alone
+    (`owners`) are not even named. `beside`: the files are those of the so-many-th other account."""
     folder = f"{BESIDE}/{beside}" if beside else EVIDENCE
     found: list[Copy] = []
     taken: set[str] = set()
     origins = {file: origin for path in paths for file, origin in _origins(path)}
-    for number, file in enumerate(files_of(paths)[0], 1):
+    others, mixed = frozenset(owners.others), frozenset(owners.mixed)
+    for number, file in enumerate((each for each in files_of(paths)[0] if each not in others), 1):
         digest, size, is_secret = _looked_at(file)
         place = f"{folder}/{file.name}"
         while place in taken:
             place = f"{folder}/{number}/{file.name}"
-        left_out = WITH_SECRET if is_secret else REDACTED if redact else ""
+        left_out = WITH_SECRET if is_secret else REDACTED if redact else MIXED if file in mixed else ""
         if not left_out:
             taken.add(place)
         shown = f"{folder.replace('/', '-')}-{number}" if redact else place

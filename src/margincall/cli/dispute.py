@@ -72,6 +72,7 @@ def dispute(
     from margincall.case.bundle import check_target, copies_of, texts, write
     from margincall.case.dispute import claim_of, decide, has_stored, unusable
     from margincall.case.dispute_text import summary
+    from margincall.case.owners import NOBODY_ELSE, owners_of
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
 
@@ -87,6 +88,7 @@ def dispute(
     verdict, problems = verified(found, files, others, store)
     is_stored = has_stored(store, found)
     decided = decide(found, verdict, number, venue=venue)
+    owners = NOBODY_ELSE
     is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
         raise UsageError("these files hold no liquidation and no deleveraging to ask about")
@@ -94,9 +96,11 @@ def dispute(
         claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference, market_store=is_stored)
     else:
         hidden = redact or redact_amounts
-        copies = copies_of(files, redact=hidden)
-        for place, path in enumerate(beside, 1):
-            copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
+        owners = owners_of(files, found, scope)
+        copies = copies_of(files, redact=hidden, owners=owners)
+        for place, (path, other) in enumerate(zip(beside, others, strict=True), 1):
+            own = readable_paths((path,))
+            copies += copies_of(own, redact=hidden, beside=place, owners=owners_of(own, other, scope))
         bundle = texts(
             found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
         )
@@ -109,6 +113,8 @@ def dispute(
     else:
         for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):
             click.echo(text)
+        for path in () if claim.redacted else (*owners.others, *owners.mixed):
+            click.echo(f"Not enclosed, it tells of another account: {path}")
         click.echo(NO_RECOVERY)
     if decided.in_favour:
         return DIFFERENCES
