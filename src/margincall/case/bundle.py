@@ -162,9 +162,19 @@ def _is_same(first: Disputed, second: Disputed, *, by_order: bool) -> bool:
 
 
 def _check_case(folder: Path, claim: Claim) -> None:
-    """Raises `UsageError` if a bundle of another case is there."""
+    """Raises `UsageError` if a bundle of another case is there, or one that hides what the new one shows: that folder
+    may be public already, or about to be."""
     path = folder / CLAIM
-    if path.is_file() and not is_same_case(decode(path.read_bytes(), str(path)), claim):
+    if not path.is_file():
+        return
+    old = decode(path.read_bytes(), str(path))
+    if (old.redacted and not claim.redacted) or (old.redacted_amounts and not claim.redacted_amounts):
+        how = "--redact-amounts" if old.redacted_amounts else "--redact"
+        raise UsageError(
+            f"{folder} holds a bundle that was redacted for publishing: name another folder with --out, or give {how} "
+            "again"
+        )
+    if not is_same_case(old, claim):
         raise UsageError(
             f"{folder} holds the dispute of another case: name another folder with --out, or remove it first"
         )
