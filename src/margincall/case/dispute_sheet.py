@@ -12,10 +12,11 @@ from margincall.core.events import Fill, Flow, Order, Statement
 from margincall.core.rounding import plain, ratio_nearest
 from margincall.forensics.explain import Case
 from margincall.forensics.inferred import TAKEN_OVER
-from margincall.forensics.present import Section, markdown, moment
+from margincall.forensics.present import Section, markdown
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Check, Irregularity, Judged, Kind
 from margincall.forensics.verify.present import NAMES, headline, sections
+from margincall.forensics.verify.present import instant as moment
 from margincall.venues import binance_coinm, binance_usdm
 from margincall.wire.claims import Claim, Disputed, Wrong
 from margincall.wire.exports import BINANCE

@@ -49,6 +49,12 @@ ESSENTIAL: Mapping[str, str] = {"mark": "the mark", "moment": "the moment"}
 """Checks that are not decisive, but without which a liquidation was not looked at in full."""
 
 
+def instant(time_ms: int) -> str:
+    """A time as UTC text. One of a whole second has no decimals: exports print no finer, so it claims no more."""
+    text = moment(time_ms)
+    return text if time_ms % 1000 else text.replace(".000 ", " ")
+
+
 def headline(each: Judged) -> str:
     """One sentence: which liquidation, what was concluded, and what essential was not checked."""
     left = ", ".join(dict.fromkeys(ESSENTIAL[check.kind] for check in unchecked(each)))
@@ -108,7 +114,7 @@ def _lacks_prices(each: Check) -> bool:
 def _concluded(each: Judged) -> str:
     name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
     what = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "closing", "support": "support reply"}
-    return f"{name} {what.get(each.kind, each.kind)}, {moment(each.time_ms)}: {each.conclusion.upper()}".strip()
+    return f"{name} {what.get(each.kind, each.kind)}, {instant(each.time_ms)}: {each.conclusion.upper()}".strip()
 
 
 def sections(each: Judged) -> Iterator[Section]:
@@ -181,9 +187,10 @@ def interval_rows(found: Interval) -> Iterator[tuple[str, str]]:
         ("last booking", found.closed_ms),
     ):
         if time_ms is not None:
-            yield name, moment(time_ms)
+            yield name, instant(time_ms)
     if found.to_order_ms is not None:
         least, most = found.to_order_ms
         yield "from the trigger to the order", f"{least} to {most} ms"
     if found.to_close_ms is not None:
-        yield "from the order to the last booking", f"{found.to_close_ms} ms"
+        is_coarse = not found.to_close_ms and not (found.order_ms or 0) % 1000
+        yield "from the order to the last booking", "within one second" if is_coarse else f"{found.to_close_ms} ms"
