@@ -91,7 +91,7 @@ def dispute(
     owners = NOBODY_ELSE
     is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
-        raise UsageError("these files hold no liquidation and no deleveraging to ask about")
+        raise UsageError("these files hold no liquidation, no deleveraging and no debit to ask about")
     if not is_written:
         claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference, market_store=is_stored)
     else:

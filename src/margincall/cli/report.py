@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
 from margincall.cli.answers import (
     beside_option,
@@ -102,9 +103,7 @@ def report(
     if not as_json:
         click.echo(f"{facts.title}: {facts.verdict.badge or 'nothing to judge'}")
         click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
-    return judged_code(
-        material.verified.conclusion, is_judged=bool(material.verified.liquidations) and not material.verified.refused
-    )
+    return judged_code(concluded(material.verified), is_judged=is_judged(material.verified))
 
 
 def _document(facts: Facts) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
+from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
 from margincall.cli.answers import (
     beside_option,
@@ -66,7 +67,7 @@ def verify(
 
     Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
     was altered, 5 cannot tell: a decisive check has no answer, 6 not judged: an account of a kind that is not
-    modelled, another venue, or no liquidation in the files.
+    modelled, another venue, or no liquidation (and no debit that nobody can explain) in the files.
     """
     from margincall.forensics.verify.document import UNUSABLE, document
     from margincall.forensics.verify.run import verified
@@ -82,10 +83,10 @@ def verify(
     if number:
         verdict = structs.replace(verdict, liquidations=verdict.liquidations[number - 1 : number])
     if as_json:
-        print_json(document(verdict, [*found.problems, *problems]))
+        print_json(document(verdict, [*found.problems, *problems]) | {"conclusion": concluded(verdict)})
     else:
         _print(found, verdict)
-    return judged_code(verdict.conclusion, is_judged=bool(verdict.liquidations) and not verdict.refused)
+    return judged_code(concluded(verdict), is_judged=is_judged(verdict))
 
 
 def _print(found: Answer, verdict: Verified) -> None:
