@@ -40,9 +40,7 @@ COMMISSION = SCENARIO.format(start="2026-09-20T12:00:00Z", kind="wrong_commissio
 )
 FUNDING = SCENARIO.format(start="2026-09-20T15:57:00Z", kind="wrong_funding_rate", value="0.01")
 MARK = (ROOT / "docs/learn/scenarios/bad_mark.toml").read_text(encoding="utf-8")
-UNSAYABLE = re.compile(
-    r"\bprice\)? ?\(published|\d price\b|cross:USDT|no numbers|time not told|(?<!\()\b\d{13}\b|\.000 UTC"
-)
+UNSAYABLE = re.compile(r"\d price\b|cross:USDT|no numbers|time not told|(?<!\()\b\d{13}\b|\.000 UTC")
 
 
 def tickets(text: str, account: str, folder: Path, level: str = "stream.jsonl") -> tuple[str, dict[str, str]]:
