@@ -64,7 +64,7 @@ def test_the_headline_of_what_is_irregular_needs_no_such_word(runs: Path) -> Non
     [
         ("plain_liquidation", ("margincall recover", "margincall report", "--kind index --from 2026-09-20")),
         ("wrong_liquidation", ("margincall dispute", "margincall recover", "margincall report")),
-        ("hedge_dies_upwards", ("margincall dispute", "ask the venue for its records", "verify again: ")),
+        ("hedge_dies_upwards", ("margincall dispute", "ask the venue for its records", "and verify again")),
     ],
 )
 def test_the_next_step_is_told(name: str, steps: tuple[str, ...], runs: Path) -> None:
@@ -80,7 +80,8 @@ def test_a_narrow_screen_is_read_line_by_line(command: str, runs: Path) -> None:
     """COLUMNS counts where the output is piped, and no text is folded into a column of words."""
     wide = call(command, *files(runs / "wrong_liquidation")).out
     narrow = call(command, *files(runs / "wrong_liquidation"), columns=str(NARROW)).out
-    assert max(map(len, narrow.splitlines())) <= NARROW
+    copied = [line for line in narrow.splitlines() if line.strip().startswith("margincall ")]
+    assert max(len(line) for line in narrow.splitlines() if line not in copied) <= NARROW
     assert max(map(len, wide.splitlines())) > NARROW
     assert "FAQ 360033525271" in " ".join(narrow.split())
     assert len(narrow.splitlines()) < 2.2 * len(wide.splitlines())

@@ -90,9 +90,11 @@ def long_ticket(claim: Claim, decided: Decided, history: Reconstruction | None, 
     return "\n".join([*out, "Thank you for your time.", ""])
 
 
-def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matter] = ()) -> Iterator[str]:
+def summary(
+    claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matter] = (), *, anyhow: str = "--anyway"
+) -> Iterator[str]:
     """What the command says: what was found, also `in_favour` of the account, what is asked, what was written, and what
-    to do with it."""
+    to do with it. `anyhow` is the command that writes a question where nothing was found."""
     for text in claim.problems:
         yield f"Not judged: {text}"
     for matter in in_favour:
@@ -104,7 +106,7 @@ def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matte
         yield (
             f"{folder} holds a question to the venue, as you asked; it claims nothing."
             if folder
-            else "Nothing was written. To ask the venue how it was calculated all the same: --anyway"
+            else f"Nothing was written. To ask the venue how it was calculated all the same:\n      {anyhow}"
         )
         yield NO_ADVICE
         return

@@ -32,6 +32,8 @@ DELEVERAGING = "FAQ 360033525471 (auto-deleveraging)"
 NO_CLAWBACK = f"{LIQUIDATION}, {FUND}, {DELEVERAGING}: none of them has one"
 CHAIN = "no public page of the venue has it: its chain is order, insurance fund, deleveraging"
 DEBIT, CREDIT = "debit called adjustment", "credit called adjustment"
+BY_DISPUTE = "margincall dispute"
+"""Where a line stands for something that this command asks for."""
 FILES = "your files"
 NO_SOURCE = "no source read"
 WENT_ON = (
@@ -111,7 +113,7 @@ def account_dispute(irregular: Sequence[Irregularity], owed: Sequence[Owed] = ()
 def _irregular(what: str, irregular: Sequence[Irregularity], owed: Sequence[Owed]) -> tuple[Line, ...]:
     """A line for each asset that a dispute asks for; one without an amount where none follows from the files."""
     found = "; ".join(f"{each.kind}: {each.says}" for each in irregular)
-    where, settled_by = "margincall dispute", "the venue's decision"
+    where, settled_by = BY_DISPUTE, "the venue's decision"
     lost = [each for each in owed if each.is_loss]
     total: dict[str, Decimal] = {}
     for each in lost:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     from_option,
@@ -111,7 +112,8 @@ def dispute(
         where = str(folder) if is_written else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
-        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):
+        anyhow = again("dispute", "--anyway")
+        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour, anyhow=anyhow):
             click.echo(text)
         for path in () if claim.redacted else (*owners.others, *owners.mixed):
             click.echo(f"Not enclosed, it tells of another account: {path}")

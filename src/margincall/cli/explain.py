@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import structs
 
+from margincall.cli.again import again
 from margincall.cli.answers import check_number, from_option, nothing_usable, read_answer, store_options, until_option
-from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
+from margincall.cli.output import NO_RECOVERY, console, copied, print_json, show, show_problems
 from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.document import document
@@ -143,4 +144,5 @@ def _print_rest(found: Answer, out: Console) -> None:
         show_problems(out, found.problems)
     if found.explained.cases:
         out.print(NO_RECOVERY, style="dim")
-        out.print("How a figure follows: margincall explain … --why maintenance_margin", style="dim", markup=False)
+        out.print("How a figure follows:", style="dim", markup=False)
+        copied(out, again("explain", "--why", "maintenance_margin"))

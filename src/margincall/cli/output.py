@@ -23,6 +23,7 @@ PIPED_WIDTH = 140
 WORD_MAX = 14
 """Up to so many characters of a name never break, however narrow the screen."""
 BARE = ("problem",)
+COMMAND = "margincall "
 STYLES = {"✓": "green", "✗": "bold red", "?": "yellow"}
 
 
@@ -110,13 +111,22 @@ def listed(target: Console, part: Section, *, heads: int, bare: Sequence[str] = 
         heading = f"{sign} {head}" if sign and row[0] == sign else head
         target.print(Padding(Text(heading, style=STYLES.get(sign, "")), (0, 0, 0, 2), expand=False))
         for name, cell in zip(part.columns[heads:], row[heads:], strict=True):
-            if cell:
+            if cell.startswith(COMMAND):
+                copied(target, cell)
+            elif cell:
                 target.print(
                     Padding(Text(cell if name in bare or not name else f"{name}: {cell}"), (0, 0, 0, 6), expand=False)
                 )
     if part.note:
         target.print(Text(part.note, style="dim"))
     target.print()
+
+
+def copied(target: Console, command: str) -> None:
+    """Print a command on a line of its own, which nothing breaks: it is there to be copied."""
+    from rich.text import Text
+
+    target.print(Text(f"      {command}"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

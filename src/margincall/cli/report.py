@@ -10,6 +10,7 @@ import click
 
 from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
@@ -22,6 +23,7 @@ from margincall.cli.answers import (
 )
 from margincall.cli.output import print_json
 from margincall.errors import UsageError
+from margincall.forensics.verify.check import IRREGULAR, REGULAR
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import Scope, scope_of
 
@@ -103,6 +105,10 @@ def report(
     if not as_json:
         click.echo(f"{facts.title}: {facts.verdict.badge or 'nothing to judge'}")
         click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
+        conclusion = concluded(material.verified)
+        if conclusion != REGULAR and (ask := again("dispute", "--out", "my-dispute")):
+            what = "Write what to send to the venue" if conclusion == IRREGULAR else "Ask the venue for its records"
+            click.echo(f"{what}:\n      {ask}")
     return judged_code(concluded(material.verified), is_judged=is_judged(material.verified))
 
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
@@ -110,13 +111,13 @@ def _print(found: Answer, verdict: Verified) -> None:
         _show(out, part)
     if found.problems:
         show_problems(out, found.problems)
-    listed(out, next_section(verdict), heads=2)
+    listed(out, next_section(verdict, concluded(verdict), again), heads=1, bare=("step",))
     out.print(NO_RECOVERY, style="dim")
 
 
 def _show(out: Console, part: Section) -> None:
-    """Checks and what is wrong row by row: their words are too long for columns."""
-    if len(part.columns) > 2:
+    """Checks, files and what is wrong row by row: their words are too long for columns."""
+    if len(part.columns) > 2 or part.columns[0] == "file":
         listed(out, part, heads=HEADS.get(part.columns[0], 1), bare=("numbers", "note", "assumed"))
     else:
         show(out, part)
