@@ -57,3 +57,5 @@ def test_verify_and_report_end_as_dispute_does(command: str, charged: tuple[list
     assert told.code == CANNOT_TELL
     text = told.out + ((tmp_path / "r.html").read_text() if command == "report" else "")
     assert "debit called adjustment" in text
+    assert "nothing to judge" not in told.out
+    assert "margincall dispute" in told.out

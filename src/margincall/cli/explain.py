@@ -109,13 +109,15 @@ def _print_why(found: Answer, cases: tuple[Case, ...], term: str) -> None:
 
 
 def _print(found: Answer, cases: tuple[Case, ...]) -> None:
+    from margincall.forensics.verify.present import coarse
+
     out = console()
     for line in found.example:
         out.print(line, markup=False)
     if not cases:
         out.print("No liquidation and no deleveraging was found in these files.")
     for case in cases:
-        out.rule(f"[bold]{headline(case.explanation)}", align="left")
+        out.rule(f"[bold]{coarse(headline(case.explanation))}", align="left")
         out.print(judgement(case.explanation), markup=False)
         for trace in case.explanation.traces:
             out.print(f"trace: {trace}", markup=False)

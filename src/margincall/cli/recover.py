@@ -39,6 +39,7 @@ from margincall.cli.recover_views import (
 from margincall.errors import FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.present import Section, headline
+from margincall.forensics.verify.present import coarse
 from margincall.forensics.verify.run import verified
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
@@ -148,7 +149,7 @@ def _print(found: Answer, told: Recovery, number: int, *, show_all: bool) -> Non
         out.print("No liquidation and no deleveraging was found in these files.")
     cases = found.explained.cases[number - 1 : number] if number else found.explained.cases
     for case, closing in zip(cases, told.closings, strict=True):
-        out.rule(f"[bold]{headline(case.explanation)}", align="left")
+        out.rule(f"[bold]{coarse(headline(case.explanation))}", align="left")
         for part in closing_sections(closing):
             _show(out, part)
     out.rule("[bold]The account", align="left")

@@ -103,9 +103,10 @@ def report(
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)
     if not as_json:
-        click.echo(f"{facts.title}: {facts.verdict.badge or 'nothing to judge'}")
-        click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
         conclusion = concluded(material.verified)
+        said = conclusion if is_judged(material.verified) else "nothing to judge"
+        click.echo(f"{facts.title}: {facts.verdict.badge or said}")
+        click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
         if conclusion != REGULAR and (ask := again("dispute", "--out", "my-dispute")):
             what = "Write what to send to the venue" if conclusion == IRREGULAR else "Ask the venue for its records"
             click.echo(f"{what}:\n      {ask}")

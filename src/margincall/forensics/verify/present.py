@@ -63,8 +63,12 @@ ESSENTIAL: Mapping[str, str] = {"mark": "the mark", "moment": "the moment"}
 
 def instant(time_ms: int) -> str:
     """A time as UTC text. One of a whole second has no decimals: exports print no finer, so it claims no more."""
-    text = moment(time_ms)
-    return text if time_ms % 1000 else text.replace(".000 ", " ")
+    return coarse(moment(time_ms))
+
+
+def coarse(text: str) -> str:
+    """A text in which times of whole seconds have no decimals."""
+    return text.replace(".000 UTC", " UTC")
 
 
 def headline(each: Judged) -> str:
