@@ -11,7 +11,8 @@ import click
 
 SHARED = frozenset({"beside", "tz", "start", "end", "store_folder", "no_store", "account", "number"})
 """Parameters that mean the same to verify, recover, dispute and report."""
-NEVER = frozenset({"as_json"})
+NEVER = frozenset({"as_json", "markdown_file"})
+"""What prints or writes the same answer otherwise."""
 
 
 def again(name: str, *more: str) -> str:

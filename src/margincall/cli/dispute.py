@@ -17,7 +17,7 @@ from margincall.cli.answers import (
     store_options,
     until_option,
 )
-from margincall.cli.output import NO_RECOVERY, print_json
+from margincall.cli.output import NO_RECOVERY, print_json, say
 from margincall.errors import DIFFERENCES, UsageError
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
@@ -114,10 +114,10 @@ def dispute(
     else:
         anyhow = again("dispute", "--anyway")
         for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour, anyhow=anyhow):
-            click.echo(text)
+            say(text, 4 if text.startswith(" ") else 0)
         for path in () if claim.redacted else (*owners.others, *owners.mixed):
-            click.echo(f"Not enclosed, it tells of another account: {path}")
-        click.echo(NO_RECOVERY)
+            say(f"Not enclosed, it tells of another account: {path}")
+        say(NO_RECOVERY)
     if decided.in_favour:
         return DIFFERENCES
     return judged_code(decided.conclusion, is_judged=bool(decided.matters) and not decided.refused)
