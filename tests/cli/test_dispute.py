@@ -275,6 +275,37 @@ def test_what_is_not_ours_is_not_written_over(runs: Path, tmp_path: Path) -> Non
     assert written(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "is_refused"),
+    [
+        ("--redact", "", True),
+        ("--redact-amounts", "", True),
+        ("--redact-amounts", "--redact", True),
+        ("", "--redact", False),
+        ("", "--redact-amounts", False),
+        ("--redact", "--redact-amounts", False),
+        ("--redact", "--redact", False),
+    ],
+)
+def test_what_was_hidden_is_not_written_over_by_what_shows_it(
+    first: str, second: str, is_refused: bool, runs: Path, tmp_path: Path
+) -> None:
+    """A folder made for publishing stays redacted; a folder that shows everything may be redacted."""
+    out = tmp_path / "public"
+    bundle(runs / WRONG, out, *filter(None, [first]))
+    before = written(out)
+    said = call("dispute", *files(runs / WRONG), "--out", str(out), *filter(None, [second]))
+    if is_refused:
+        assert said.code == USAGE
+        assert "redacted" in said.err
+        assert first in said.err
+        assert written(out) == before
+    else:
+        assert said.code == DIFFERENCES, said.err
+        assert json.loads((out / "claim.json").read_text())["redacted_amounts"] is (second == "--redact-amounts")
+        assert not (out / "evidence").exists()
+
+
 def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Path) -> None:
     """It stays as it is, and the message says what to do; the same case with other files is written again."""
     folder = tmp_path / "b"
@@ -289,8 +320,6 @@ def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Pa
     bundle(runs / WRONG, folder, level="csv", code=CANNOT_TELL)
     bundle(runs / WRONG, folder, "--redact")
     assert call("dispute", *files(runs / RIGHT), "--out", str(folder), "--anyway", "--redact").code == USAGE
-    bundle(runs / WRONG, folder)
-    assert written(folder) == before
 
 
 def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: Path) -> None:

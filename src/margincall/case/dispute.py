@@ -14,10 +14,11 @@ from functools import cache, partial
 
 from msgspec import Struct, structs
 
+from margincall.case.debits import open_debits
 from margincall.case.dispute_amounts import Owed, owed_for
-from margincall.case.dispute_asks import asked_for
+from margincall.case.dispute_asks import OF_CHECK, asked_for
 from margincall.case.dispute_cited import placed
-from margincall.core.checks import FAILS
+from margincall.core.checks import FAILS, UNCLEAR
 from margincall.core.units import ZERO
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
@@ -66,6 +67,8 @@ class Matter(Struct, frozen=True, kw_only=True):
         """Of all its orders."""
         if self.irregularities:
             return IRREGULAR
+        if any(each.verdict == UNCLEAR for each in self.checks):
+            return OPEN
         return OPEN if any(each.conclusion == OPEN for each in self.judged) else REGULAR
 
     def kinds(self) -> dict[Kind, tuple[Check, ...]]:
@@ -136,7 +139,7 @@ def unusable(problems: Sequence[Problem]) -> Decided:
 
 def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
     """Everything that may be disputed: each liquidation and deleveraging with the orders that go on with it, in order
-    of time, then what was booked beside them and does not hold."""
+    of time, then what was booked beside them and does not hold, then debits that nobody can explain."""
     groups = _grouped(answer, verified)
     yield from groups
     for each in verified.irregularities:
@@ -145,6 +148,7 @@ def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
             one = structs.replace(each, checks=(0,), amount=_difference(verified.checks[place]))
             check = verified.checks[place]
             yield Matter(subject=subject, irregularities=(one,), checks=(check,), before=_next(groups, check))
+    yield from (Matter(subject="shared loss", checks=(each,)) for each in open_debits(verified))
 
 
 def _next(groups: Sequence[Matter], check: Check) -> tuple[str, ...]:
@@ -213,7 +217,8 @@ def owed_beside(answer: Answer, verified: Verdict) -> tuple[Owed, ...]:
     history = answer.explained.history
     if history is None:
         return ()
-    return tuple(owed_for(history, (), each.kinds()) for each in matters(answer, verified) if not each.judged)
+    beside = (each for each in matters(answer, verified) if each.irregularities and not each.judged)
+    return tuple(owed_for(history, (), each.kinds()) for each in beside)
 
 
 def _is_loss(history: Reconstruction | None, matter: Matter) -> bool:
@@ -296,8 +301,10 @@ def _disputed(
     told = [case.explanation for case in matter.cases]
     checks = [*matter.checks, *(check for each in matter.judged for check in each.checks)]
     is_elsewhere = bool(decided.venue) or (history is not None and history.book.elsewhere is not None)
-    wanted: tuple[str, ...] = ()
-    if asked != "refund":
+    wanted = tuple(dict.fromkeys(text for each in matter.checks for text in OF_CHECK.get(each.kind, ())))
+    if asked == "refund":
+        wanted = ()
+    elif matter.judged or not matter.checks:
         is_refused = bool(decided.refused)
         wanted = asked_for(
             history, matter.cases, matter.judged, founded, is_refused=is_refused, is_elsewhere=is_elsewhere
@@ -307,7 +314,7 @@ def _disputed(
         asked=asked,
         symbol=told[0].symbol if told else _symbol(matter.checks),
         position_side=told[0].position_side if told else "",
-        times_ms=tuple(each.time_ms for each in told) or _times(matter.checks),
+        times_ms=tuple(each.time_ms for each in told) or _times(matter.checks) or _printed_at(history, matter.checks),
         order_ids=tuple(each.order_id for each in told if each.order_id) or _led_to(matter),
         client_order_ids=tuple(each.client_order_id for each in told if each.client_order_id),
         open_order_ids=tuple(orders_left(history, matter, founded)) if history is not None and matter.cases else (),
@@ -357,12 +364,6 @@ def _wrong(kinds: Mapping[Kind, Sequence[Check]], each: Irregularity, place: Cal
     )
 
 
-def standing(wrong: Wrong) -> str:
-    """Where the rule is published, and what the check rests on besides that no rule is published for."""
-    assumed = f"; rests on what is assumed: {', '.join(wrong.assumptions)}" if wrong.assumptions else ""
-    return f"published: {wrong.source}{assumed}"
-
-
 def _difference(check: Check) -> Decimal | None:
     return check.numbers.get("difference", check.numbers.get("printed"))
 
@@ -373,6 +374,14 @@ def _times(checks: Sequence[Check]) -> tuple[int, ...]:
         check.times_ms[name] for check in checks for name in ("booked", "funding", "fill") if name in check.times_ms
     ]
     return tuple(dict.fromkeys(named))
+
+
+def _printed_at(history: Reconstruction | None, checks: Sequence[Check]) -> tuple[int, ...]:
+    """When the rows were printed that checks without a time of their own are about."""
+    places = {each.evidence for each in checks if each.evidence}
+    events = history.events if history is not None and places else ()
+    found = sorted({event.time_ms for event in events if event.time_ms and str(event.source) in places})
+    return tuple(found[:1])
 
 
 def _symbol(checks: Sequence[Check]) -> str:

@@ -10,13 +10,15 @@ from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matte
 from margincall.case.dispute_cited import Lines, placed
 from margincall.case.recover_path import path_of
 from margincall.core.events import Fill, Flow, Order, Statement
-from margincall.core.rounding import plain, ratio_nearest
+from margincall.core.rounding import AMOUNT_UNIT, plain, ratio_nearest
+from margincall.core.units import ZERO
 from margincall.forensics.explain import Case
 from margincall.forensics.inferred import TAKEN_OVER
-from margincall.forensics.present import Section, markdown, moment
+from margincall.forensics.present import Section, markdown
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Check, Irregularity, Judged, Kind
 from margincall.forensics.verify.present import NAMES, headline, sections
+from margincall.forensics.verify.present import instant as moment
 from margincall.venues import binance_coinm, binance_usdm
 from margincall.wire.claims import Claim, Disputed, Wrong
 from margincall.wire.exports import BINANCE
@@ -235,8 +237,8 @@ def number(value: Decimal) -> str:
 
 
 def money(amount: Decimal, asset: str, *, hide: bool) -> str:
-    """An amount with its asset."""
-    return f"{HIDDEN if hide else number(amount)} {asset}".rstrip()
+    """An amount with its asset; one that no venue prints (below 8 decimals) is 0."""
+    return f"{HIDDEN if hide else number(amount if abs(amount) >= AMOUNT_UNIT else ZERO)} {asset}".rstrip()
 
 
 def _beside(claim: Claim) -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     from_option,
@@ -16,7 +17,7 @@ from margincall.cli.answers import (
     store_options,
     until_option,
 )
-from margincall.cli.output import NO_RECOVERY, print_json
+from margincall.cli.output import NO_RECOVERY, print_json, say
 from margincall.errors import DIFFERENCES, UsageError
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
@@ -72,6 +73,7 @@ def dispute(
     from margincall.case.bundle import check_target, copies_of, texts, unwritten, write
     from margincall.case.dispute import decide, has_stored, unusable
     from margincall.case.dispute_text import summary
+    from margincall.case.owners import NOBODY_ELSE, owners_of
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
 
@@ -89,17 +91,20 @@ def dispute(
     verdict, problems = verified(found, files, others, store)
     is_stored = has_stored(store, found)
     decided = decide(found, verdict, number, venue=venue)
+    owners = NOBODY_ELSE
     is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
-        raise UsageError("these files hold no liquidation and no deleveraging to ask about")
+        raise UsageError("these files hold no liquidation, no deleveraging and no debit to ask about")
     if not is_written:
         claim = unwritten(
             found, decided, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
         )
     else:
-        copies = copies_of(files, redact=hidden)
-        for place, path in enumerate(beside, 1):
-            copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
+        owners = owners_of(files, found, scope)
+        copies = copies_of(files, redact=hidden, owners=owners)
+        for place, (path, other) in enumerate(zip(beside, others, strict=True), 1):
+            own = readable_paths((path,))
+            copies += copies_of(own, redact=hidden, beside=place, owners=owners_of(own, other, scope))
         bundle = texts(
             found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
         )
@@ -110,9 +115,12 @@ def dispute(
         where = str(folder) if is_written and not hidden else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
-        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):
-            click.echo(text)
-        click.echo(NO_RECOVERY)
+        anyhow = again("dispute", "--anyway")
+        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour, anyhow=anyhow):
+            say(text, 4 if text.startswith(" ") else 0)
+        for path in () if claim.redacted else (*owners.others, *owners.mixed):
+            say(f"Not enclosed, it tells of another account: {path}")
+        say(NO_RECOVERY)
     if decided.in_favour:
         return DIFFERENCES
     return judged_code(decided.conclusion, is_judged=bool(decided.matters) and not decided.refused)

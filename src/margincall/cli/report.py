@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
@@ -21,6 +23,7 @@ from margincall.cli.answers import (
 )
 from margincall.cli.output import print_json
 from margincall.errors import UsageError
+from margincall.forensics.verify.check import IRREGULAR, REGULAR
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import Scope, scope_of
 
@@ -100,11 +103,14 @@ def report(
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)
     if not as_json:
-        click.echo(f"{facts.title}: {facts.verdict.badge or 'nothing to judge'}")
+        conclusion = concluded(material.verified)
+        said = conclusion if is_judged(material.verified) else "nothing to judge"
+        click.echo(f"{facts.title}: {facts.verdict.badge or said}")
         click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
-    return judged_code(
-        material.verified.conclusion, is_judged=bool(material.verified.liquidations) and not material.verified.refused
-    )
+        if conclusion != REGULAR and (ask := again("dispute", "--out", "my-dispute")):
+            what = "Write what to send to the venue" if conclusion == IRREGULAR else "Ask the venue for its records"
+            click.echo(f"{what}:\n      {ask}")
+    return judged_code(concluded(material.verified), is_judged=is_judged(material.verified))
 
 
 def _document(facts: Facts) -> dict[str, Any]:
