@@ -55,5 +55,8 @@ def _without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     for name in [each for each in sys.modules if each == library or each.startswith(f"{library}.")]:
         monkeypatch.delitem(sys.modules, name)
     for name in ("margincall.case.transport", "margincall.case.reporting.draw", "margincall.case.reporting.paper"):
+        package, _, module = name.rpartition(".")
         monkeypatch.delitem(sys.modules, name, raising=False)
+        if package in sys.modules:
+            monkeypatch.delattr(sys.modules[package], module, raising=False)
     monkeypatch.setitem(sys.modules, library, None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
@@ -90,24 +92,20 @@ def dispute(
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verdict, problems = verified(found, files, others, store)
     is_stored = has_stored(store, found)
+    as_asked = Asked(reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored)
     decided = decide(found, verdict, number, venue=venue)
-    owners = NOBODY_ELSE
-    is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
+    owners, is_written = NOBODY_ELSE, decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
         raise UsageError("these files hold no liquidation, no deleveraging and no debit to ask about")
     if not is_written:
-        claim = unwritten(
-            found, decided, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
-        )
+        claim = unwritten(found, decided, **as_asked)
     else:
         owners = owners_of(files, found, scope)
         copies = copies_of(files, redact=hidden, owners=owners)
         for place, (path, other) in enumerate(zip(beside, others, strict=True), 1):
             own = readable_paths((path,))
             copies += copies_of(own, redact=hidden, beside=place, owners=owners_of(own, other, scope))
-        bundle = texts(
-            found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
-        )
+        bundle = texts(found, decided, copies, **as_asked)
         claim = bundle.claim
         write(folder, bundle, copies)
     if as_json:
@@ -115,12 +113,25 @@ def dispute(
         where = str(folder) if is_written and not hidden else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
-        anyhow = again("dispute", "--anyway")
-        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour, anyhow=anyhow):
-            say(text, 4 if text.startswith(" ") else 0)
+        where = str(folder) if is_written else ""
+        _say(summary(claim, decided.advice, where, decided.in_favour, anyhow=again("dispute", "--anyway")))
         for path in () if claim.redacted else (*owners.others, *owners.mixed):
             say(f"Not enclosed, it tells of another account: {path}")
         say(NO_RECOVERY)
     if decided.in_favour:
         return DIFFERENCES
     return judged_code(decided.conclusion, is_judged=bool(decided.matters) and not decided.refused)
+
+
+class Asked(TypedDict):
+    """How the bundle is written."""
+
+    reference: str
+    redact: bool
+    amounts: bool
+    market_store: bool
+
+
+def _say(texts: Iterable[str]) -> None:
+    for text in texts:
+        say(text, 4 if text.startswith(" ") else 0)
