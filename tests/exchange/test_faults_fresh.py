@@ -14,14 +14,11 @@ from margincall.exchange import commands as c
 from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.genesis import new_exchange
-from margincall.exchange.play import dispute, play
 from margincall.exchange.scenario import read_scenario
-from margincall.exchange.scenario_rules import rule_set_of
 from margincall.exchange.step import step
-from margincall.venues.embedded import embedded_book
 from tests.exchange.disputed import BTC, USDT, Story, findings
 from tests.exchange.test_faults import between_traders, harm, rows
-from tests.exchange.test_faults_more import low_fee
+from tests.exchange.test_faults_more import SCENARIO, low_fee
 
 D = Decimal
 
@@ -141,44 +138,9 @@ def test_one_side_of_a_hedge_is_closed_for_its_part_only() -> None:
     assert (line.account, line.side, line.quantity) == ("bob", "SHORT", D(1))
 
 
-SCENARIO = """
-name = "a fault"
-seed = 7
-start = 2026-09-20T07:59:00Z
-fund = { USDT = 100000 }
-[[contract]]
-symbol = "BTCUSDT"
-liquidation_fee = 0.001
-path = [["0s", 50000], ["139s", 49400], ["200s", 48300], ["210s", 48500]]
-[contract.liquidity]
-depth = 20000
-[[account]]
-name = "ann"
-deposit = { USDT = 1000 }
-position = [{ symbol = "BTCUSDT", side = "long", quantity = 0.8, leverage = 50, at = "5s" }]
-[[fault]]
-kind = "needless_takeover"
-at = "0s"
-symbol = "BTCUSDT"
-"""
-
-
-def test_a_scenario_can_ask_for_it(tmp_path: Path) -> None:
-    """Upheld where it errs; the same file without the fault, and nothing is refunded."""
-    for each, is_wrong in ((SCENARIO, True), (SCENARIO.partition("[[fault]]")[0], False)):
-        scenario = read_scenario(each)
-        in_force = rule_set_of(scenario, tmp_path, embedded_book())
-        run = play(scenario, in_force, tmp_path)
-        decisions = dispute(run, in_force, scenario, "ann")
-        assert decisions
-        assert run.refused == []
-        assert any(decision.upheld and decision.refund for decision in decisions) == is_wrong
-
-
 @pytest.mark.parametrize("kind", ["adl_commission", "oversized_adl"])
 def test_a_scenario_takes_the_others(kind: str) -> None:
-    about = f'kind = "{kind}"\nat = "0s"\nsymbol = "BTCUSDT"\nvalue = 0.1\n'
-    text = SCENARIO.partition("kind =")[0] + about
+    text = SCENARIO.format(kind=kind, about='symbol = "BTCUSDT"\nvalue = 0.1')
     assert [(each.kind, each.value) for each in read_scenario(text).fault] == [(kind, D("0.1"))]
 
 

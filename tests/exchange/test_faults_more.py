@@ -169,6 +169,7 @@ ABOUT = {
     "oversized_order": 'symbol = "BTCUSDT"\nvalue = 0.2',
     "wrong_entry": 'symbol = "BTCUSDT"\nvalue = 30',
     "wrong_commission": "value = 0.0005",
+    "needless_takeover": 'symbol = "BTCUSDT"',
 }
 
 

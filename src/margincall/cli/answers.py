@@ -67,6 +67,11 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return folder(without(command))
 
 
+def chosen_store(folder: Path | None, *, without: bool) -> MarketStore | None:
+    """The store that these options name; none without it."""
+    return None if without else MarketStore(folder)
+
+
 def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool, store: MarketStore | None = None) -> Answer:
     """Explain what these paths hold; without any, the embedded example. Of a case folder the evidence is read, and
     refused if it was altered. `store` fills in candles of the mark that they lack. Raises `UsageError` for a path that
@@ -79,7 +84,8 @@ def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool, store: Ma
         raise UsageError(f"no such file or folder: {', '.join(missing)}")
     coverage = coverage_of(paths)
     given, paths = paths, readable_paths(paths)
-    if not any(file.is_file() for path in paths for file in (path.rglob("*") if path.is_dir() else [path])):
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
+    if not files:
         empty = answer(paths, book, scope=scope, coverage=coverage, store=store)
         return structs.replace(empty, problems=(*empty.problems, *(Problem(str(path), "", NO_FILE) for path in given)))
     if quiet or not sys.stderr.isatty():
@@ -88,11 +94,15 @@ def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool, store: Ma
 
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()]
         task = bar.add_task("reading", total=sum(file.stat().st_size for file in files))
         return answer(
             paths, book, scope=scope, coverage=coverage, store=store, progress=lambda size: bar.advance(task, size)
         )
+
+
+def read_others(beside: tuple[Path, ...], scope: Scope, store: MarketStore | None) -> list[Answer]:
+    """The answers of the owner's other accounts, one for each path."""
+    return [read_answer((path,), scope, quiet=True, store=store) for path in beside]
 
 
 def nothing_usable(found: Answer, document: Any = None, *, redact: bool = False) -> int:

@@ -12,16 +12,17 @@ from margincall.case.folder import readable_paths
 from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
+    chosen_store,
     from_option,
     judged_code,
     nothing_usable,
     read_answer,
+    read_others,
     store_options,
     until_option,
 )
 from margincall.cli.output import NO_RECOVERY, print_json, say
 from margincall.errors import DIFFERENCES, UsageError
-from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 
@@ -82,14 +83,14 @@ def dispute(
     check_target(folder)
     hidden = redact or redact_amounts
     scope = scope_of(tz, start, end, account)
-    store = None if no_store else MarketStore(store_folder)
+    store = chosen_store(store_folder, without=no_store)
     found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
         decided = unusable(() if hidden else found.problems)
         claim = unwritten(found, decided, redact=hidden, amounts=redact_amounts)
         return nothing_usable(found, plain_values(claim) if as_json else None, redact=hidden)
     files = readable_paths(paths)
-    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    others = read_others(beside, scope, store)
     verdict, problems = verified(found, files, others, store)
     is_stored = has_stored(store, found)
     as_asked = Asked(reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored)

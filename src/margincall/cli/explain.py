@@ -9,7 +9,15 @@ import click
 from msgspec import structs
 
 from margincall.cli.again import again
-from margincall.cli.answers import check_number, from_option, nothing_usable, read_answer, store_options, until_option
+from margincall.cli.answers import (
+    check_number,
+    chosen_store,
+    from_option,
+    nothing_usable,
+    read_answer,
+    store_options,
+    until_option,
+)
 from margincall.cli.output import NO_RECOVERY, console, copied, print_json, show, show_problems
 from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
@@ -17,7 +25,6 @@ from margincall.forensics.document import document
 from margincall.forensics.explain import Case
 from margincall.forensics.present import findings_table, headline, holdings, judgement, markdown, sections
 from margincall.forensics.why import UnknownTerm, lines, why
-from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 if TYPE_CHECKING:
@@ -56,7 +63,7 @@ def explain(
     flows and marks; sizes, profits and wallets follow, no verdict. Of a case folder the evidence is read, and refused
     (exit code 4) if anything in it was altered. Without PATHS: an embedded example.
     """
-    store = None if no_store else MarketStore(store_folder)
+    store = chosen_store(store_folder, without=no_store)
     found = read_answer(paths, scope_of(tz, start, end, account), quiet=as_json, store=store)
     if not found.is_usable:
         return nothing_usable(found, _document(found) if as_json else None)

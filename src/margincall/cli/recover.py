@@ -19,10 +19,12 @@ from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
+    chosen_store,
     from_option,
     nothing_usable,
     number_option,
     read_answer,
+    read_others,
     store_options,
     until_option,
 )
@@ -41,7 +43,6 @@ from margincall.forensics.answer import Answer
 from margincall.forensics.present import Section, headline
 from margincall.forensics.verify.present import coarse
 from margincall.forensics.verify.run import verified
-from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 from margincall.wire.numbers import BadNumber, decimal_of
 
@@ -102,9 +103,9 @@ def recover(
         compensated=compensated,
     )
     scope = scope_of(tz, start, end, account)
-    store = None if no_store else MarketStore(store_folder)
+    store = chosen_store(store_folder, without=no_store)
     found = read_answer(paths, scope, quiet=as_json, store=store)
-    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    others = read_others(beside, scope, store)
     verdict, _ = verified(found, readable_paths(paths), others, store)
     today = day or datetime.now(UTC).date().isoformat()
     told = recovered(found, as_of=today, given=given, verdict=verdict)

@@ -14,10 +14,12 @@ from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
+    chosen_store,
     from_option,
     judged_code,
     nothing_usable,
     read_answer,
+    read_others,
     store_options,
     until_option,
 )
@@ -89,7 +91,7 @@ def report(
     files = page_and_paper(out, pdf, no_pdf=no_pdf, as_json=as_json, default=DEFAULT)
     for path in filter(None, files):
         check_free(path, force=force)
-    store = None if no_store else MarketStore(store_folder)
+    store = chosen_store(store_folder, without=no_store)
     material = _material(paths, beside, scope_of(tz, start, end, account), store, day=day, number=number, quiet=as_json)
     found = material.answer
     facts = facts_of(material) if found.is_usable else unusable(found.problems, material.recovery.as_of)
@@ -141,7 +143,7 @@ def _material(
         check_number(found, number)
     stored = tuple(market_rows(store, found.explained)) if store is not None else ()
     market = read_market(readable_paths(paths), stored)
-    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    others = read_others(beside, scope, store)
     verified = verify(found, market, beside=others)
     today = day or datetime.now(UTC).date().isoformat()
     return Material(

@@ -14,17 +14,18 @@ from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
+    chosen_store,
     from_option,
     judged_code,
     nothing_usable,
     number_option,
     read_answer,
+    read_others,
     store_options,
     until_option,
 )
 from margincall.cli.output import NO_RECOVERY, console, listed, print_json, show, show_problems
 from margincall.forensics.verify.check import Verified
-from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
 
 if TYPE_CHECKING:
@@ -74,11 +75,11 @@ def verify(
     from margincall.forensics.verify.run import verified
 
     scope = scope_of(tz, start, end, account)
-    store = None if no_store else MarketStore(store_folder)
+    store = chosen_store(store_folder, without=no_store)
     found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
         return nothing_usable(found, document(UNUSABLE, found.problems) if as_json else None)
-    others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
+    others = read_others(beside, scope, store)
     verdict, problems = verified(found, readable_paths(paths), others, store)
     check_number(found, number)
     if number:
