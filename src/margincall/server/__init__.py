@@ -1,0 +1,7 @@
+"""The exchange behind the venue's own REST and WebSocket API: any client of Binance USDⓈ-M Futures works.
+
+gateway.py   one request: route, key, signature, time, limits, answer
+routing.py   the table of routes; `answers/` holds what they answer, one file for each group
+venue.py     the engine behind it, its clock, and who is told what happened
+records.py   what each account's lists hold; `tape.py` what each market showed
+"""

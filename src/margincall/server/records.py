@@ -1,0 +1,155 @@
+"""What the lists of an account hold: its orders, trades, incomes, margin moves, each row as it is answered.
+
+Orders that live are kept here in their last state; what ended goes to the archive, with the time until which the venue
+keeps it (`case/retention.py`), so that old evidence really disappears.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import structs
+
+from margincall.case.retention import FORCED, INCOME, MARGIN_MOVES, ORDERS, TRADES, UNFILLED, expires_ms
+from margincall.core.account import PositionKey
+from margincall.core.events import Fill, Flow, MarginMove, Order
+from margincall.core.rounding import booked
+from margincall.core.units import ZERO
+from margincall.exchange.events import AnyExchangeEvent
+from margincall.exchange.ledger import TAKEN_OVER
+from margincall.server.archive import Archive
+from margincall.wire import encode
+from margincall.wire.encode_orders import force_order_row, order_row
+from margincall.wire.prints import PrintedOrder
+from margincall.wire.spelling import Json
+
+ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
+FORCED_CLOSES: Mapping[str, str] = {"liquidation": "LIQUIDATION", "adl": "ADL"}
+encoded = msgspec.json.encode
+
+
+class Placed(msgspec.Struct, gc=False):
+    """An order in its last state, and when it was placed."""
+
+    order: PrintedOrder
+    placed_ms: int
+
+    def row(self) -> Json:
+        """As `openOrders` and `allOrders` print it."""
+        return order_row(printed_value(self.order), self.placed_ms)
+
+
+class Record:
+    """One account."""
+
+    def __init__(self, name: str, archive: Archive) -> None:
+        """Nothing has happened yet."""
+        self.name = name
+        self._archive = archive
+        self.live: dict[int, Placed] = {}
+        self.changed: dict[object, int] = {}
+        """When a balance (by asset) or position (by key) changed last."""
+        self._incomes = self._moves = 0
+
+    def take(self, event: AnyExchangeEvent, margin_asset: str) -> None:
+        """One event of the account. `margin_asset` is that of its symbol."""
+        match event:
+            case Order():
+                self._order(event)
+            case Fill():
+                self._changed(event.time_ms, (event.symbol, event.side), margin_asset)
+                self._fill(event)
+            case Flow():
+                for asset in event.applied:
+                    self.changed[asset] = event.time_ms
+                self._income(event)
+            case MarginMove():
+                self._changed(event.time_ms, (event.symbol, event.side), event.asset)
+                self._moves += 1
+                times = event.time_ms, expires_ms(MARGIN_MOVES, event.time_ms)
+                self._keep("positionMargin", event.symbol, self._moves, times, row=encode.margin_change_row(event))
+            case _:
+                pass
+
+    def _changed(self, time_ms: int, key: PositionKey, asset: str) -> None:
+        self.changed[key] = self.changed[asset] = time_ms
+
+    def _order(self, event: Order) -> None:
+        assert isinstance(event, PrintedOrder)
+        number = int(event.order_id)
+        placed = self.live.get(number)
+        if placed is None:
+            placed = self.live[number] = Placed(event, event.time_ms)
+        else:
+            placed.order = event
+        if event.status in ENDED:
+            del self.live[number]
+            self._ended(number, placed)
+
+    def _ended(self, number: int, placed: Placed) -> None:
+        order, placed_ms = placed.order, placed.placed_ms
+        rule = ORDERS if order.executed else UNFILLED
+        times = placed_ms, expires_ms(rule, order.time_ms)
+        self._keep("orders", order.symbol, number, times, row=placed.row(), kind=order.client_order_id)
+        if order.close in FORCED_CLOSES:
+            row, kind = force_order_row(printed_value(order), placed_ms), FORCED_CLOSES[order.close]
+            times = placed_ms, expires_ms(FORCED, order.time_ms)
+            self._keep("forceOrders", order.symbol, number, times, row=row, kind=kind)
+
+    def _fill(self, fill: Fill) -> None:
+        if fill.trade_id != TAKEN_OVER:
+            row = encode.user_trade_row(structs.replace(fill, account=""))
+            times = fill.time_ms, expires_ms(TRADES, fill.time_ms)
+            self._keep("trades", fill.symbol, int(fill.trade_id), times, row=row, kind=fill.order_id)
+            self._income(fill)
+            return
+        profit = Flow(
+            time_ms=fill.time_ms, seq=fill.seq, applied={fill.fee_asset or "": fill.realized or ZERO},
+            category="realized_pnl", reason="REALIZED_PNL", symbol=fill.symbol, side=fill.side, tran_id=str(fill.seq),
+        )  # fmt: skip
+        self._income(profit)
+
+    def _income(self, event: Fill | Flow) -> None:
+        for row in encode.income_rows(event):
+            self._incomes += 1
+            times = event.time_ms, expires_ms(INCOME, event.time_ms)
+            self._keep("income", event.symbol, self._incomes, times, row=row, kind=str(row["incomeType"]))
+
+    def _keep(
+        self, name: str, symbol: str, number: int, times_ms: tuple[int, int], *, row: Json, kind: str = ""
+    ) -> None:
+        """A row of a time, kept until another."""
+        time_ms, keeps_ms = times_ms
+        self._archive.add(
+            name, self.name, symbol, number, time_ms=time_ms, keeps_ms=keeps_ms, row=encoded(row), kind=kind
+        )
+
+
+def printed_value(order: PrintedOrder) -> PrintedOrder:
+    """An order with its executed value in the decimals that are printed."""
+    if order.executed_value is None:
+        return order
+    return structs.replace(order, account="", executed_value=booked(order.executed_value))
+
+
+class Records:
+    """All accounts, by name."""
+
+    def __init__(self, archive: Archive, assets: Mapping[str, str]) -> None:
+        """`assets` are the margin assets by symbol."""
+        self._archive, self._assets = archive, assets
+        self.by_name: dict[str, Record] = {}
+
+    def of(self, name: str) -> Record:
+        """The record of an account."""
+        found = self.by_name.get(name)
+        if found is None:
+            found = self.by_name[name] = Record(name, self._archive)
+        return found
+
+    def take(self, events: Iterable[AnyExchangeEvent]) -> None:
+        """What happened, to whom."""
+        for event in events:
+            name = getattr(event, "account", "")
+            if name and isinstance(event, Order | Fill | Flow | MarginMove):
+                symbol = getattr(event, "symbol", "")
+                self.of(name).take(event, self._assets.get(symbol, ""))

@@ -1,0 +1,125 @@
+"""The engine behind the API: one writer, in one thread. What it acknowledged outlives it.
+
+    events = await venue.do(command)     carried out, safe by `durability`, and known to whoever watches
+
+A command is carried out at once; its answer waits until the journal is synced, which is done once for all commands that
+came in the same turn of the loop (`group`). Records follow at once, streams are told after the sync.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from margincall.exchange import commands
+from margincall.exchange.engine import Engine, is_refused
+from margincall.exchange.events import AnyExchangeEvent, Rejected
+from margincall.exchange.journal import JournalFailed
+from margincall.exchange.journal_file import Durability
+from margincall.exchange.rulesets import RuleSet
+from margincall.exchange.state import Events, Exchange
+from margincall.server.archive import Archive
+from margincall.server.clock import Clock
+from margincall.server.errors import ApiError, of_rejected
+from margincall.server.records import Records
+
+TICK_MS = 10
+"""So far at most the exchange's clock lags behind the server's: it follows before a command, or by a timer."""
+encoded = msgspec.json.encode
+Watcher = Callable[[Events], None]
+
+
+class Venue:
+    """An exchange, its clock, and what is remembered for questions."""
+
+    def __init__(self, engine: Engine, clock: Clock, durability: Durability, archive: Archive, api_date: str) -> None:
+        """What an opened journal gives; `opened` makes one."""
+        self.engine, self.clock, self.durability, self.archive = engine, clock, durability, archive
+        self.api_date = api_date
+        assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
+        self.records = Records(archive, assets)
+        self.watchers: list[Watcher] = []
+        """Told of everything that happened, once it is safe."""
+        self._untold: list[AnyExchangeEvent] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_scheduled = False
+
+    @classmethod
+    def opened(
+        cls, journal: Path, rules: RuleSet, clock: Clock, *, durability: Durability, archive: Archive, api_date: str
+    ) -> "Venue":
+        """Begin a journal, or go on with one."""
+        engine = Engine.open(journal, rules, time_ms=clock.now_ms(), durability=durability)
+        return cls(engine, clock, durability, archive, api_date)
+
+    @property
+    def state(self) -> Exchange:
+        """The exchange, to be looked at."""
+        return self.engine.state
+
+    def now_ms(self) -> int:
+        """The server's time."""
+        return self.clock.now_ms()
+
+    def advance(self) -> None:
+        """Let the exchange's clock follow."""
+        now_ms = self.clock.now_ms()
+        if now_ms >= self.state.time_ms + TICK_MS or (self.clock.is_simulated and now_ms > self.state.time_ms):
+            self._carry_out(commands.Advance(time_ms=now_ms))
+
+    async def do(self, command: commands.AnyCommand) -> Events:
+        """Carry out a command. Raises `ApiError` if it is refused."""
+        self.advance()
+        events = self._carry_out(command)
+        if is_refused(events):
+            refused = events[0]
+            assert isinstance(refused, Rejected)
+            raise of_rejected(refused)
+        if self.durability != "none":
+            await self._safe()
+        return events
+
+    def _carry_out(self, command: commands.AnyCommand) -> Events:
+        events = self.engine.submit(encoded(command))
+        if not is_refused(events):
+            self.records.take(events)
+            if self.watchers:
+                self._untold += events
+                self._schedule()
+        return events
+
+    async def _safe(self) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._schedule()
+        await waiting
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._sync)
+
+    def _sync(self) -> None:
+        """Make safe what was carried out; then tell."""
+        self._is_scheduled = False
+        waiting, self._waiting = self._waiting, []
+        try:
+            if self.durability != "none":
+                self.engine.sync()
+        except JournalFailed as error:
+            for each in waiting:
+                if not each.done():
+                    each.set_exception(ApiError(-1000, f"The journal failed: {error}.", 500))
+            return
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
+        untold, self._untold = self._untold, []
+        for watcher in self.watchers if untold else ():
+            watcher(untold)
+
+    def close(self) -> None:
+        """Let go of journal and archive."""
+        self.engine.close()
+        self.archive.close()
