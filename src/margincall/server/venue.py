@@ -22,6 +22,7 @@ from margincall.exchange.state import Events, Exchange
 from margincall.server.archive import Archive
 from margincall.server.clock import Clock
 from margincall.server.errors import ApiError, of_rejected
+from margincall.server.listen_keys import ListenKeys
 from margincall.server.records import Records
 
 TICK_MS = 10
@@ -39,6 +40,7 @@ class Venue:
         self.api_date = api_date
         assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
         self.records = Records(archive, assets)
+        self.listen_keys = ListenKeys(clock.now_ms)
         self.watchers: list[Watcher] = []
         """Told of everything that happened, once it is safe."""
         self._untold: list[AnyExchangeEvent] = []

@@ -1,6 +1,6 @@
 """All routes."""
 
-from margincall.server.answers import general, orders
+from margincall.server.answers import general, orders, user_stream
 from margincall.server.routing import Route
 
-ROUTES: tuple[Route, ...] = (*general.ROUTES, *orders.ROUTES)
+ROUTES: tuple[Route, ...] = (*general.ROUTES, *orders.ROUTES, *user_stream.ROUTES)
