@@ -1,4 +1,4 @@
-"""A venue with two traders in process, asked as clients ask it: signed requests through the gateway, clock set by hand."""
+"""A venue in process, asked as clients ask it: signed requests through the gateway, a clock set by hand."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from margincall.server.answers.table import ROUTES
 from margincall.server.archive import Archive
 from margincall.server.clock import SimulatedClock
 from margincall.server.gateway import Gateway, Reply
-from margincall.server.keys import Keys, issue
+from margincall.server.keys import Key, Keys, issue
 from margincall.server.limits import Limits
 from margincall.server.request import Request
 from margincall.server.routing import Table
@@ -24,13 +24,13 @@ from margincall.server.venue import Venue
 
 BEGUN_MS = 1_795_000_000_000
 TODAY = "2026-11-28"
-LEAST = {"symbol": "BTCUSDT"}
 
 
 class Desk:
     """Alice, Bob and a maker with money; BTCUSDT at 50,000."""
 
     def __init__(self, folder: Path, api_date: str = TODAY) -> None:
+        folder.mkdir(exist_ok=True)
         self.clock = SimulatedClock(BEGUN_MS)
         self.venue = Venue.opened(
             folder / "journal", usdm(), self.clock, durability="none", archive=Archive(), api_date=api_date
@@ -39,11 +39,9 @@ class Desk:
         self.gateway = Gateway(
             self.venue, Table(ROUTES, api_date), self.keys, Limits(self.clock.now_ms, is_lenient=True)
         )
-        self.by_name = {}
+        self.by_name: dict[str, Key] = {}
         for name in ("alice", "bob", "maker"):
-            self.by_name[name] = issue(name)
-            self.keys.add(self.by_name[name])
-            self.do(commands.OpenAccount(account=name))
+            self.open(name)
             self.do(commands.Transfer(account=name, asset="USDT", amount=Decimal(100_000)))
         for symbol, price in (("BTCUSDT", 50_000), ("ETHUSDT", 2_500), ("BNBUSDT", 800)):
             self.do(commands.SetMark(symbol=symbol, price=Decimal(price)))
@@ -57,6 +55,12 @@ class Desk:
     def do(self, command: commands.AnyCommand) -> Any:
         """A command of the operator."""
         return asyncio.run(self.venue.do(command))
+
+    def open(self, name: str) -> None:
+        """An account without money, with a key."""
+        self.by_name[name] = issue(name)
+        self.keys.add(self.by_name[name])
+        self.do(commands.OpenAccount(account=name))
 
     def wait(self, ms: int) -> None:
         """Time goes by, for the server and the exchange (which advances by at most 31 days at once)."""

@@ -66,7 +66,8 @@ class Record:
                 self._changed(event.time_ms, (event.symbol, event.side), event.asset)
                 self._moves += 1
                 times = event.time_ms, expires_ms(MARGIN_MOVES, event.time_ms)
-                self._keep("positionMargin", event.symbol, self._moves, times, row=encode.margin_change_row(event))
+                row = encode.margin_change_row(event)
+                self._keep("positionMargin", event.symbol, self._moves, times, row=row, kind=str(row["type"]))
             case _:
                 pass
 

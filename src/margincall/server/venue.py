@@ -41,6 +41,8 @@ class Venue:
         assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
         self.records = Records(archive, assets)
         self.listen_keys = ListenKeys(clock.now_ms)
+        self.fee_burners: set[str] = set()
+        """The accounts that asked to pay fees in BNB."""
         self.watchers: list[Watcher] = []
         """Told of everything that happened, once it is safe."""
         self._untold: list[AnyExchangeEvent] = []
