@@ -59,8 +59,10 @@ class Archive:
     def find(
         self, name: str, owner: str = "", *, now_ms: int, symbol: str = "", kinds: Iterable[str] = (),
         since_ms: int = 0, until_ms: int = 2**62, from_id: int | None = None, limit: int = 1000, last: bool = False,
+        skip: int = 0,
     ) -> list[bytes]:  # fmt: skip
-        """Rows that are still kept, oldest first: the first `limit` of a span, or the `last` ones."""
+        """Rows that are still kept, oldest first: the first `limit` of a span after `skip` of them, or the `last`
+        ones."""
         self.flush()
         wheres, values = ["list = ?", "owner = ?", "keeps_ms > ?", "time_ms BETWEEN ? AND ?"], [name, owner]
         given: list[object] = [*values, now_ms, since_ms, until_ms]
@@ -75,8 +77,8 @@ class Archive:
             given += chosen
         order = "DESC" if last else "ASC"
         by = "id" if from_id is not None else "time_ms"
-        text = f"SELECT row FROM rows WHERE {' AND '.join(wheres)} ORDER BY {by} {order}, id {order} LIMIT ?"
-        found = [row for (row,) in self._base.execute(text, (*given, limit))]
+        text = f"SELECT row FROM rows WHERE {' AND '.join(wheres)} ORDER BY {by} {order}, id {order} LIMIT ? OFFSET ?"
+        found = [row for (row,) in self._base.execute(text, (*given, limit, skip))]
         return found[::-1] if last else found
 
     def get(self, name: str, owner: str, symbol: str, number: int, *, now_ms: int) -> bytes | None:

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import structs
 
-from margincall.case.retention import FORCED, INCOME, MARGIN_MOVES, ORDERS, TRADES, UNFILLED, expires_ms
+from margincall.case.retention import (
+    DOC,
+    FORCED,
+    INCOME,
+    MARGIN_MOVES,
+    ORDERS,
+    TRADES,
+    UNFILLED,
+    Retention,
+    expires_ms,
+)
 from margincall.core.account import PositionKey
 from margincall.core.events import Fill, Flow, MarginMove, Order
 from margincall.core.rounding import booked
@@ -20,8 +30,11 @@ from margincall.server.archive import Archive
 from margincall.wire import encode
 from margincall.wire.encode_orders import force_order_row, order_row
 from margincall.wire.prints import PrintedOrder
+from margincall.wire.serve_account import amendment_row
 from margincall.wire.spelling import Json
 
+AMENDMENTS = Retention("changes of orders", months=3, source=DOC)
+"""A rescue does not ask for them, so that its table does not list them."""
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
 FORCED_CLOSES: Mapping[str, str] = {"liquidation": "LIQUIDATION", "adl": "ADL"}
 encoded = msgspec.json.encode
@@ -49,6 +62,9 @@ class Record:
         self.changed: dict[object, int] = {}
         """When a balance (by asset) or position (by key) changed last."""
         self._incomes = self._moves = 0
+        self._amendments = 0
+        self._amended: dict[int, int] = {}
+        """How often each order was amended, of those that live."""
 
     def take(self, event: AnyExchangeEvent, margin_asset: str) -> None:
         """One event of the account. `margin_asset` is that of its symbol."""
@@ -76,6 +92,8 @@ class Record:
 
     def _order(self, event: Order) -> None:
         assert isinstance(event, PrintedOrder)
+        if event.execution == "AMENDMENT":
+            self._amendment(event)
         number = int(event.order_id)
         placed = self.live.get(number)
         if placed is None:
@@ -85,6 +103,15 @@ class Record:
         if event.status in ENDED:
             del self.live[number]
             self._ended(number, placed)
+
+    def _amendment(self, event: PrintedOrder) -> None:
+        number, before = int(event.order_id), self.live[int(event.order_id)].order
+        count = self._amended.get(number, 0) + 1
+        self._amended = {each: told for each, told in self._amended.items() if each in self.live} | {number: count}
+        self._amendments += 1
+        row = amendment_row(before, event, number=self._amendments, count=count)
+        times = event.time_ms, expires_ms(AMENDMENTS, event.time_ms)
+        self._keep("amendments", event.symbol, self._amendments, times, row=row, kind=event.order_id)
 
     def _ended(self, number: int, placed: Placed) -> None:
         order, placed_ms = placed.order, placed.placed_ms

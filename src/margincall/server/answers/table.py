@@ -1,6 +1,13 @@
 """All routes."""
 
-from margincall.server.answers import account, general, orders, settings, user_stream
+from margincall.server.answers import account, general, history, orders, settings, user_stream
 from margincall.server.routing import Route
 
-ROUTES: tuple[Route, ...] = (*general.ROUTES, *account.ROUTES, *settings.ROUTES, *orders.ROUTES, *user_stream.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *general.ROUTES,
+    *account.ROUTES,
+    *settings.ROUTES,
+    *history.ROUTES,
+    *orders.ROUTES,
+    *user_stream.ROUTES,
+)
