@@ -34,6 +34,7 @@ class Desk:
 
     def __init__(self, folder: Path, api_date: str = TODAY) -> None:
         folder.mkdir(exist_ok=True)
+        self.runner = asyncio.Runner()
         self.clock = SimulatedClock(BEGUN_MS)
         self.venue = Venue.opened(
             folder / "journal", RULES, self.clock, durability="none", archive=Archive(), api_date=api_date
@@ -54,10 +55,11 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         self.venue.close()
+        self.runner.close()
 
     def do(self, command: commands.AnyCommand) -> Any:
         """A command of the operator."""
-        return asyncio.run(self.venue.do(command))
+        return self.runner.run(self.venue.do(command))
 
     def open(self, name: str) -> None:
         """An account without money, with a key."""
@@ -69,14 +71,18 @@ class Desk:
         """Time goes by for the server; the exchange follows when it is asked for something that needs it."""
         self.clock.set(self.clock.now_ms() + ms)
 
-    def reply(self, method: str, path: str, name: str = "alice", **params: object) -> Reply:
-        """The answer as it is sent."""
+    def signed(self, method: str, path: str, name: str = "alice", **params: object) -> tuple[str, str, bytes, str]:
+        """Method, path, signed query and key of a request."""
         key = self.by_name[name]
         text = urlencode({**params, "timestamp": self.clock.now_ms()})
         signature = hmac.new(key.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-        query = f"{text}&signature={signature}".encode()
-        request = Request(method=method, path=path, query=query, key=key.key)
-        return asyncio.run(self.gateway.answer(request))
+        return method, path, f"{text}&signature={signature}".encode(), key.key
+
+    def reply(self, method: str, path: str, name: str = "alice", **params: object) -> Reply:
+        """The answer as it is sent."""
+        verb, where, query, key = self.signed(method, path, name, **params)
+        request = Request(method=verb, path=where, query=query, key=key)
+        return self.runner.run(self.gateway.answer(request))
 
     def ask(self, method: str, path: str, name: str = "alice", **params: object) -> Any:
         """A good answer, decoded."""

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.server.account_desk import BEGUN_MS, Desk
 
 D = Decimal
 DAY_MS = 86_400_000
-SYMBOL = {"symbol": "BTCUSDT"}
+SYMBOL: dict[str, Any] = {"symbol": "BTCUSDT"}
 
 
 def liquidate(desk: Desk, name: str = "alice") -> None:
@@ -145,7 +146,7 @@ def test_amendments_tell_before_and_after(tmp_path: Path) -> None:
         rows = desk.get("/fapi/v1/orderAmendment", **SYMBOL, orderId=number)
         told = [row["amendment"] for row in rows]
         assert [each["count"] for each in told] == [2, 1]
-        assert (D(told[1]["price"]["before"]), D(told[1]["price"]["after"])) == (49_000, 49_100)
+        assert (D(told[1]["price"]["before"]), D(told[1]["price"]["after"])) == (D(49_000), D(49_100))
         assert (D(told[0]["origQty"]["before"]), D(told[0]["origQty"]["after"])) == (D("0.2"), D("0.3"))
         assert desk.get("/fapi/v1/orderAmendment", **SYMBOL, origClientOrderId="mine") == rows
         assert desk.get("/fapi/v1/orderAmendment", **SYMBOL, limit=1) == rows[:1]
@@ -162,7 +163,7 @@ def test_what_the_venue_keeps_is_gone_in_its_time(tmp_path: Path) -> None:
         unfilled = desk.limit("alice", "BUY", "0.1", "40000")["orderId"]
         desk.ask("DELETE", "/fapi/v1/order", **SYMBOL, orderId=unfilled)
         liquidate(desk)
-        span = {"startTime": BEGUN_MS, "endTime": BEGUN_MS + DAY_MS}
+        span: dict[str, Any] = {"startTime": BEGUN_MS, "endTime": BEGUN_MS + DAY_MS}
 
         def kept() -> list[int]:
             orders = desk.get("/fapi/v1/allOrders", **SYMBOL, **span)

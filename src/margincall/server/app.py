@@ -36,14 +36,17 @@ class App:
         if body is None:
             await _send(send, TOO_LONG)
             return
-        key = b""
+        key, host = b"", b"127.0.0.1"
         for name, value in scope["headers"]:
             if name == b"x-mbx-apikey":
                 key = value
+            elif name == b"host":
+                host = value
         client = scope.get("client")
         request = Request(
             method=scope["method"], path=scope["path"], query=scope["query_string"], body=body,
-            key=key.decode("latin-1"), ip=client[0] if client else "127.0.0.1",
+            key=key.decode("latin-1"), ip=client[0] if client else "127.0.0.1", host=host.decode("latin-1"),
+            scheme=scope["scheme"],
         )  # fmt: skip
         await _send(send, await self._gateway.answer(request))
 

@@ -89,9 +89,11 @@ class Archive:
         return found[0] if found else None
 
     def forget(self, now_ms: int) -> None:
-        """Drop what the venue has forgotten."""
+        """Drop what the venue has forgotten, but what exports still tell (`server/downloads.py`)."""
         self.flush()
-        self._base.execute("DELETE FROM rows WHERE keeps_ms <= ?", (now_ms,))
+        self._base.execute(
+            "DELETE FROM rows WHERE keeps_ms <= ? AND list NOT IN ('orders', 'trades', 'income')", (now_ms,)
+        )
 
     def all(self, name: str, owner: str) -> Iterator[bytes]:
         """Every row of a list, also of what is forgotten soon, oldest first."""

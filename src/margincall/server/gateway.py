@@ -60,6 +60,8 @@ class Gateway:
                 headers.append(("retry-after", str(error.retry_after_s)))
             body = encoded({"code": error.code, "msg": error.msg})
             return Reply(error.status, body, tuple(headers))
+        if isinstance(found, Reply):
+            return found
         return Reply(200, found if isinstance(found, bytes) else encoded(found), tuple(headers))
 
     async def _answered(self, request: Request, headers: list[tuple[str, str]]) -> object:

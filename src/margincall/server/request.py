@@ -28,7 +28,8 @@ Word = TypeVar("Word", bound=Enum)
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """A request as it came: `query` and `body` are raw; `ip` is that of the peer; `key` the API key of the header."""
+    """A request as it came: `query` and `body` are raw; `ip` is that of the peer; `key` the API key of the header;
+    `host` is the one that the client named, and `scheme` how it came."""
 
     method: str
     path: str
@@ -36,6 +37,13 @@ class Request(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     key: str = ""
     ip: str = "127.0.0.1"
+    host: str = "127.0.0.1"
+    scheme: str = "http"
+
+    @property
+    def origin(self) -> str:
+        """Where this server is, as the client sees it."""
+        return f"{self.scheme}://{self.host}"
 
 
 def signed_part(query: bytes, body: bytes) -> tuple[bytes, str | None]:

@@ -61,5 +61,6 @@ class Table:
         self.routes: Mapping[tuple[str, str], Route] = found
 
     def get(self, method: str, path: str) -> Route | None:
-        """The route, if it is served."""
-        return self.routes.get((method, path))
+        """The route, if it is served; `FOLDER/*` serves every path below a folder that has no route of its own."""
+        found = self.routes.get((method, path))
+        return self.routes.get((method, f"{path.rpartition('/')[0]}/*")) if found is None else found

@@ -21,6 +21,7 @@ from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import Events, Exchange
 from margincall.server.archive import Archive
 from margincall.server.clock import Clock
+from margincall.server.downloads import Downloads
 from margincall.server.errors import ApiError, of_rejected
 from margincall.server.listen_keys import ListenKeys
 from margincall.server.records import Records
@@ -40,6 +41,7 @@ class Venue:
         self.api_date = api_date
         assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
         self.records = Records(archive, assets)
+        self.downloads = Downloads(archive)
         self.listen_keys = ListenKeys(clock.now_ms)
         self.fee_burners: set[str] = set()
         """The accounts that asked to pay fees in BNB."""

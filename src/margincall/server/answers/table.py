@@ -1,6 +1,6 @@
 """All routes."""
 
-from margincall.server.answers import account, general, history, orders, settings, user_stream
+from margincall.server.answers import account, downloads, general, history, orders, settings, user_stream
 from margincall.server.routing import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -8,6 +8,7 @@ ROUTES: tuple[Route, ...] = (
     *account.ROUTES,
     *settings.ROUTES,
     *history.ROUTES,
+    *downloads.ROUTES,
     *orders.ROUTES,
     *user_stream.ROUTES,
 )
