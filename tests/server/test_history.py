@@ -157,6 +157,29 @@ def test_amendments_tell_before_and_after(tmp_path: Path) -> None:
         assert desk.get("/fapi/v1/orderAmendment", **SYMBOL, origClientOrderId="mine") == rows
 
 
+@pytest.mark.parametrize(
+    ("path", "changed", "before", "longer_days"),
+    [
+        ("/fapi/v1/userTrades", "2026-08-26", "2026-08-25", 180),
+        ("/fapi/v1/forceOrders", "2026-04-06", "2026-04-05", 1_000),
+    ],
+)
+def test_what_was_kept_longer_before_an_api_date(
+    tmp_path: Path, path: str, changed: str, before: str, longer_days: int
+) -> None:
+    for date, kept in ((changed, False), (before, True)):
+        with Desk(tmp_path / date, date) as desk:
+            liquidate(desk)
+            span: dict[str, Any] = {**SYMBOL, "startTime": BEGUN_MS, "endTime": BEGUN_MS + DAY_MS}
+            assert desk.get(path, **span)
+            desk.wait(longer_days * DAY_MS)
+            desk.venue.archive.forget(desk.clock.now_ms())
+            assert bool(desk.get(path, **span)) is kept
+            if path.endswith("userTrades"):
+                desk.wait(5 * DAY_MS)
+                assert desk.get(path, **span) == []
+
+
 def test_what_the_venue_keeps_is_gone_in_its_time(tmp_path: Path) -> None:
     """An hour, four days, 31 and 91 days after: the rules of `case/retention.py`, seen from outside."""
     with Desk(tmp_path) as desk:

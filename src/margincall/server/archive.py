@@ -89,10 +89,11 @@ class Archive:
         return found[0] if found else None
 
     def forget(self, now_ms: int) -> None:
-        """Drop what the venue has forgotten, but what exports still tell (`server/downloads.py`)."""
+        """Drop what the venue has forgotten, but what exports or the rules of older API dates still tell."""
         self.flush()
         self._base.execute(
-            "DELETE FROM rows WHERE keeps_ms <= ? AND list NOT IN ('orders', 'trades', 'income')", (now_ms,)
+            "DELETE FROM rows WHERE keeps_ms <= ? AND list NOT IN ('orders', 'trades', 'income', 'forceOrders')",
+            (now_ms,),
         )
 
     def all(self, name: str, owner: str) -> Iterator[bytes]:

@@ -5,9 +5,12 @@ oldest first, amendments the newest first, as the samples show them. (Which end 
 assumed to be as for orders and trades.)
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Raw, Struct
 
+from margincall.case.retention import KEPT, Retention, reach_ms
 from margincall.core.events import INCOME_TYPES
 from margincall.exchange.rejections import Code
 from margincall.server.answers.orders import live, named
@@ -27,6 +30,12 @@ AMENDMENTS_SINCE, AMENDMENTS_DAYS = "2023-05-05", 93
 PAGE_MOST = 2**31
 INCOME_KINDS = frozenset(INCOME_TYPES)
 FORCED_KINDS = frozenset({"LIQUIDATION", "ADL"})
+CHANGES = "change log"
+OLDER: Mapping[str, tuple[str, Retention]] = {
+    "trades": ("2026-08-26", Retention("trades", months=6, source=CHANGES)),
+    "forceOrders": ("2026-04-06", Retention("liquidation and deleveraging orders", months=KEPT, source=CHANGES)),
+}
+"""Lists that were kept longer until an API date, and how long."""
 WITH_TIMES = ApiError(-1128, "Combination of optional parameters invalid.")
 
 
@@ -47,6 +56,14 @@ def _is_since(call: Call) -> bool:
 
 def _has_times(call: Call) -> bool:
     return bool(call.params.found.keys() & {"startTime", "endTime"})
+
+
+def _kept(call: Call, name: str, since_ms: int) -> tuple[int, int]:
+    """By which time rows of a list must still be kept, and since when they count: by the rule of the API date."""
+    until, rule = OLDER.get(name, ("", None))
+    if rule is None or call.venue.api_date >= until:
+        return call.now_ms, since_ms
+    return 0, max(since_ms, reach_ms(rule, call.now_ms) + 1)
 
 
 def all_orders(call: Call) -> list[Raw]:
@@ -104,8 +121,9 @@ def user_trades(call: Call) -> list[Raw]:
         since_ms, until_ms = 0, call.now_ms
     else:
         since_ms, until_ms = span(call, days=WINDOW_DAYS, most_days=WINDOW_DAYS)
+    kept_ms, since_ms = _kept(call, "trades", since_ms)
     rows = call.venue.archive.find(
-        "trades", call.account, now_ms=call.now_ms, symbol=symbol, kinds=[] if order is None else [str(order)],
+        "trades", call.account, now_ms=kept_ms, symbol=symbol, kinds=[] if order is None else [str(order)],
         since_ms=since_ms, until_ms=until_ms, from_id=from_id, limit=limit,
         last=from_id is None and not _is_since(call),
     )  # fmt: skip
@@ -131,8 +149,9 @@ def force_orders(call: Call) -> list[Raw]:
     symbol, limit = call.symbol(), call.params.limit(50, 100)
     kind = call.params.word("autoCloseType", FORCED_KINDS)
     since_ms, until_ms = span(call, days=WINDOW_DAYS)
+    kept_ms, since_ms = _kept(call, "forceOrders", since_ms)
     rows = call.venue.archive.find(
-        "forceOrders", call.account, now_ms=call.now_ms, symbol=symbol or "", kinds=[] if kind is None else [kind],
+        "forceOrders", call.account, now_ms=kept_ms, symbol=symbol or "", kinds=[] if kind is None else [kind],
         since_ms=since_ms, until_ms=until_ms, limit=limit, last=not _is_since(call),
     )  # fmt: skip
     return [Raw(row) for row in rows]
