@@ -41,8 +41,9 @@ def test_orders_live_ended_and_by_number(tmp_path: Path) -> None:
         assert desk.get("/fapi/v1/allOrders", **SYMBOL, limit=2) == rows[1:]
         assert desk.get("/fapi/v1/allOrders", **SYMBOL, startTime=BEGUN_MS, limit=2) == rows[:2]
         assert desk.get("/fapi/v1/allOrders", **SYMBOL, startTime=BEGUN_MS + 1, endTime=BEGUN_MS + 1_000) == rows[1:2]
-        assert desk.get("/fapi/v1/openOrder", **SYMBOL, origClientOrderId="mine") == rows[2]
-        assert desk.get("/fapi/v1/openOrder", **SYMBOL, orderId=last) == rows[2]
+        live = {name: value for name, value in rows[2].items() if name not in ("pair", "cumBase")}
+        assert desk.get("/fapi/v1/openOrder", **SYMBOL, origClientOrderId="mine") == live
+        assert desk.get("/fapi/v1/openOrder", **SYMBOL, orderId=last) == live
         gone = (-2013, "Order does not exist.")
         assert desk.refusal("GET", "/fapi/v1/openOrder", **SYMBOL, orderId=first) == gone
         assert desk.refusal("GET", "/fapi/v1/openOrder", "bob", **SYMBOL, orderId=last) == gone

@@ -30,7 +30,7 @@ from margincall.server.archive import Archive
 from margincall.wire import encode
 from margincall.wire.encode_orders import force_order_row, order_row
 from margincall.wire.prints import PrintedOrder
-from margincall.wire.serve_account import amendment_row
+from margincall.wire.serve_account import amendment_row, income_row
 from margincall.wire.spelling import Json
 
 AMENDMENTS = Retention("changes of orders", months=3, source=DOC)
@@ -137,7 +137,7 @@ class Record:
         self._income(profit)
 
     def _income(self, event: Fill | Flow) -> None:
-        for row in encode.income_rows(event):
+        for row in map(income_row, encode.income_rows(event)):
             self._incomes += 1
             times = event.time_ms, expires_ms(INCOME, event.time_ms)
             self._keep("income", event.symbol, self._incomes, times, row=row, kind=str(row["incomeType"]))

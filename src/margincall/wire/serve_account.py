@@ -38,7 +38,7 @@ def listed_sides(*, hedge: bool) -> tuple[PositionSide, ...]:
     return ("LONG", "SHORT") if hedge else ("BOTH",)
 
 
-def account_v2(state: AccountState, config: Json, collateral: Iterable[str]) -> Json:
+def account_v2(state: AccountState, config: Json, collateral: Iterable[str], *, fee_burn: bool) -> Json:
     """`GET /fapi/v2/account` (and of version 1): `state` with every symbol; `config` as `accountConfig` says it, less
     what version 2 lacks; `collateral`: the assets that back all positions in multi-assets mode."""
     found, backing = account_answer(state), frozenset(collateral)
@@ -47,6 +47,7 @@ def account_v2(state: AccountState, config: Json, collateral: Iterable[str]) -> 
     assert isinstance(assets, list)
     return {
         **head,
+        "feeBurn": fee_burn,
         **{name: value for name, value in found.items() if name != "positions"},
         "assets": [_with_backing(each, backing) for each in assets],
         "positions": [_chosen(row, OF_VERSION_2) for row in _rows(state)],
@@ -86,6 +87,17 @@ def account_config(*, hedge: bool, multi_assets: bool) -> Json:
         "multiAssetsMargin": multi_assets,
         "tradeGroupId": -1,
     }
+
+
+def symbol_config_flagged(row: Json) -> Json:
+    """A row of `symbolConfig` with a flag where samples have text: the venue's own client (18.1) reads a flag only."""
+    return {**row, "isAutoAddMargin": row["isAutoAddMargin"] == "true"}
+
+
+def income_row(row: Json) -> Json:
+    """A row of the income history with `tranId` as a number and `tradeId` as text: the samples, of 2019, have it the
+    other way round, and the venue's own client (18.1) reads nothing else."""
+    return {**row, "tranId": id_of(str(row["tranId"])), "tradeId": str(row["tradeId"])}
 
 
 def amendment_row(before: PrintedOrder, after: PrintedOrder, *, number: int, count: int) -> Json:

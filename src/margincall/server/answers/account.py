@@ -14,7 +14,13 @@ from margincall.server.routing import Param, Route
 from margincall.server.standings import alias_of, collateral, settled, stand, stand_whole, trader_of
 from margincall.wire.encode_market import adl_quantile_rows
 from margincall.wire.encode_state import account_answer, leverage_bracket, position_risk_rows, symbol_config_row
-from margincall.wire.serve_account import account_config, account_v2, balance_rows, position_risk_v2
+from margincall.wire.serve_account import (
+    account_config,
+    account_v2,
+    balance_rows,
+    position_risk_v2,
+    symbol_config_flagged,
+)
 from margincall.wire.spelling import Json, text
 
 V3_SINCE, V1_UNTIL = "2024-07-24", "2023-07-15"
@@ -33,7 +39,8 @@ def account(call: Call) -> Json:
 def account_whole(call: Call) -> Json:
     """`GET /fapi/v2/account`: every symbol, with its settings."""
     state = stand_whole(call.venue, call.account)
-    return account_v2(state, config(call), collateral(call.venue.state))
+    burns = call.account in call.venue.fee_burners
+    return account_v2(state, config(call), collateral(call.venue.state), fee_burn=burns)
 
 
 def balance(call: Call) -> list[Json]:
@@ -69,11 +76,13 @@ def symbol_config(call: Call) -> list[Json]:
     state, wanted = call.venue.state, call.symbol()
     own = settled(state, trader_of(call.venue, call.account).account)
     return [
-        symbol_config_row(
-            symbol,
-            own.leverage[symbol],
-            limit_of(own, state.rules.venue, symbol),
-            is_isolated=own.margin_types.get(symbol) == "isolated",
+        symbol_config_flagged(
+            symbol_config_row(
+                symbol,
+                own.leverage[symbol],
+                limit_of(own, state.rules.venue, symbol),
+                is_isolated=own.margin_types.get(symbol) == "isolated",
+            )
         )
         for symbol in sorted(state.markets)
         if wanted in (None, symbol)

@@ -36,14 +36,17 @@ OLDER: Mapping[str, tuple[str, Retention]] = {
     "forceOrders": ("2026-04-06", Retention("liquidation and deleveraging orders", months=KEPT, source=CHANGES)),
 }
 """Lists that were kept longer until an API date, and how long."""
+SHARED_SINCE = "2026-08-07"
+"""Since then rows have the keys of COIN-M too, which are 0 here (change log, docstrings of the venue's client)."""
 WITH_TIMES = ApiError(-1128, "Combination of optional parameters invalid.")
 
 
 class _Placed(Struct):
-    """What an order's row is sorted by."""
+    """What an order's row is sorted by, and its symbol."""
 
     time: int
     orderId: int
+    symbol: str
 
 
 PLACED: msgspec.json.Decoder[_Placed] = msgspec.json.Decoder(_Placed)
@@ -66,6 +69,20 @@ def _kept(call: Call, name: str, since_ms: int) -> tuple[int, int]:
     return 0, max(since_ms, reach_ms(rule, call.now_ms) + 1)
 
 
+def _order_raw(call: Call, row: bytes) -> Raw:
+    """An order's row as it is answered on the API date."""
+    return _shared(call, row, {"pair": _pair(PLACED.decode(row).symbol), "cumBase": "0"})
+
+
+def _shared(call: Call, row: bytes, more: Json) -> Raw:
+    is_shared = call.venue.api_date >= SHARED_SINCE
+    return Raw(row[:-1] + b"," + msgspec.json.encode(more)[1:] if is_shared else row)
+
+
+def _pair(symbol: str) -> str:
+    return symbol.partition("_")[0]
+
+
 def all_orders(call: Call) -> list[Raw]:
     """`GET /fapi/v1/allOrders`: those that live and those that are still kept; with `orderId` from that one on."""
     symbol, limit = call.symbol(), call.params.limit(500, 1000)
@@ -85,7 +102,7 @@ def all_orders(call: Call) -> list[Raw]:
     chosen = sorted(
         (each for each in rows if since_ms <= PLACED.decode(each[1]).time <= until_ms), key=lambda each: each[0]
     )  # fmt: skip
-    return [Raw(row) for _, row in (chosen[:limit] if is_first else chosen[-limit:])]
+    return [_order_raw(call, row) for _, row in (chosen[:limit] if is_first else chosen[-limit:])]
 
 
 def _live(call: Call, symbol: str | None, from_id: int | None) -> list[bytes]:
@@ -127,7 +144,9 @@ def user_trades(call: Call) -> list[Raw]:
         since_ms=since_ms, until_ms=until_ms, from_id=from_id, limit=limit,
         last=from_id is None and not _is_since(call),
     )  # fmt: skip
-    return [Raw(row) for row in rows]
+    asset = call.venue.state.markets[symbol].contract.margin_asset
+    more: Json = {"pair": _pair(symbol), "marginAsset": asset, "baseQty": "0"}
+    return [_shared(call, row, more) for row in rows]
 
 
 def income(call: Call) -> list[Raw]:
@@ -154,7 +173,7 @@ def force_orders(call: Call) -> list[Raw]:
         "forceOrders", call.account, now_ms=kept_ms, symbol=symbol or "", kinds=[] if kind is None else [kind],
         since_ms=since_ms, until_ms=until_ms, limit=limit, last=not _is_since(call),
     )  # fmt: skip
-    return [Raw(row) for row in rows]
+    return [_order_raw(call, row) for row in rows]
 
 
 def amendments(call: Call) -> list[Raw]:
