@@ -25,6 +25,7 @@ from margincall.server.downloads import Downloads
 from margincall.server.errors import ApiError, of_rejected
 from margincall.server.listen_keys import ListenKeys
 from margincall.server.records import Records
+from margincall.server.tape import Tape
 
 TICK_MS = 10
 """So far at most the exchange's clock lags behind the server's: it follows before a command, or by a timer."""
@@ -41,6 +42,7 @@ class Venue:
         self.api_date = api_date
         assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
         self.records = Records(archive, assets)
+        self.tape = Tape(archive, engine.state, api_date)
         self.downloads = Downloads(archive)
         self.listen_keys = ListenKeys(clock.now_ms)
         self.fee_burners: set[str] = set()
@@ -90,6 +92,7 @@ class Venue:
         events = self.engine.submit(encoded(command))
         if not is_refused(events):
             self.records.take(events)
+            self.tape.take(events)
             if self.watchers:
                 self._untold += events
                 self._schedule()
