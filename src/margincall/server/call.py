@@ -8,16 +8,18 @@ from margincall.server.errors import BAD_SYMBOL, missing
 from margincall.server.request import Params, Request
 
 if TYPE_CHECKING:
+    from margincall.server.keys import Key
     from margincall.server.venue import Venue
 
 
 class Call(Struct, kw_only=True):
-    """A request that passed its guards: `account` is that of the key (empty where no key is asked)."""
+    """A request that passed its guards: `account` is that of the `key` (empty and none where no key is asked)."""
 
     venue: "Venue"
     request: Request
     params: Params
     account: str = ""
+    key: "Key | None" = None
 
     @property
     def now_ms(self) -> int:

@@ -81,7 +81,8 @@ class Gateway:
         if route.orders != (0, 0):
             ten, minute = self.limits.order(account, *route.orders)
             headers += [("x-mbx-order-count-10s", str(ten)), ("x-mbx-order-count-1m", str(minute))]
-        call = Call(venue=self.venue, request=request, params=params, account=account)
+        key = self.keys.get(request.key) if account else None
+        call = Call(venue=self.venue, request=request, params=params, account=account, key=key)
         answer = route.handler(call)
         return await answer if inspect.isawaitable(answer) else answer
 

@@ -1,10 +1,28 @@
 """All routes."""
 
-from margincall.server.answers import account, downloads, general, history, orders, settings, user_stream
+from margincall.server.answers import (
+    account,
+    candles,
+    downloads,
+    futures_data,
+    general,
+    history,
+    market,
+    orders,
+    settings,
+    spot,
+    user_stream,
+    venue_data,
+)
 from margincall.server.routing import Route
 
 ROUTES: tuple[Route, ...] = (
     *general.ROUTES,
+    *market.ROUTES,
+    *candles.ROUTES,
+    *venue_data.ROUTES,
+    *futures_data.ROUTES,
+    *spot.ROUTES,
     *account.ROUTES,
     *settings.ROUTES,
     *history.ROUTES,
