@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import structs
 
 from margincall.exchange import commands
 from margincall.exchange.catalogue import usdm
@@ -26,6 +27,13 @@ BEGUN_MS = 1_795_003_200_000
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 TODAY = "2026-11-28"
 D = Decimal
+
+
+def quiet() -> RuleSet:
+    """The venue without funding, whose samples every five seconds make a month long."""
+    rules = usdm()
+    listings = {symbol: structs.replace(listing, funding=None) for symbol, listing in rules.listings.items()}
+    return structs.replace(rules, listings=listings)
 
 
 class Market:
@@ -57,7 +65,14 @@ class Market:
         return asyncio.run(self.venue.do(command))
 
     def order(
-        self, name: str, side: Any, quantity: object, price: object = None, *, symbol: str = "BTCUSDT", force: Any = "GTC"
+        self,
+        name: str,
+        side: Any,
+        quantity: object,
+        price: object = None,
+        *,
+        symbol: str = "BTCUSDT",
+        force: Any = "GTC",
     ) -> Any:
         return self.do(
             commands.PlaceOrder(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from margincall.exchange import commands
-from tests.server.market_world import BEGUN_MS, DAY_MS, HOUR_MS, MINUTE_MS, D, Market
+from tests.server.market_world import BEGUN_MS, DAY_MS, HOUR_MS, MINUTE_MS, D, Market, quiet
 
 BTC = "BTCUSDT"
 
@@ -106,14 +106,15 @@ def test_historical_trades_are_asked_with_a_key_from_a_number_on(market: Market)
     assert market.refused(path, key=market.key.key, symbol=BTC, limit=501)[1] == -1130
 
 
-def test_public_trades_go_after_a_month(market: Market) -> None:
-    market.trade("0.01", 50_000)
-    market.wait(29 * DAY_MS)
-    market.trade("0.01", 50_000)
-    assert [row["id"] for row in market.get_with_key("/fapi/v1/historicalTrades", symbol=BTC, fromId=0)] == [1, 2]
-    market.wait(3 * DAY_MS)
-    assert [row["id"] for row in market.get_with_key("/fapi/v1/historicalTrades", symbol=BTC, fromId=0)] == [2]
-    assert [row["f"] for row in market.get("/fapi/v1/aggTrades", symbol=BTC)] == [2]
+def test_public_trades_go_after_a_month(tmp_path: Path) -> None:
+    with Market(tmp_path, rules=quiet()) as market:
+        market.trade("0.01", 50_000)
+        market.wait(29 * DAY_MS)
+        market.trade("0.01", 50_000)
+        assert [row["id"] for row in market.get_with_key("/fapi/v1/historicalTrades", symbol=BTC, fromId=0)] == [1, 2]
+        market.wait(3 * DAY_MS)
+        assert [row["id"] for row in market.get_with_key("/fapi/v1/historicalTrades", symbol=BTC, fromId=0)] == [2]
+        assert [row["f"] for row in market.get("/fapi/v1/aggTrades", symbol=BTC)] == [2]
 
 
 def test_trades_at_one_price_within_100_ms_are_one_aggregate(market: Market) -> None:
@@ -241,7 +242,9 @@ def test_exchange_info_tells_the_filters_that_orders_are_checked_by(market: Mark
     assert (filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["maxQty"]) == ("0.1", "1000")
     assert (filters["MARKET_LOT_SIZE"]["maxQty"], filters["MIN_NOTIONAL"]["notional"]) == ("120", "50")
     assert (listed["liquidationFee"], listed["marketTakeBound"]) == ("0.012500", "0.05")
-    assert {(row["rateLimitType"], row["interval"], row["intervalNum"], row["limit"]) for row in told["rateLimits"]} == {
+    keys = "rateLimitType", "interval", "intervalNum", "limit"
+    limits = [tuple(row[key] for key in keys) for row in told["rateLimits"]]
+    assert set(limits) == {
         ("REQUEST_WEIGHT", "MINUTE", 1, 2400), ("ORDERS", "MINUTE", 1, 1200), ("ORDERS", "SECOND", 10, 300),
     }  # fmt: skip
     assert [row["asset"] for row in told["assets"]] == ["USDT"]

@@ -99,7 +99,7 @@ def _held(trader: Trader) -> dict[str, list[Decimal]]:
 
 
 @exact
-def look(state: Exchange, time_ms: int, takers: Mapping[str, tuple[Decimal, Decimal]]) -> Iterator[tuple[str, Sample]]:
+def look(state: Exchange, takers: Mapping[str, tuple[Decimal, Decimal]]) -> Iterator[tuple[str, Sample]]:
     """All symbols now; `takers` are their volumes, bought and sold."""
     everybody, top = splits(state), splits(state, top_accounts(state))
     for symbol, market in state.markets.items():
@@ -108,7 +108,7 @@ def look(state: Exchange, time_ms: int, takers: Mapping[str, tuple[Decimal, Deci
         yield (
             symbol,
             Sample(
-                time_ms=time_ms, open_interest=held, mark=market.mark, index=market.index, last=market.last,
+                time_ms=state.time_ms, open_interest=held, mark=market.mark, index=market.index, last=market.last,
                 value=notional(market.contract, Quantity(held), market.mark) if market.mark is not None else ZERO,
                 everybody=everybody.get(symbol, Split()), top=top.get(symbol, Split()), bought=bought, sold=sold,
             ),

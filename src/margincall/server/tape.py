@@ -15,7 +15,7 @@ from margincall.case.retention import PUBLIC, Retention, expires_ms
 from margincall.core.contract import Contract, value
 from margincall.core.events import IndexPrice, MarkPrice
 from margincall.core.protocol.funding import SAMPLE_MS
-from margincall.core.rounding import CONTEXT, exact
+from margincall.core.rounding import CONTEXT, exact, published_rate
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange.events import FundingSet, IndexSet, Quoted, Trade
 from margincall.exchange.market_exports import _goes_with as goes_with
@@ -119,7 +119,7 @@ class Shown:
         last_ms = time_ms - time_ms % SAMPLE_MS
         fresh = samples[self.seen :]
         for back, sample in zip(range(len(fresh) - 1, -1, -1), fresh, strict=True):
-            self.candles["premium"].tell(last_ms - back * SAMPLE_MS, sample)
+            self.candles["premium"].tell(last_ms - back * SAMPLE_MS, published_rate(sample))
         self.seen = len(samples)
 
 
@@ -193,7 +193,7 @@ class Tape:
         return (time_ms // SAMPLE_MS + 1) * SAMPLE_MS
 
     def _look(self, time_ms: int) -> None:
-        """What is looked at every so often; where the clock has jumped over several times, once, at the last."""
+        """What is looked at every so often. Where the clock has jumped, what stands at its end stood all the time."""
         before_ms, self._looked_ms = self._looked_ms, time_ms
         self._due_ms = self._after(time_ms)
         for symbol, market in self.state.markets.items():
@@ -202,16 +202,20 @@ class Tape:
             self._archive.flush()
         if before_ms // RISK_MS != time_ms // RISK_MS:
             self._risks.clear()
-        if before_ms // LOOK_MS != time_ms // LOOK_MS:
-            self._sample(time_ms - time_ms % LOOK_MS)
+        first, last = before_ms // LOOK_MS + 1, time_ms // LOOK_MS
+        if first <= last:
+            self._sample(sorted({first, last}))
 
-    def _sample(self, time_ms: int) -> None:
+    def _sample(self, numbers: list[int]) -> None:
+        """Who holds what, at the first and the last of the times that it was due: in between nothing changed."""
         takers = {symbol: (shown.bought, shown.sold) for symbol, shown in self.markets.items()}
-        for symbol, sample in look(self.state, time_ms, takers):
-            self._archive.add(
-                SAMPLES, "", symbol, time_ms // LOOK_MS, time_ms=time_ms, keeps_ms=expires_ms(POSITIONING, time_ms),
-                row=msgspec.json.encode(sample),
-            )  # fmt: skip
+        found = list(look(self.state, takers))
+        for number in numbers:
+            time_ms = number * LOOK_MS
+            keeps_ms = expires_ms(POSITIONING, time_ms)
+            for symbol, sample in found:
+                row = msgspec.json.encode(structs.replace(sample, time_ms=time_ms))
+                self._archive.add(SAMPLES, "", symbol, number, time_ms=time_ms, keeps_ms=keeps_ms, row=row)
 
     def samples(self, symbol: str, now_ms: int, since_ms: int, until_ms: int) -> list[Sample]:
         """The looks at a symbol within a span, oldest first, after the last one before it."""

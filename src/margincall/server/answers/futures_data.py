@@ -1,5 +1,5 @@
 """`/futures/data`: open interest, long and short accounts, the takers' volumes and the basis, as they were looked at
-every five minutes. Kept 30 days; what stood at a look stands until the next."""
+every five minutes. Kept 30 days."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -40,14 +40,14 @@ def looks(call: Call, symbol: str) -> Iterator[tuple[int, Sample, Sample | None]
     first = last - (limit - 1) * period_ms
     if since_ms is not None:
         first = -(-since_ms // period_ms) * period_ms
-        last = min(last, first + (limit - 1) * period_ms)
     samples = call.venue.tape.samples(symbol, now_ms, first - period_ms, last)
     at, stood = 0, None
     for time_ms in range(first - period_ms, last + 1, period_ms):
         before = stood
         while at < len(samples) and samples[at].time_ms <= time_ms:
             stood, at = samples[at], at + 1
-        if stood is not None and time_ms >= first:
+        if stood is not None and time_ms >= first and limit:
+            limit -= 1
             yield time_ms, stood, before
 
 
@@ -120,7 +120,7 @@ def basis(call: Call) -> list[Json]:
                     "basisRate": f"{price / index - ONE:.4f}",
                     "futuresPrice": text(price),
                     "annualizedBasisRate": "",
-                    "basis": text(price - index),
+                    "basis": amount(price - index),
                     "pair": call.params.need_text("pair"),
                     "timestamp": time_ms,
                 }
