@@ -228,6 +228,19 @@ def test_periods_and_what_stood_before_a_jump(market: Market) -> None:
     assert [(row["timestamp"] - BEGUN_MS) // HOUR_MS for row in asked] == [2, 3]
 
 
+def test_the_exchange_follows_over_months(tmp_path: Path) -> None:
+    with Market(tmp_path, rules=quiet()) as market:
+        market.trade("0.5", 50_000)
+        market.wait(91 * DAY_MS)
+        told = market.get(f"{DATA}/openInterestHist", symbol=BTC, period="1d", limit=40)
+        now_ms = BEGUN_MS + 91 * DAY_MS
+        assert market.venue.state.time_ms == now_ms
+        days = [row["timestamp"] for row in told]
+        assert days == [now_ms // DAY_MS * DAY_MS - back * DAY_MS for back in range(len(days) - 1, -1, -1)]
+        assert len(days) >= 29
+        assert market.get("/fapi/v1/klines", symbol=BTC, interval="1d", limit=3)[-1][4] == "50000.0"
+
+
 def test_looks_go_after_thirty_days(tmp_path: Path) -> None:
     with Market(tmp_path, rules=quiet()) as market:
         path = f"{DATA}/openInterestHist"

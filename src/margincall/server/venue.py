@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from margincall.exchange import commands
+from margincall.exchange.clock import pieces
 from margincall.exchange.engine import Engine, is_refused
 from margincall.exchange.events import AnyExchangeEvent, Rejected
 from margincall.exchange.journal import JournalFailed
@@ -74,7 +75,8 @@ class Venue:
         """Let the exchange's clock follow."""
         now_ms = self.clock.now_ms()
         if now_ms >= self.state.time_ms + TICK_MS or (self.clock.is_simulated and now_ms > self.state.time_ms):
-            self._carry_out(commands.Advance(time_ms=now_ms))
+            for time_ms in pieces(self.state.time_ms, now_ms):
+                self._carry_out(commands.Advance(time_ms=time_ms))
 
     async def do(self, command: commands.AnyCommand) -> Events:
         """Carry out a command. Raises `ApiError` if it is refused."""
