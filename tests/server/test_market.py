@@ -117,6 +117,15 @@ def test_public_trades_go_after_a_month(tmp_path: Path) -> None:
         assert [row["f"] for row in market.get("/fapi/v1/aggTrades", symbol=BTC)] == [2]
 
 
+def test_public_trades_were_kept_three_months(tmp_path: Path) -> None:
+    with Market(tmp_path, api_date="2026-03-18", rules=quiet()) as market:
+        market.trade("0.01", 50_000)
+        for month, kept in ((30, [1]), (60, [1]), (93, [])):
+            market.clock.set(BEGUN_MS + month * DAY_MS)
+            market.venue.advance()
+            assert [row["id"] for row in market.get("/fapi/v1/trades", symbol=BTC)] == kept
+
+
 def test_trades_at_one_price_within_100_ms_are_one_aggregate(market: Market) -> None:
     for milliseconds, price in ((0, 50_000), (60, 50_000), (39, 50_000), (1, 50_000), (0, 50_010)):
         market.wait(milliseconds)

@@ -158,10 +158,10 @@ class Series:
         """The rows of all spans that begin between two times."""
         name, symbol = self._names[interval], self._symbol
         raw = self._archive.find(
-            name, now_ms=now_ms, symbol=symbol, since_ms=start_ms, until_ms=last_ms, limit=2**31
+            name, now_ms=now_ms, symbol=symbol, from_id=start_ms, until_ms=last_ms, limit=2**31
         )  # fmt: skip
         before = self._archive.find(
-            name, now_ms=now_ms, symbol=symbol, until_ms=start_ms - 1, limit=1, last=True
+            name, now_ms=now_ms, symbol=symbol, from_id=0, until_ms=start_ms - 1, limit=1, last=True
         )  # fmt: skip
         found: dict[object, Row] = {}
         close: object = None

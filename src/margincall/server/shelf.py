@@ -8,6 +8,7 @@ import msgspec
 
 from margincall.case.retention import Retention, expires_ms, reach_ms
 from margincall.server.archive import Archive
+from margincall.wire.durations import DAY_MS
 from margincall.wire.spelling import Json
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ class Shelf(Generic[T]):
         """An empty one."""
         self._archive, self._name, self._symbol, self._rule, self._row = archive, name, symbol, rule, row
         self._newest: deque[tuple[int, int, T]] = deque()
+        self._day, self._keeps_for_ms = -1, 0
+        """The day of what was put away last, and for how long what is of that day is kept."""
 
     def add(self, number: int, time_ms: int, value: T) -> None:
         """The next row; of the number of the last one it takes its place."""
@@ -65,7 +68,7 @@ class Shelf(Generic[T]):
         if more and not self._is_all_here(since_ms, 0):
             found += map(msgspec.Raw, self._archive.find(
                 self._name, now_ms=now_ms, symbol=self._symbol, since_ms=since_ms, until_ms=until_ms, limit=more,
-                last=True,
+                from_id=0, last=True,
             ))  # fmt: skip
         return [*found, *(self._row(value) for _, _, value in here)]
 
@@ -77,6 +80,10 @@ class Shelf(Generic[T]):
         return number <= from_id or time_ms < since_ms
 
     def _put_away(self, number: int, time_ms: int, value: T) -> None:
-        keeps_ms = expires_ms(self._rule, time_ms)
-        row = encoded(self._row(value))
-        self._archive.add(self._name, "", self._symbol, number, time_ms=time_ms, keeps_ms=keeps_ms, row=row)
+        if time_ms // DAY_MS != self._day:
+            self._day = time_ms // DAY_MS
+            self._keeps_for_ms = expires_ms(self._rule, time_ms) - time_ms
+        self._archive.add(
+            self._name, "", self._symbol, number, time_ms=time_ms, keeps_ms=time_ms + self._keeps_for_ms,
+            row=encoded(self._row(value)),
+        )  # fmt: skip

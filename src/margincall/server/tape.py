@@ -31,7 +31,8 @@ from margincall.wire.prints import PrintedOrder
 from margincall.wire.serve_market import PublicTrade, agg_trade_row, trade_row
 from margincall.wire.spelling import Json
 
-TRADES = Retention("public trades", months=1, since="2026-03-19", source="change log 2026-03-19 (three months before)")
+TRADES = Retention("public trades", months=1, since="2026-03-19", source="change log 2026-03-19")
+TRADES_BEFORE = Retention("public trades", months=3, source="Binance documentation before 2026-03-19")
 POSITIONING = Retention("open interest and ratios", days=30, source="Binance documentation 2026-05-28")
 SAMPLES = "positioning"
 RATE_TYPE_SINCE = "2026-07-28"
@@ -43,13 +44,13 @@ class Shown:
 
     def __init__(self, archive: Archive, contract: Contract, api_date: str) -> None:
         """Nothing has happened yet."""
-        symbol = contract.symbol
+        symbol, kept = contract.symbol, TRADES if api_date >= TRADES.since else TRADES_BEFORE
         self.contract = contract
         self.trades: Shelf[PublicTrade] = Shelf(
-            archive, "publicTrades", symbol, TRADES, lambda trade: trade_row(trade, api_date)
+            archive, "publicTrades", symbol, kept, lambda trade: trade_row(trade, api_date)
         )
         self.agg_trades: Shelf[AggTrade] = Shelf(
-            archive, "aggTrades", symbol, TRADES, lambda trade: agg_trade_row(trade, api_date)
+            archive, "aggTrades", symbol, kept, lambda trade: agg_trade_row(trade, api_date)
         )
         self.funding: Shelf[FundingSet] = Shelf(
             archive, "fundingRate", symbol, PUBLIC, lambda each: funding_row(each, api_date)
@@ -220,8 +221,8 @@ class Tape:
     def samples(self, symbol: str, now_ms: int, since_ms: int, until_ms: int) -> list[Sample]:
         """The looks at a symbol within a span, oldest first, after the last one before it."""
         find = self._archive.find
-        before = find(SAMPLES, now_ms=now_ms, symbol=symbol, until_ms=since_ms - 1, limit=1, last=True)
-        found = find(SAMPLES, now_ms=now_ms, symbol=symbol, since_ms=since_ms, until_ms=until_ms, limit=2**31)
+        before = find(SAMPLES, now_ms=now_ms, symbol=symbol, from_id=0, until_ms=since_ms - 1, limit=1, last=True)
+        found = find(SAMPLES, now_ms=now_ms, symbol=symbol, from_id=since_ms // LOOK_MS, until_ms=until_ms, limit=2**31)
         return [msgspec.json.decode(row, type=Sample) for row in (*before, *found)]
 
     def adl_risk(self, symbol: str) -> tuple[str, int]:
