@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from margincall.exchange import soak
+from margincall.exchange.catalogue import usdm
+from margincall.exchange.commands import Advance, SetMark
 from margincall.exchange.events import Trade
 from margincall.exchange.genesis import new_exchange
 from margincall.exchange.market_exports import trades as exported
@@ -14,6 +16,7 @@ from margincall.exchange.state import Exchange
 from margincall.exchange.step import step
 from margincall.server.archive import Archive
 from margincall.server.tape import Tape
+from tests.server.market_world import BEGUN_MS
 
 ALWAYS = 10**9
 SEEDS = (1, 2, 3, 4)
@@ -111,3 +114,18 @@ def test_numbers_of_trades_grow() -> None:
         for shown in tape.markets.values():
             rows = shown.agg_trades.newest(state.time_ms, limit=1000)
             assert all(two["a"] == one["a"] + 1 and two["f"] > one["l"] for one, two in pairwise(rows))
+
+
+def test_memory_does_not_grow_with_quiet_time() -> None:
+    """What is put away is written once a minute of the exchange, also where nobody asks."""
+    state = new_exchange(usdm(), BEGUN_MS)
+    with Archive() as archive:
+        tape = Tape(archive, state, "2026-11-28")
+        most = 0
+        for number in range(1, 600):
+            happened = step(state, SetMark(symbol="BTCUSDT", price=Decimal(50_000 + number % 7)))
+            tape.take(happened)
+            tape.take(step(state, Advance(time_ms=BEGUN_MS + number * 20_000)))
+            most = max(most, len(archive._waiting))
+        assert most < 100
+        assert len(tape.markets["BTCUSDT"].candles["mark"].find("1m", state.time_ms, limit=1500)) == 200

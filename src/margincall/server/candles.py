@@ -142,11 +142,10 @@ class Series:
         self, interval: str, now_ms: int, *, since_ms: int | None = None, until_ms: int | None = None, limit: int
     ) -> list[Row]:
         """Rows that begin within a span, oldest first: the first ones where its begin is said, else the last."""
-        if self._first_ms is None:
+        if self._first_ms is None or (since_ms is not None and since_ms > now_ms):
             return []
-        first, last = begin_ms(interval, self._first_ms), begin_ms(interval, now_ms)
-        if until_ms is not None:
-            last = min(last, begin_ms(interval, max(until_ms, 0)))
+        first = begin_ms(interval, self._first_ms)
+        last = begin_ms(interval, now_ms if until_ms is None else min(until_ms, now_ms))
         start = next_ms(interval, last, 1 - limit)
         if since_ms is not None:
             start = begin_ms(interval, since_ms)
