@@ -104,6 +104,27 @@ def test_the_same_commands_give_the_same_tape() -> None:
     assert one == other
 
 
+def test_a_tape_begun_before_its_exchange_is_the_same() -> None:
+    """So a journal that is opened again makes it: it is begun empty, and hears the state with every command."""
+    rules, played = soak.generate(3, 300)
+    state = new_exchange(rules, soak.START_MS)
+    with Archive() as one, Archive() as two:
+        tape = Tape(one, state, "2026-11-28")
+        heard = Tape(two, new_exchange(rules, soak.START_MS), "2026-11-28")
+        for command in played:
+            events = step(state, command)
+            tape.take(events)
+            heard.hear(state, events)
+        assert heard.update_ids == tape.update_ids
+        for symbol, shown in tape.markets.items():
+            other = heard.markets[symbol]
+            for kind, series in shown.candles.items():
+                asked = [each.find("5m", state.time_ms, limit=500) for each in (series, other.candles[kind])]
+                assert asked[0] == asked[1]
+            span = soak.START_MS, state.time_ms
+            assert heard.samples(symbol, state.time_ms, *span) == tape.samples(symbol, state.time_ms, *span)
+
+
 def test_numbers_of_trades_grow() -> None:
     rules, played = soak.generate(6, 300)
     state = new_exchange(rules, soak.START_MS)

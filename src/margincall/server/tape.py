@@ -155,6 +155,11 @@ class Tape:
             IndexPrice: self._asset_index,
         }  # fmt: skip
 
+    def hear(self, state: Exchange, events: Events) -> None:
+        """What a command gave, and the exchange after it: also of a journal that is applied again."""
+        self.state = state
+        self.take(events)
+
     def take(self, events: Events) -> None:
         """What happened by one command."""
         changed: set[str] | None = None
