@@ -1,6 +1,16 @@
 """All routes."""
 
-from margincall.server.answers import account, downloads, general, history, orders, settings, user_stream
+from margincall.server.answers import (
+    account,
+    algo,
+    batches,
+    downloads,
+    general,
+    history,
+    orders,
+    settings,
+    user_stream,
+)
 from margincall.server.routing import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,5 +20,7 @@ ROUTES: tuple[Route, ...] = (
     *history.ROUTES,
     *downloads.ROUTES,
     *orders.ROUTES,
+    *batches.ROUTES,
+    *algo.ROUTES,
     *user_stream.ROUTES,
 )
