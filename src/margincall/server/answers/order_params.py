@@ -15,6 +15,7 @@ from margincall.exchange.orders import own_client_id
 from margincall.exchange.state import Market
 from margincall.server.call import Call
 from margincall.server.errors import BAD_PRECISION, BAD_SYMBOL, ApiError, illegal, missing
+from margincall.server.price_match import INVALID as INVALID_MATCH
 from margincall.server.price_match import MATCHES, match_of, matched_price
 from margincall.server.records import ALGO_SINCE, Placed
 from margincall.server.request import CLIENT_ID, Params
@@ -101,7 +102,7 @@ def asked(call: Call, params: Params) -> Asked:
         price, client = _from_book(call, market, side, matched), client or _own_client_id(call)
     elif kind == "LIMIT" and price is None:
         raise missing("price")
-    check_precision(market, price, quantity)
+    check_precision(market, quantity, price)
     command = commands.PlaceOrder(
         account=call.account, symbol=market.contract.symbol, side=side, type=kind, quantity=quantity, price=price,
         time_in_force=in_force, position_side=position_side(params), reduce_only=params.flag("reduceOnly") or False,
@@ -127,8 +128,8 @@ def conditional(call: Call, params: Params, names: Names) -> Asked:
     if kind != "TRAILING_STOP_MARKET" and stop is None:
         raise missing(names.stop)
     if match_of(params, kind) is not None:
-        raise ApiError(-5037, "Invalid price match")
-    check_precision(market, price, quantity)
+        raise INVALID_MATCH
+    check_precision(market, quantity, price, stop, activation)
     working: Any = params.word("workingType", WORKING_TYPES, -4031, "Invalid parameter working type")
     command = commands.PlaceOrder(
         account=call.account, symbol=market.contract.symbol, side=side, type=kind, quantity=quantity, price=price,
@@ -161,7 +162,7 @@ def amended(call: Call, params: Params, placed: Placed) -> Amended:
         raise missing("price")
     if (side == "BUY") != order.buy:
         raise ApiError(-1130, "Data sent for parameter 'side' is not valid.")
-    check_precision(market, price, quantity)
+    check_precision(market, quantity, price)
     command = commands.AmendOrder(
         account=call.account, symbol=order.symbol, order_id=int(order.order_id), quantity=quantity, price=price
     )
@@ -192,11 +193,16 @@ def position_side(params: Params) -> Any:
     return params.word("positionSide", POSITION_SIDES, -4060, "Invalid position side.") or "BOTH"
 
 
-def check_precision(market: Market, price: Decimal | None, quantity: Decimal | None) -> None:
-    """−1111: more decimals than tick and lot have."""
-    for value, unit in ((price, market.contract.tick), (quantity, market.contract.lot)):
-        if value is not None and _places(value) > _places(unit) and _places(value.normalize()) > _places(unit):
-            raise BAD_PRECISION
+def check_precision(market: Market, quantity: Decimal | None, *prices: Decimal | None) -> None:
+    """−1111: more decimals than lot and tick have."""
+    for value in prices:
+        _check_places(value, market.contract.tick)
+    _check_places(quantity, market.contract.lot)
+
+
+def _check_places(value: Decimal | None, unit: Decimal) -> None:
+    if value is not None and _places(value) > _places(unit) and _places(value.normalize()) > _places(unit):
+        raise BAD_PRECISION
 
 
 def _places(value: Decimal) -> int:
