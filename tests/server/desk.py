@@ -77,9 +77,9 @@ class Desk:
             self.venue.advance()
             length_ms -= step
 
-    def send(self, method: str, path: str, *, query: bytes = b"", body: bytes = b"", key: str = "") -> Reply:
-        """A request as it is."""
-        request = Request(method=method, path=path, query=query, body=body, key=key)
+    def send(self, method: str, path: str, **parts: Any) -> Reply:
+        """A request as it is: `query`, `body`, `key` and `ip` are parts of it."""
+        request = Request(method=method, path=path, **parts)
         return asyncio.run(self.gateway.answer(request))
 
     def signed(self, method: str, path: str, payload: bytes, account: str = "alice", *, in_body: bool = False) -> Reply:
