@@ -159,7 +159,9 @@ async def cancel_one(call: Call, placed: Placed | None) -> Json:
     command = commands.CancelOrder(account=call.account, symbol=order.symbol, order_id=int(order.order_id))
     events = await call.venue.do(command)
     last = [each for each in own_orders(events, call.account) if each.order_id == order.order_id][-1]
-    return brief(call, last, placed.price_match)
+    row = brief(call, last, placed.price_match)
+    row.pop("avgPrice", None)  # its sample has the executed value alone
+    return row
 
 
 async def cancel_all(call: Call) -> Json:
