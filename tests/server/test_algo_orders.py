@@ -11,7 +11,6 @@ from margincall.exchange.journal import read
 from margincall.exchange.step import receive
 from margincall.server.archive import Archive
 from margincall.server.records import Records
-from margincall.wire.serve_algos import FIRST, algo_update
 from tests.server.conftest import Opened
 from tests.server.desk import BEGIN_MS, Desk, quiet
 
@@ -41,7 +40,6 @@ def statuses(desk: Desk) -> list[str]:
 def test_a_placed_stop_waits_in_its_own_list(desk: Desk) -> None:
     number = place(desk, clientAlgoId="stop")["algoId"]
     assert isinstance(number, int)
-    assert number > FIRST
     (row,) = desk.ask("GET", "openAlgoOrders", symbol=SYMBOL)
     assert (row["algoId"], row["clientAlgoId"], row["algoStatus"], row["actualOrderId"]) == (number, "stop", "NEW", "")
     assert desk.ask("GET", "openOrders") == []
@@ -131,7 +129,7 @@ def test_a_closing_stop_closes_the_whole_position(desk: Desk) -> None:
 def test_orders_and_algo_orders_are_taken_back_apart(desk: Desk) -> None:
     plain = desk.limit("BUY", 49000)["orderId"]
     numbers = [place(desk, triggerPrice=48000 + each)["algoId"] for each in range(12)]
-    assert desk.refusal("DELETE", "order", symbol=SYMBOL, orderId=int(str(numbers[0])) - FIRST)[1] == -2011
+    assert desk.refusal("DELETE", "order", symbol=SYMBOL, orderId=numbers[0])[1] == -2011
     desk.ask("DELETE", "allOpenOrders", symbol=SYMBOL)
     assert desk.ask("GET", "openOrders") == []
     assert len(desk.ask("GET", "openAlgoOrders")) == 12
@@ -225,16 +223,3 @@ def test_what_the_journal_tells_again_gives_the_same_lists(desk: Desk) -> None:
     rows += [again.algos.row(each) for each in again.algos.live("alice")]
     assert sorted(rows, key=lambda row: row["algoId"]) == before
     archive.close()
-
-
-def test_an_update_of_the_stream_tells_each_state(desk: Desk) -> None:
-    place(desk)
-    (algo,) = desk.venue.records.algos.waiting("alice")
-    update = algo_update(algo)
-    assert (update["aid"], update["X"], update["ai"], update["act"], "rm" in update) == (
-        algo.number,
-        "NEW",
-        "",
-        "0",
-        False,
-    )

@@ -1,6 +1,6 @@
-"""Conditional orders as the algo routes and ALGO_UPDATE print them (USDⓈ-M, since 2025-12-09).
+"""Conditional orders as the algo routes print them (USDⓈ-M, since 2025-12-09).
 
-Sources: Binance documentation of `algoOrder`, `openAlgoOrders`, ALGO_UPDATE and its samples; the keys of take-profit
+Sources: Binance documentation of `algoOrder`, `openAlgoOrders` and their samples; the keys of take-profit
 and stop-loss prices ended with the connector of 2026-06-09.
 """
 
@@ -14,11 +14,7 @@ from margincall.core.units import ZERO
 from margincall.wire.prints import PrintedOrder
 from margincall.wire.spelling import Json, side_word, text
 
-FIRST = 2_000_000_000_000
-"""Algo ids begin above it: they count on their own, and none of them is the id of an order."""
 FIVE_PLACES = Decimal("0E-5")
-ACTUAL_TYPE_NONE = "0"
-"""What ALGO_UPDATE prints as the type of an order that there is not yet."""
 ENDED = frozenset({"CANCELED", "FINISHED", "REJECTED", "EXPIRED"})
 Status = Literal["NEW", "CANCELED", "TRIGGERING", "TRIGGERED", "FINISHED", "REJECTED", "EXPIRED"]
 
@@ -37,8 +33,8 @@ class AlgoOrder(Struct, frozen=True, kw_only=True):
 
     @property
     def number(self) -> int:
-        """The algo id."""
-        return FIRST + int(self.order.order_id)
+        """The algo id: that of the order that it becomes."""
+        return int(self.order.order_id)
 
 
 def algo_row(algo: AlgoOrder, *, is_told: bool, has_legs: bool) -> Json:
@@ -93,36 +89,3 @@ def _actual(actual: PrintedOrder | None) -> Json:
         "actualQty": text(actual.executed),
         "actualType": actual.order_type,
     }
-
-
-@exact
-def algo_update(algo: AlgoOrder) -> Json:
-    """The `o` of an ALGO_UPDATE: the order in this state."""
-    order, actual = algo.order, algo.actual
-    row: Json = {
-        "caid": order.client_order_id,
-        "aid": algo.number,
-        "at": "CONDITIONAL",
-        "o": order.order_type,
-        "s": order.symbol,
-        "S": side_word(order.buy),
-        "ps": order.side,
-        "f": order.time_in_force,
-        "q": text(order.quantity),
-        "X": algo.status,
-        "ai": "" if actual is None else actual.order_id,
-        "ap": text(((actual and actual.average_price) or ZERO) + FIVE_PLACES),
-        "aq": text((actual.executed if actual is not None else ZERO) + FIVE_PLACES),
-        "act": ACTUAL_TYPE_NONE if actual is None else actual.order_type,
-        "tp": text(order.stop_price or ZERO),
-        "p": text(order.price),
-        "V": order.self_trade_prevention,
-        "wt": order.working_type,
-        "pm": "NONE",
-        "cp": order.close_position,
-        "pP": order.price_protect,
-        "R": order.reduce_only,
-        "tt": algo.triggered_ms,
-        "gtd": order.good_till_ms or 0,
-    }
-    return {**row, "rm": algo.message} if algo.message else row

@@ -16,6 +16,7 @@ from margincall.server.answers.order_params import (
     asked,
     client_ids,
     is_result,
+    market_of,
     words,
 )
 from margincall.server.answers.trial import tried
@@ -97,7 +98,7 @@ async def amend(call: Call) -> Json:
 
 async def amend_one(call: Call, params: Params) -> Json:
     """One amendment, that of a request or one of several; answered as the order ended. Raises `ApiError`."""
-    placed = named(call, params)
+    placed = living(call, params)
     if placed is None:
         raise NO_SUCH_ORDER
     found = amended(call, params, placed)
@@ -123,18 +124,21 @@ async def _amended(call: Call, found: Amended) -> list[PrintedOrder]:
     return own_orders(events, call.account)
 
 
-def named(call: Call, params: Params) -> Placed | None:
-    """The live order that a request names by either id. Raises `ApiError` where it names none."""
-    symbol, number, client = ids(call, params)
+def living(call: Call, params: Params | None = None) -> Placed | None:
+    """The live order that a request, or one of several in it, names by either id. Raises `ApiError` where it names
+    none."""
+    symbol, number, client = named(call, params)
     if number is None:
         number = client_ids(call).get(client)
     placed = live(call).get(number) if number is not None else None
     return placed if placed is not None and placed.order.symbol == symbol else None
 
 
-def ids(call: Call, params: Params) -> tuple[str, int | None, str]:
-    """Symbol, id and client's id that a request names. Raises `ApiError`."""
-    symbol = call.need_symbol() if params is call.params else params.need_text("symbol")
+def named(call: Call, params: Params | None = None) -> tuple[str, int | None, str]:
+    """Symbol, id and client's id that a request, or one of several in it, names. Raises `ApiError`."""
+    if params is None:
+        params = call.params
+    symbol = market_of(call, params).contract.symbol
     number, client = params.integer("orderId", 0), params.text("origClientOrderId") or ""
     if number is None and not client:
         raise neither("origClientOrderId", "orderId")
@@ -148,7 +152,7 @@ def live(call: Call) -> dict[int, Placed]:
 
 async def cancel(call: Call) -> Json:
     """`DELETE /fapi/v1/order`."""
-    return await cancel_one(call, named(call, call.params))
+    return await cancel_one(call, living(call))
 
 
 async def cancel_one(call: Call, placed: Placed | None) -> Json:
@@ -199,10 +203,10 @@ def open_orders(call: Call) -> list[Json]:
 def order(call: Call) -> object:
     """`GET /fapi/v1/order`: one that lives, or one that the venue still keeps."""
     call.venue.advance()
-    placed = named(call, call.params)
+    placed = living(call)
     if placed is not None:
         return placed.row()
-    symbol, number, client = ids(call, call.params)
+    symbol, number, client = named(call)
     archive, now_ms = call.venue.archive, call.now_ms
     if number is not None:
         row = archive.get("orders", call.account, symbol, number, now_ms=now_ms)
