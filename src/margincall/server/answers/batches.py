@@ -10,7 +10,7 @@ from margincall.server.answers.order_params import client_ids
 from margincall.server.answers.orders import amend_one, cancel_one, live, place_one
 from margincall.server.call import Call
 from margincall.server.errors import ApiError, invalid, neither
-from margincall.server.request import Params
+from margincall.server.request import INTEGER, Params
 from margincall.server.routing import Param, Route
 from margincall.wire.spelling import Json
 
@@ -32,7 +32,9 @@ async def amend_batch(call: Call) -> list[Json]:
 async def cancel_batch(call: Call) -> list[Json]:
     """`DELETE /fapi/v1/batchOrders`: up to ten orders, by their ids or by the client's."""
     symbol = call.need_symbol()
-    numbers = [each for each in texts(call, "orderIdList") if each.isdigit()]
+    numbers = texts(call, "orderIdList")
+    if not all(INTEGER.match(each) for each in numbers):
+        raise invalid("orderIdList")
     clients = [] if numbers else texts(call, "origClientOrderIdList")
     if not numbers and not clients:
         raise neither("origClientOrderIdList", "orderIdList")
