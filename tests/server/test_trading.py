@@ -122,6 +122,8 @@ def test_an_amendment_is_matched_too_and_forgets_it_without(desk: Desk) -> None:
     assert seen(desk, number)["priceMatch"] == "QUEUE"
     desk.ask("PUT", "order", **given, quantity="0.03", price=49400)
     assert seen(desk, number)["priceMatch"] == "NONE"
+    told = desk.ask("GET", "orderAmendment", symbol=SYMBOL, orderId=number)
+    assert [(row["amendment"]["count"], row["priceMatch"]) for row in told] == [(2, "NONE"), (1, "QUEUE")]
 
 
 def test_the_exchange_names_a_matched_order_as_any_other(desk: Desk) -> None:

@@ -76,8 +76,6 @@ class Record:
         """How the price of an order that comes in now was matched, by its client id."""
         self._incomes = self._moves = 0
         self._amendments = 0
-        self._amended: dict[int, int] = {}
-        """How often each order was amended, of those that live."""
 
     def take(self, event: AnyExchangeEvent, margin_asset: str) -> None:
         """One event of the account. `margin_asset` is that of its symbol."""
@@ -105,26 +103,24 @@ class Record:
 
     def _order(self, event: Order) -> None:
         assert isinstance(event, PrintedOrder)
-        if event.execution == "AMENDMENT":
-            self._amendment(event)
         number = int(event.order_id)
         placed = self.live.get(number)
         if placed is None:
             matched = self.matched.pop(event.client_order_id, "NONE") if self.matched else "NONE"
             placed = self.live[number] = Placed(event, event.time_ms, matched)
         else:
+            if event.execution == "AMENDMENT":
+                self._amendment(event, placed)
             placed.order = event
-            placed.amended += event.execution == "AMENDMENT"
         if event.status in ENDED and event.expire_reason != TRIGGERED:
             del self.live[number]
             self._ended(number, placed)
 
-    def _amendment(self, event: PrintedOrder) -> None:
-        number, before = int(event.order_id), self.live[int(event.order_id)].order
-        count = self._amended.get(number, 0) + 1
-        self._amended = {each: told for each, told in self._amended.items() if each in self.live} | {number: count}
+    def _amendment(self, event: PrintedOrder, placed: Placed) -> None:
+        placed.amended += 1
         self._amendments += 1
-        row = amendment_row(before, event, number=self._amendments, count=count)
+        row = amendment_row(placed.order, event, number=self._amendments, count=placed.amended)
+        row["priceMatch"] = placed.price_match
         times = event.time_ms, expires_ms(AMENDMENTS, event.time_ms)
         self._keep("amendments", event.symbol, self._amendments, times, row=row, kind=event.order_id)
 
