@@ -12,6 +12,7 @@ import pytest
 from msgspec import structs
 
 from margincall.exchange import commands
+from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.rejections import Code
 from margincall.exchange.rulesets import RuleSet
@@ -210,6 +211,75 @@ def test_an_order_is_refused(opened: Opened, case: Case) -> None:
     assert (desk.venue.state.next_flow, desk.venue.state.next_order) == before
 
 
+# --- settings ----------------------------------------------------------------------------------------------
+
+
+def isolated(desk: Desk) -> None:
+    desk.do(commands.SetMarginType(account="alice", symbol=SYMBOL, margin="isolated"))
+
+
+def held_alone(desk: Desk) -> None:
+    isolated(desk)
+    held(desk)
+
+
+def held_large(desk: Desk) -> None:
+    desk.trade(50000, 30)
+
+
+def many_assets(desk: Desk) -> None:
+    price = Decimal(1)
+    for asset in desk.venue.state.traders["alice"].account.wallets:
+        desk.do(commands.SetAssetIndex(asset=asset, index=price, bid=price, ask=price))
+    desk.do(commands.SetAssetMode(account="alice", multi_assets=True))
+
+
+AT = {"symbol": SYMBOL}
+ALONE, CROSS = {**AT, "marginType": "ISOLATED"}, {**AT, "marginType": "CROSSED"}
+ADD, TAKE = {**AT, "type": 1}, {**AT, "type": 2}
+DUAL, SINGLE = {"dualSidePosition": "true"}, {"dualSidePosition": "false"}
+ALL, ONE = {"multiAssetsMargin": "true"}, {"multiAssetsMargin": "false"}
+LEVERAGE, TYPE, MOVE = "POST leverage", "POST marginType", "POST positionMargin"
+SIDES, ASSETS = "POST positionSide/dual", "POST multiAssetsMargin"
+SETTINGS = (
+    Case(-1108, "Invalid asset.", ALL, ASSETS),
+    Case(-1111, "Precision is over the maximum defined for this asset.", {**ADD, "amount": "1e-9"}, MOVE, held_alone),
+    Case(-2027, "Exceeded the maximum allowable position at current leverage.", {**AT, "leverage": 125}, LEVERAGE,
+         held_large),
+    Case(-2028, "Leverage is smaller than permitted: insufficient margin balance.", {**AT, "leverage": 10}, LEVERAGE,
+         held_large),
+    Case(-4028, "Leverage 151 is not valid", {**AT, "leverage": 151}, LEVERAGE),
+    Case(-4046, "No need to change margin type.", CROSS, TYPE),
+    Case(-4047, "Margin type cannot be changed if there exists open orders.", ALONE, TYPE, resting),
+    Case(-4048, "Margin type cannot be changed if there exists position.", ALONE, TYPE, held),
+    Case(-4049, "Add margin only support for isolated position.", {**ADD, "amount": 1}, MOVE, held),
+    Case(-4050, "Cross balance insufficient.", {**ADD, "amount": 100_000}, MOVE, held_alone),
+    Case(-4051, "Isolated balance insufficient.", {**TAKE, "amount": 20}, MOVE, held_alone),
+    Case(-4054, "Cannot add position margin: position is 0.", {**ADD, "amount": 1}, MOVE, isolated),
+    Case(-4055, "Amount must be positive.", {**ADD, "amount": 0}, MOVE, held_alone),
+    Case(-4059, "No need to change position side.", SINGLE, SIDES),
+    Case(-4067, "Position side cannot be changed if there exists open orders.", DUAL, SIDES, resting),
+    Case(-4068, "Position side cannot be changed if there exists position.", DUAL, SIDES, held),
+    Case(-4161, "Leverage reduction is not supported in Isolated Margin Mode with open positions",
+         {**AT, "leverage": 19}, LEVERAGE, held_alone),
+    Case(-4167, "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin mode.", ALL,
+         ASSETS, isolated),
+    Case(-4168, "Unable to adjust to isolated-margin mode under the Multi-Assets mode.", ALONE, TYPE, many_assets),
+    Case(-4170, "Unable to adjust Multi-Assets Mode with open orders in USDⓈ-M Futures.", ALL, ASSETS, resting),
+    Case(-4171, "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.", ONE, ASSETS),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SETTINGS, ids=lambda case: f"{case.code} {case.text[:30]}")
+def test_a_setting_is_refused(opened: Opened, case: Case) -> None:
+    desk = opened(api_date=case.api_date)
+    case.before(desk)
+    before = digest(desk.venue.state)
+    method, path = case.way.split()
+    assert desk.refusal(method, path, **case.params) == (400, case.code, case.text)
+    assert digest(desk.venue.state) == before
+
+
 # --- what another contract refuses -------------------------------------------------------------------------
 
 
@@ -318,50 +388,25 @@ def test_the_longest_body_that_is_read(desk: Desk) -> None:
 
 # --- texts of what the engine refuses ------------------------------------------------------------------------
 
-MULTI = "Unable to adjust Multi-Assets Mode with"
+NEGATIVE = "a negative wallet balance of margin available asset in USDⓈ-M Futures account."
 TEXTS = {
-    Code.BAD_LEVERAGE: "Leverage 126 is not valid",
-    Code.SAME_ASSET_MODE: "Adjusted asset mode is currently set and does not need to be adjusted repeatedly.",
-    Code.ASSET_MODE_IS_HELD:
-        "Unable to adjust to Multi-Assets mode with symbols of USDⓈ-M Futures under isolated-margin mode.",
-    Code.ASSET_MODE_HAS_ORDERS: f"{MULTI} open orders in USDⓈ-M Futures.",
-    Code.ASSET_MODE_NEGATIVE:
-        f"{MULTI} a negative wallet balance of margin available asset in USDⓈ-M Futures account.",
-    Code.SAME_MARGIN_TYPE: "No need to change margin type.",
-    Code.MARGIN_TYPE_HAS_ORDERS: "Margin type cannot be changed if there exists open orders.",
-    Code.MARGIN_TYPE_HAS_POSITION: "Margin type cannot be changed if there exists position.",
-    Code.ONLY_ISOLATED: "Add margin only support for isolated position.",
-    Code.CROSS_INSUFFICIENT: "Cross balance insufficient.",
-    Code.ISOLATED_INSUFFICIENT: "Isolated balance insufficient.",
-    Code.NO_POSITION_TO_ADD: "Cannot add position margin: position is 0.",
-    Code.SAME_POSITION_MODE: "No need to change position side.",
-    Code.POSITION_MODE_HAS_ORDERS: "Position side cannot be changed if there exists open orders.",
-    Code.POSITION_MODE_HAS_POSITION: "Position side cannot be changed if there exists position.",
-    Code.REDUCE_LEVERAGE_ISOLATED:
-        "Leverage reduction is not supported in Isolated Margin Mode with open positions",
-    Code.ISOLATED_IN_MULTI: "Unable to adjust to isolated-margin mode under the Multi-Assets mode.",
-    Code.MIN_LEVERAGE_RATIO: "Leverage is smaller than permitted: insufficient margin balance.",
+    Code.ASSET_MODE_NEGATIVE: f"Unable to adjust Multi-Assets Mode with {NEGATIVE}",
     Code.BALANCE_NOT_SUFFICIENT: "Balance is insufficient.",
-    Code.BAD_ASSET: "Invalid asset.",
     Code.BAD_ACCOUNT: "Invalid account.",
-    Code.AMOUNT_NOT_POSITIVE: "Amount must be positive.",
-    Code.BAD_PRECISION: "Precision is over the maximum defined for this asset.",
-}  # fmt: skip
-"""What settings and transfers are refused with; their routes are tested elsewhere."""
+    Code.CLOCK_RUNS_BACK: "Timestamp for this request is outside of the recvWindow.",
+}
+"""What no route of these tests comes to: a negative wallet, transfers and accounts of the operator, the clock."""
 OURS = frozenset(code for code in Code if code.code <= -9000)
 
 
 @pytest.mark.parametrize("code", TEXTS, ids=lambda code: str(code.code))
 def test_what_the_engine_refuses_is_told_in_the_venues_words(code: Code) -> None:
-    command = commands.SetLeverage(account="alice", symbol=SYMBOL, leverage=126)
-    error = of_rejected(Rejected(time_ms=0, code=code.code, text=f"{code.text} some detail"), command)
-    bare = of_rejected(Rejected(time_ms=0, code=code.code, text=code.text), command)
-    assert (bare.code, bare.msg) == (code.code, TEXTS[code])
-    assert error.code == code.code
+    error = of_rejected(Rejected(time_ms=0, code=code.code, text=code.text))
+    assert (error.code, error.msg) == (code.code, TEXTS[code])
 
 
 def test_each_code_of_the_engine_is_in_one_of_the_tables() -> None:
-    tested = {case.code for case in CASES} | {code.code for code in TEXTS} | {-4014, -4023, -4004, -1021, -1130}
+    tested = {case.code for case in (*CASES, *SETTINGS)} | {code.code for code in TEXTS} | {-4014, -4023, -4004}
     assert {code.code for code in Code if code not in OURS} - tested == set()
 
 
