@@ -94,7 +94,7 @@ class Keys:
         """Whether a signature is that of the key over these bytes."""
         if key.kind == "hmac":
             due = hmac.new(key.secret.encode(), payload, hashlib.sha256).hexdigest()
-            return hmac.compare_digest(due, signature.lower())
+            return hmac.compare_digest(due.encode(), signature.lower().encode())
         verifier = self._verifiers.get(key.key)
         if verifier is None:
             verifier = self._verifiers[key.key] = _public(key.public)[1]

@@ -24,8 +24,10 @@ from margincall.core.account import PositionKey
 from margincall.core.events import Fill, Flow, MarginMove, Order
 from margincall.core.rounding import booked
 from margincall.core.units import ZERO
+from margincall.exchange.conditional import TRIGGERED
 from margincall.exchange.events import AnyExchangeEvent
 from margincall.exchange.ledger import TAKEN_OVER
+from margincall.server.algos import Algos
 from margincall.server.archive import Archive
 from margincall.wire import encode
 from margincall.wire.encode_orders import force_order_row, order_row
@@ -37,18 +39,27 @@ AMENDMENTS = Retention("changes of orders", months=3, source=DOC)
 """A rescue does not ask for them, so that its table does not list them."""
 ENDED = frozenset({"FILLED", "CANCELED", "EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"})
 FORCED_CLOSES: Mapping[str, str] = {"liquidation": "LIQUIDATION", "adl": "ADL"}
+ALGO_SINCE = "2025-12-09"
+"""API date since which conditional orders have lists and ids of their own."""
+LEGS_UNTIL = "2026-06-09"
+"""API date from which their rows have no prices of take-profit and stop-loss."""
+LATEST = "9999"
 encoded = msgspec.json.encode
 
 
 class Placed(msgspec.Struct, gc=False):
-    """An order in its last state, and when it was placed."""
+    """An order in its last state, and when it was placed; how its price was matched to the book (the exchange does not
+    know that, so a restart forgets it), and how often it was amended."""
 
     order: PrintedOrder
     placed_ms: int
+    price_match: str = "NONE"
+    amended: int = 0
 
     def row(self) -> Json:
         """As `openOrders` and `allOrders` print it."""
-        return order_row(printed_value(self.order), self.placed_ms)
+        row = order_row(printed_value(self.order), self.placed_ms)
+        return row if self.price_match == "NONE" else {**row, "priceMatch": self.price_match}
 
 
 class Record:
@@ -61,10 +72,10 @@ class Record:
         self.live: dict[int, Placed] = {}
         self.changed: dict[object, int] = {}
         """When a balance (by asset) or position (by key) changed last."""
+        self.matched: dict[str, str] = {}
+        """How the price of an order that comes in now was matched, by its client id."""
         self._incomes = self._moves = 0
         self._amendments = 0
-        self._amended: dict[int, int] = {}
-        """How often each order was amended, of those that live."""
 
     def take(self, event: AnyExchangeEvent, margin_asset: str) -> None:
         """One event of the account. `margin_asset` is that of its symbol."""
@@ -92,24 +103,24 @@ class Record:
 
     def _order(self, event: Order) -> None:
         assert isinstance(event, PrintedOrder)
-        if event.execution == "AMENDMENT":
-            self._amendment(event)
         number = int(event.order_id)
         placed = self.live.get(number)
         if placed is None:
-            placed = self.live[number] = Placed(event, event.time_ms)
+            matched = self.matched.pop(event.client_order_id, "NONE") if self.matched else "NONE"
+            placed = self.live[number] = Placed(event, event.time_ms, matched)
         else:
+            if event.execution == "AMENDMENT":
+                self._amendment(event, placed)
             placed.order = event
-        if event.status in ENDED:
+        if event.status in ENDED and event.expire_reason != TRIGGERED:
             del self.live[number]
             self._ended(number, placed)
 
-    def _amendment(self, event: PrintedOrder) -> None:
-        number, before = int(event.order_id), self.live[int(event.order_id)].order
-        count = self._amended.get(number, 0) + 1
-        self._amended = {each: told for each, told in self._amended.items() if each in self.live} | {number: count}
+    def _amendment(self, event: PrintedOrder, placed: Placed) -> None:
+        placed.amended += 1
         self._amendments += 1
-        row = amendment_row(before, event, number=self._amendments, count=count)
+        row = amendment_row(placed.order, event, number=self._amendments, count=placed.amended)
+        row["priceMatch"] = placed.price_match
         times = event.time_ms, expires_ms(AMENDMENTS, event.time_ms)
         self._keep("amendments", event.symbol, self._amendments, times, row=row, kind=event.order_id)
 
@@ -162,9 +173,12 @@ def printed_value(order: PrintedOrder) -> PrintedOrder:
 class Records:
     """All accounts, by name."""
 
-    def __init__(self, archive: Archive, assets: Mapping[str, str]) -> None:
-        """`assets` are the margin assets by symbol."""
+    def __init__(self, archive: Archive, assets: Mapping[str, str], api_date: str = LATEST) -> None:
+        """`assets` are the margin assets by symbol. Since `ALGO_SINCE` orders that wait are in `algos`, not among the
+        orders."""
         self._archive, self._assets = archive, assets
+        self.algos = Algos(archive, has_legs=api_date < LEGS_UNTIL)
+        self._has_algos = api_date >= ALGO_SINCE
         self.by_name: dict[str, Record] = {}
 
     def of(self, name: str) -> Record:
@@ -177,6 +191,8 @@ class Records:
     def take(self, events: Iterable[AnyExchangeEvent]) -> None:
         """What happened, to whom."""
         for event in events:
+            if self._has_algos and self.algos.take(event):
+                continue
             name = getattr(event, "account", "")
             if name and isinstance(event, Order | Fill | Flow | MarginMove):
                 symbol = getattr(event, "symbol", "")

@@ -62,9 +62,18 @@ def signed_part(query: bytes, body: bytes) -> tuple[bytes, str | None]:
 
 def parameters(query: bytes, body: bytes) -> dict[str, str]:
     """All parameters by name. Raises `ApiError` for bytes that are no text, and for too many."""
-    if query.count(b"&") + body.count(b"&") > MOST_PARAMETERS:
-        raise ApiError(-1101, "Too many parameters; expected fewer.")
-    return dict((*_pairs(body), *_pairs(query)))
+    count = query.count(b"&") + body.count(b"&")
+    if count > MOST_PARAMETERS:
+        raise ApiError(-1101, f"Too many parameters; expected '{MOST_PARAMETERS}' and received '{count + 1}'.")
+    return {**_unique(body), **_unique(query)}
+
+
+def _unique(part: bytes) -> dict[str, str]:
+    pairs = list(_pairs(part))
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ApiError(-1101, "Duplicate values for a parameter detected.")
+    return found
 
 
 def _pairs(part: bytes) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,7 @@ class Venue:
         self.engine, self.clock, self.durability, self.archive = engine, clock, durability, archive
         self.api_date = api_date
         assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
-        self.records = Records(archive, assets)
+        self.records = Records(archive, assets, api_date)
         self.tape = Tape(archive, engine.state, api_date)
         self.downloads = Downloads(archive)
         self.listen_keys = ListenKeys(clock.now_ms)
@@ -85,7 +85,7 @@ class Venue:
         if is_refused(events):
             refused = events[0]
             assert isinstance(refused, Rejected)
-            raise of_rejected(refused)
+            raise of_rejected(refused, command, self.state)
         if self.durability != "none":
             await self._safe()
         return events

@@ -2,6 +2,8 @@
 
 from margincall.server.answers import (
     account,
+    algo,
+    batches,
     candles,
     downloads,
     futures_data,
@@ -28,5 +30,7 @@ ROUTES: tuple[Route, ...] = (
     *history.ROUTES,
     *downloads.ROUTES,
     *orders.ROUTES,
+    *batches.ROUTES,
+    *algo.ROUTES,
     *user_stream.ROUTES,
 )
