@@ -119,6 +119,11 @@ class Venue:
         for watcher in self.watchers if untold else ():
             watcher(untold)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the watchers know of everything that the state holds."""
+        return not self._untold
+
     def close(self) -> None:
         """Let go of journal and archive."""
         self.engine.close()
