@@ -25,7 +25,9 @@ from margincall.server.keys import Key, Keys
 from margincall.server.limits import Limits
 from margincall.server.routing import Table
 from margincall.server.sockets import OPTIONS, Sockets
+from margincall.server.streams_market import MarketStreams
 from margincall.server.streams_user import UserStreams
+from margincall.server.tape import Tape
 from margincall.server.venue import Venue
 
 BEGUN_MS = 1_795_824_000_000
@@ -50,9 +52,9 @@ class Listening:
         account, until_ms = self.until.get(key, ("", 0))
         return account if self.now_ms() < until_ms else None
 
-    def expired(self, now_ms: int) -> list[str]:
-        gone = [key for key, (_, until_ms) in self.until.items() if now_ms >= until_ms]
-        for key in gone:
+    def expired(self, now_ms: int) -> list[tuple[str, str]]:
+        gone = [(key, account) for key, (account, until_ms) in self.until.items() if now_ms >= until_ms]
+        for key, _ in gone:
             del self.until[key]
         return gone
 
@@ -67,9 +69,13 @@ class World:
         )
         self.keys = Keys()
         self.gateway = Gateway(self.venue, Table(ROUTES, date), self.keys, Limits(self.clock.now_ms, is_lenient=False))
+        self.tape = Tape(self.venue.archive, self.venue.state, date)
+        records = self.venue.records.take
+        self.venue.records.take = lambda events: (records(events), self.tape.take(events))  # type: ignore[assignment]
         self.hub, self.listening = Hub(), Listening(self.clock.now_ms)
         self.users = UserStreams(self.venue, self.hub, self.listening)
         self.sockets = Sockets(self.venue, self.hub, self.listening, is_strict=is_strict)
+        self.markets = MarketStreams(self.venue, self.hub, self.tape)
         self.app = App(self.gateway, self.sockets)
         self.port = 0
 
@@ -81,6 +87,13 @@ class World:
             await self.do(commands.Transfer(account=name, asset="USDT", amount=Decimal(100_000)))
             self.keys.add(Key(key=f"SIM{name}{'k' * (61 - len(name))}", account=name, secret=f"secret of {name}"))
         await settled()
+
+    def tick(self, after_ms: int) -> None:
+        """Some time later."""
+        assert isinstance(self.clock, SimulatedClock)
+        self.clock.set(self.clock.now_ms() + after_ms)
+        self.venue.advance()
+        self.markets.tick(self.clock.now_ms())
 
     async def do(self, command: commands.AnyCommand) -> Any:
         return await self.venue.do(command)

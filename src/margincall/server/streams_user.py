@@ -34,8 +34,8 @@ class ListenKeys(Protocol):
     def account_of(self, key: str) -> str | None:
         """The account of a key that is valid now."""
 
-    def expired(self, now_ms: int) -> Iterable[str]:
-        """Keys that were valid until now, or were closed, each told once."""
+    def expired(self, now_ms: int) -> Iterable[tuple[str, str]]:
+        """Keys that were valid until now, with their accounts, each told once."""
 
 
 class Follower:
@@ -68,7 +68,7 @@ class UserStreams:
 
     def tick(self, now_ms: int) -> None:
         """Tell the end of keys that have expired; nothing more comes by them."""
-        for key in self._listen_keys.expired(now_ms):
+        for key, _ in self._listen_keys.expired(now_ms):
             self._hub.tell(key, listen_key_expired(key, now_ms), "listenKeyExpired")
             self._closed(key)
 

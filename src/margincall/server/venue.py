@@ -41,6 +41,8 @@ class Venue:
         self.records = Records(archive, assets)
         self.watchers: list[Watcher] = []
         """Told of everything that happened, once it is safe."""
+        self.lookers: list[Callable[[str], None]] = []
+        """Told of a symbol whose book is about to be shown in an answer."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
@@ -118,6 +120,11 @@ class Venue:
         untold, self._untold = self._untold, []
         for watcher in self.watchers if untold else ():
             watcher(untold)
+
+    def look(self, symbol: str) -> None:
+        """To be called by whoever shows the book of a symbol."""
+        for looker in self.lookers:
+            looker(symbol)
 
     @property
     def is_told(self) -> bool:
