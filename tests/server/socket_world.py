@@ -29,6 +29,7 @@ from margincall.server.streams_market import MarketStreams
 from margincall.server.streams_user import UserStreams
 from margincall.server.tape import Tape
 from margincall.server.venue import Venue
+from margincall.server.ws_api import WsApi
 
 BEGUN_MS = 1_795_824_000_000
 """2026-11-28."""
@@ -74,7 +75,10 @@ class World:
         self.venue.records.take = lambda events: (records(events), self.tape.take(events))  # type: ignore[assignment]
         self.hub, self.listening = Hub(), Listening(self.clock.now_ms)
         self.users = UserStreams(self.venue, self.hub, self.listening)
-        self.sockets = Sockets(self.venue, self.hub, self.listening, is_strict=is_strict)
+        self.sockets = Sockets(
+            self.venue, self.hub, self.listening, is_strict=is_strict,
+            api=lambda listener, scope: WsApi(self.gateway, listener, scope),
+        )  # fmt: skip
         self.markets = MarketStreams(self.venue, self.hub, self.tape)
         self.app = App(self.gateway, self.sockets)
         self.port = 0

@@ -363,6 +363,7 @@ def test_nothing_is_made_for_nobody(tmp_path: Path) -> None:
             while world.sockets.count:
                 await asyncio.sleep(0.01)
             assert world.markets.count == 0
+            assert world.venue.watchers == []
 
     run(test())
 

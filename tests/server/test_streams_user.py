@@ -104,6 +104,7 @@ def test_what_is_in_flight_is_not_told_twice(tmp_path: Path) -> None:
         world = World(tmp_path)
         await world.begin()
         key = world.listening.create("ann")
+        world.hub.join(Listener(), "btcusdt@trade")
         world.venue._carry_out(commands.Transfer(account="ann", asset="USDT", amount=Decimal(5)))
         assert not world.venue.is_told
         listener = Listener()
@@ -331,5 +332,6 @@ def test_nobody_listens_and_nothing_is_kept(tmp_path: Path) -> None:
             while world.sockets.count:
                 await asyncio.sleep(0.01)
             assert world.users.count == 0
+            assert world.venue.watchers == []
 
     run(test())

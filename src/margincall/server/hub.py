@@ -12,7 +12,8 @@ import msgspec
 
 MOST_WAITING, MOST_WAITING_BYTES = 4_096, 4 << 20
 """More messages, or more of them in bytes, may not wait for one connection (assumed: `socket-queue`)."""
-GOING_AWAY, POLICY = 1001, 1008
+GOING_AWAY, POLICY, DEFECT = 1001, 1008, 1011
+"""Codes of a closing (RFC 6455)."""
 TOO_SLOW = "The connection does not read as fast as its streams are."
 encoded = msgspec.json.encode
 EVERYTHING: frozenset[str] = frozenset()

@@ -15,10 +15,10 @@ from margincall.exchange.events import FaultSet, Quoted, Trade
 from margincall.exchange.pricing import moving_average
 from margincall.exchange.state import Events, Market
 from margincall.server.candles import begin_ms, next_ms
-from margincall.server.depth import Chain, Depths, best
 from margincall.server.forced import Forced
 from margincall.server.hub import Hub
 from margincall.server.stream_names import AT_ONCE, Plan, plan_of
+from margincall.server.streams_book import BookStreams, Sent
 from margincall.server.tape import Shown, Tape
 from margincall.server.venue import Venue
 from margincall.wire import serve_streams as say
@@ -37,31 +37,15 @@ WITHIN_MS = 100
 MOST = 1_000
 
 
-class Sent:
-    """What one stream sent last."""
-
-    def __init__(self, plan: Plan) -> None:
-        """Nothing."""
-        self.plan = plan
-        self.chain: Chain | None = None
-        self.number = 0
-        """Of the last message: the number of the book, or of the last trade."""
-        self.start_ms = 0
-        """When the candle began that was told last."""
-        self.best: object = None
-        self.rows: dict[str, Json] = {}
-        """Tickers, by symbol, without their times."""
-
-
 class MarketStreams:
     """All streams of markets that somebody listens to."""
 
     def __init__(self, venue: Venue, hub: Hub, tape: Tape) -> None:
-        """Told by the venue from now on."""
+        """Nobody listens; the venue tells only while somebody does."""
         self._venue, self._hub, self._tape, self._state = venue, hub, tape, venue.state
         self._date = venue.api_date
-        self.depths = Depths(venue.state, tape.update_ids)
-        venue.lookers.append(self.depths.observe)
+        self._books = BookStreams(venue.state, tape, venue.api_date)
+        venue.lookers.append(self._books.depths.observe)
         self._pairs = {pair_of(market.contract): symbol for symbol, market in self._state.markets.items()}
         self._active: dict[int, dict[str, Sent]] = {period: {} for period in (AT_ONCE, *PERIODS)}
         self._forced = Forced(venue.api_date)
@@ -69,12 +53,11 @@ class MarketStreams:
         self._makers: Mapping[str, Callable[[Sent, int], Iterable[object]]] = {
             "aggTrade": self._agg_trades, "markPrice": self._marks, "kline": self._klines,
             "continuousKline": self._klines, "miniTicker": self._tickers, "ticker": self._tickers,
-            "bookTicker": self._book_tickers, "depth": self._depth, "bestDepth": self._best_depth,
+            "bookTicker": self._books.book_tickers, "depth": self._books.depth, "bestDepth": self._books.best_depth,
             "forceOrder": self._force_orders, "assetIndex": self._asset_indices,
         }  # fmt: skip
         hub.opened.append(self._opened)
         hub.closed.append(self._closed)
-        venue.watchers.append(self.take)
 
     @property
     def count(self) -> int:
@@ -95,7 +78,7 @@ class MarketStreams:
 
     def take(self, events: Events) -> None:
         """What happened: what is sent at once, and what is remembered until its time."""
-        for event in events:
+        for event in events if self._active[SECOND_MS] else ():
             if isinstance(event, PrintedOrder | Fill) and event.close == "liquidation":
                 self._forced.take(event)
         at_once = self._active[AT_ONCE]
@@ -105,7 +88,9 @@ class MarketStreams:
         changed = {each.symbol for each in events if isinstance(each, PrintedOrder | Quoted)}
         for topic, sent in at_once.items():
             if sent.plan.kind == "bookTicker":
-                messages: Iterable[object] = self._book_ticker(sent, now_ms) if sent.plan.symbol in changed else ()
+                messages: Iterable[object] = (
+                    self._books.book_ticker(sent, now_ms) if sent.plan.symbol in changed else ()
+                )
             elif sent.plan.kind == "trade":
                 messages = self._trades(sent.plan.symbol, events, now_ms)
             else:
@@ -117,9 +102,11 @@ class MarketStreams:
         plan = plan_of(topic, self._state.markets, self._pairs, self._state.indices)
         if plan is None:
             return
+        if not self.count:
+            self._venue.watchers.append(self.take)
         sent = self._active[plan.period_ms][topic] = Sent(plan)
         if plan.kind == "depth":
-            sent.chain = self.depths.follow(plan.symbol)
+            sent.chain = self._books.depths.follow(plan.symbol)
         elif plan.kind == "aggTrade":
             last = self._tape.markets[plan.symbol].agg_trades.last
             if last is not None:  # one that still adds up is told when it is complete
@@ -129,8 +116,12 @@ class MarketStreams:
     def _closed(self, topic: str) -> None:
         for active in self._active.values():
             sent = active.pop(topic, None)
-            if sent is not None and sent.chain is not None:
-                self.depths.leave(sent.chain)
+            if sent is None:
+                continue
+            if sent.chain is not None:
+                self._books.depths.leave(sent.chain)
+            if not self.count:
+                self._venue.watchers.remove(self.take)
 
     def _symbols(self, plan: Plan) -> list[str]:
         return [plan.symbol] if plan.symbol else list(self._state.markets)
@@ -195,47 +186,6 @@ class MarketStreams:
         if found:
             yield found
 
-    # --- the book -------------------------------------------------------------------------------------------------
-
-    def _depth(self, sent: Sent, now_ms: int) -> Iterable[object]:
-        assert sent.chain is not None
-        change = self.depths.change(sent.chain)
-        if change is not None:
-            yield self._depth_update(sent.plan.symbol, change, now_ms)
-
-    def _best_depth(self, sent: Sent, now_ms: int) -> Iterable[object]:
-        number = self._tape.update_ids[sent.plan.symbol]
-        if number != sent.number:
-            before = sent.number or number - 1
-            sent.number = number
-            sides = best(self._state, sent.plan.symbol, sent.plan.levels)
-            yield self._depth_update(sent.plan.symbol, (before + 1, number, before, *sides), now_ms)
-
-    def _depth_update(self, symbol: str, change: tuple[int, int, int, say.Levels, say.Levels], now_ms: int) -> Json:
-        market, shown = self._of(symbol)
-        return say.depth_update(_book(change, shown), market.contract, now_ms, self._date)
-
-    def _book_ticker(self, sent: Sent, now_ms: int) -> Iterable[object]:
-        symbol = sent.plan.symbol
-        sides = best(self._state, symbol, 1)
-        if sides != sent.best:
-            sent.best = sides
-            yield self._best_of(symbol, sides, now_ms)
-
-    def _book_tickers(self, sent: Sent, now_ms: int) -> Iterable[object]:
-        """The best prices of those symbols whose have changed."""
-        before = sent.best if isinstance(sent.best, dict) else {}
-        now = {symbol: best(self._state, symbol, 1) for symbol in self._state.markets}
-        sent.best = now
-        for symbol, sides in now.items():
-            if before.get(symbol) != sides:
-                yield self._best_of(symbol, sides, now_ms)
-
-    def _best_of(self, symbol: str, sides: tuple[say.Levels, say.Levels], now_ms: int) -> Json:
-        market, shown = self._of(symbol)
-        number = self._tape.update_ids[symbol]
-        return say.book_ticker(_book((number, number, number, *sides), shown), market.contract, now_ms, self._date)
-
     # --- prices -------------------------------------------------------------------------------------------------
 
     def _marks(self, sent: Sent, now_ms: int) -> Iterable[object]:
@@ -284,11 +234,6 @@ class MarketStreams:
                 yield say.contract_info(
                     table, market.contract, now_ms, onboard_ms=self._tape.begun_ms, api_date=self._date
                 )
-
-
-def _book(change: tuple[int, int, int, say.Levels, say.Levels], shown: Shown) -> say.Book:
-    first, last, before, bids, asks = change
-    return say.Book(first=first, last=last, before=before, changed_ms=shown.book_ms, bids=bids, asks=asks)
 
 
 def _row(found: object) -> Json:

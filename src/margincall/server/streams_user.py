@@ -52,14 +52,13 @@ class UserStreams:
     """All accounts that somebody listens to."""
 
     def __init__(self, venue: Venue, hub: Hub, listen_keys: ListenKeys) -> None:
-        """Told by the venue from now on."""
+        """Nobody listens; the venue tells only while somebody does."""
         self._venue, self._hub, self._listen_keys = venue, hub, listen_keys
         self._followers: dict[str, Follower] = {}
         self._accounts: dict[str, str] = {}
         """The account of each key that is listened to."""
         hub.opened.append(self._opened)
         hub.closed.append(self._closed)
-        venue.watchers.append(self.take)
 
     @property
     def count(self) -> int:
@@ -74,8 +73,6 @@ class UserStreams:
 
     def take(self, events: Events) -> None:
         """What happened."""
-        if not self._followers:
-            return
         parts = _by_account(events, self._followers)
         for name, follower in self._followers.items():
             if follower.diary is not None:
@@ -90,6 +87,8 @@ class UserStreams:
         self._accounts[topic] = name
         follower = self._followers.get(name)
         if follower is None:
+            if not self._followers:
+                self._venue.watchers.append(self.take)
             follower = self._followers[name] = Follower(name, set())
             if self._venue.is_told:
                 self._begin(follower)
@@ -103,6 +102,8 @@ class UserStreams:
             follower.keys.discard(topic)
             if not follower.keys:
                 del self._followers[name]
+                if not self._followers:
+                    self._venue.watchers.remove(self.take)
 
     def _begin(self, follower: Follower) -> None:
         """The account as it stands; one that is not open yet begins with its opening."""

@@ -71,6 +71,8 @@ class Subscriber:
 
     def hear(self, text: str) -> None:
         """Carry out a message, and answer it. What is no JSON, and what comes too often, closes the connection."""
+        if self._listener.closing is not None:
+            return
         now_s = time.monotonic()
         if len(self._heard) == MOST_MESSAGES and now_s - self._heard[0] < 1:
             self._listener.close(POLICY, f"Too many requests: more than {MOST_MESSAGES} messages in a second.")
