@@ -20,16 +20,13 @@ from margincall.server.app import App
 from margincall.server.archive import Archive
 from margincall.server.clock import Clock, SimulatedClock
 from margincall.server.gateway import Gateway
-from margincall.server.hub import Hub
 from margincall.server.keys import Key, Keys
 from margincall.server.limits import Limits
 from margincall.server.routing import Table
-from margincall.server.sockets import OPTIONS, Sockets
-from margincall.server.streams_market import MarketStreams
-from margincall.server.streams_user import UserStreams
+from margincall.server.sockets import OPTIONS
+from margincall.server.streaming import Streaming
 from margincall.server.tape import Tape
 from margincall.server.venue import Venue
-from margincall.server.ws_api import WsApi
 
 BEGUN_MS = 1_795_824_000_000
 """2026-11-28."""
@@ -73,13 +70,10 @@ class World:
         self.tape = Tape(self.venue.archive, self.venue.state, date)
         records = self.venue.records.take
         self.venue.records.take = lambda events: (records(events), self.tape.take(events))  # type: ignore[assignment]
-        self.hub, self.listening = Hub(), Listening(self.clock.now_ms)
-        self.users = UserStreams(self.venue, self.hub, self.listening)
-        self.sockets = Sockets(
-            self.venue, self.hub, self.listening, is_strict=is_strict,
-            api=lambda listener, scope: WsApi(self.gateway, listener, scope),
-        )  # fmt: skip
-        self.markets = MarketStreams(self.venue, self.hub, self.tape)
+        self.listening = Listening(self.clock.now_ms)
+        self.streaming = Streaming(self.gateway, self.listening, self.tape, is_strict=is_strict)
+        self.hub, self.users = self.streaming.hub, self.streaming.users
+        self.markets, self.sockets = self.streaming.markets, self.streaming.sockets
         self.app = App(self.gateway, self.sockets)
         self.port = 0
 
@@ -97,7 +91,7 @@ class World:
         assert isinstance(self.clock, SimulatedClock)
         self.clock.set(self.clock.now_ms() + after_ms)
         self.venue.advance()
-        self.markets.tick(self.clock.now_ms())
+        self.streaming.tick()
 
     async def do(self, command: commands.AnyCommand) -> Any:
         return await self.venue.do(command)

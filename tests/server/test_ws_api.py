@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from margincall.exchange.journal import JournalFailed
+from margincall.server.answers.table import ROUTES
 from margincall.server.keys import issue
 from margincall.server.limits import POOLS
+from margincall.server.ws_api import METHODS
 from tests.server.socket_world import World, asked, served, told, until_closed
 
 PATH = "/ws-fapi/v1"
@@ -65,6 +67,30 @@ def test_an_order_is_placed_asked_for_and_cancelled(tmp_path: Path, number: Any)
             gone = await asked(client, {"id": 3, "method": "order.cancel", "params": signed(world, "ann", **named)})
             assert gone["result"]["status"] == "CANCELED"
             assert world.venue.state.orders == {}
+
+    run(test())
+
+
+@pytest.mark.parametrize("method", [name for name, (_, path) in METHODS.items() if "order" not in path.lower()])
+def test_every_method_answers(tmp_path: Path, method: str) -> None:
+    """Those whose routes are served."""
+    http, path = METHODS[method]
+    if not any((route.method, route.path) == (http, path) for route in ROUTES):
+        pytest.skip(f"{http} {path} is not served")
+
+    async def test() -> None:
+        async with served(World(tmp_path)) as world, world.open(PATH) as client:
+            await world.begin()
+            stream = method.startswith("userDataStream")
+            if method != "userDataStream.start" and stream:
+                ask: Any = {"id": 0, "method": "userDataStream.start", "params": {"apiKey": key_of("ann")}}
+                assert (await asked(client, ask))["status"] == 200
+            params: Any = {"apiKey": key_of("ann")} if stream else signed(world, "ann")
+            if method.startswith(("depth", "ticker")):
+                params = {"symbol": "BTCUSDT"}
+            answer = await asked(client, {"id": 1, "method": method, "params": params})
+            assert answer["status"] == 200, answer
+            assert answer["result"] is not None
 
     run(test())
 
