@@ -50,6 +50,8 @@ class Venue:
         """The accounts that asked to pay fees in BNB."""
         self.watchers: list[Watcher] = []
         """Told of everything that happened, once it is safe."""
+        self.lookers: list[Callable[[str], None]] = []
+        """Told of a symbol whose book is about to be shown in an answer."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
@@ -129,6 +131,16 @@ class Venue:
         untold, self._untold = self._untold, []
         for watcher in self.watchers if untold else ():
             watcher(untold)
+
+    def look(self, symbol: str) -> None:
+        """To be called by whoever shows the book of a symbol."""
+        for looker in self.lookers:
+            looker(symbol)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the watchers know of everything that the state holds."""
+        return not self._untold
 
     def close(self) -> None:
         """Let go of journal and archive."""
