@@ -86,6 +86,7 @@ def rpi_depth(call: Call) -> Json:
 def book_of(call: Call, limit: int) -> Json:
     """The best levels of a book, and the number that the depth stream goes on from."""
     told, market = shown(call)
+    call.venue.look(market.contract.symbol)
     return {
         "lastUpdateId": call.venue.tape.update_ids[market.contract.symbol],
         "E": call.now_ms,
