@@ -10,15 +10,14 @@ from margincall.server.request import BODY_MAX, Request
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Sockets = Callable[[Scope, Receive, Send], Awaitable[None]]
 TOO_LONG = Reply(413, b'{"code":-1101,"msg":"Request body is too large."}')
 
 
 class App:
     """Serves REST; sockets are handed to `sockets`."""
 
-    def __init__(
-        self, gateway: Gateway, sockets: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, gateway: Gateway, sockets: Sockets | None = None) -> None:
         """The gateway that answers."""
         self._gateway, self._sockets = gateway, sockets
 

@@ -7,29 +7,32 @@ came in the same turn of the loop (`group`). Records follow at once, streams are
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from margincall.exchange import commands
 from margincall.exchange.clock import pieces
-from margincall.exchange.engine import Engine, is_refused
+from margincall.exchange.engine import Engine, Tell, is_refused
 from margincall.exchange.events import AnyExchangeEvent, Rejected
-from margincall.exchange.journal import JournalFailed
+from margincall.exchange.genesis import new_exchange
+from margincall.exchange.journal import JournalFailed, read_header
 from margincall.exchange.journal_file import Durability
 from margincall.exchange.rulesets import RuleSet
 from margincall.exchange.state import Events, Exchange
 from margincall.server.archive import Archive
 from margincall.server.clock import Clock
 from margincall.server.downloads import Downloads
-from margincall.server.errors import ApiError, of_rejected
+from margincall.server.errors import NOT_TRADING, ApiError, of_rejected
 from margincall.server.listen_keys import ListenKeys
 from margincall.server.records import Records
 from margincall.server.tape import Tape
 
 TICK_MS = 10
 """So far at most the exchange's clock lags behind the server's: it follows before a command, or by a timer."""
+IDLE_MS = 1_000
+"""So far it lags behind where nothing is due and nobody asks: each step of the clock is a line of the journal."""
 encoded = msgspec.json.encode
 Watcher = Callable[[Events], None]
 
@@ -37,13 +40,17 @@ Watcher = Callable[[Events], None]
 class Venue:
     """An exchange, its clock, and what is remembered for questions."""
 
-    def __init__(self, engine: Engine, clock: Clock, durability: Durability, archive: Archive, api_date: str) -> None:
+    def __init__(
+        self, engine: Engine, clock: Clock, *, durability: Durability, archive: Archive, api_date: str,
+        records: Records, tape: Tape, takers: Iterable[Tell] = (),
+    ) -> None:  # fmt: skip
         """What an opened journal gives; `opened` makes one."""
         self.engine, self.clock, self.durability, self.archive = engine, clock, durability, archive
         self.api_date = api_date
-        assets = {symbol: market.contract.margin_asset for symbol, market in engine.state.markets.items()}
-        self.records = Records(archive, assets, api_date)
-        self.tape = Tape(archive, engine.state, api_date)
+        self.records, self.tape = records, tape
+        self.takers = list(takers)
+        """Told of everything that happened, at once, and when the server starts of everything that the journal
+        holds: what lists and charts are made from."""
         self.downloads = Downloads(archive)
         self.listen_keys = ListenKeys(clock.now_ms)
         self.fee_burners: set[str] = set()
@@ -52,17 +59,35 @@ class Venue:
         """Told of everything that happened, once it is safe."""
         self.lookers: list[Callable[[str], None]] = []
         """Told of a symbol whose book is about to be shown in an answer."""
+        self.halted: set[str] = set()
+        """Symbols that take no new orders, as the operator said; forgotten with the server."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
 
     @classmethod
     def opened(
-        cls, journal: Path, rules: RuleSet, clock: Clock, *, durability: Durability, archive: Archive, api_date: str
-    ) -> "Venue":
-        """Begin a journal, or go on with one."""
-        engine = Engine.open(journal, rules, time_ms=clock.now_ms(), durability=durability)
-        return cls(engine, clock, durability, archive, api_date)
+        cls, journal: Path, rules: RuleSet, clock: Clock, *, durability: Durability, archive: Archive, api_date: str,
+        takers: Iterable[Tell] = (),
+    ) -> "Venue":  # fmt: skip
+        """Begin a journal, or go on with one: records, tape and `takers` hear again what it holds."""
+        assets = {symbol: rules.venue.contract(symbol).margin_asset for symbol in rules.listings}
+        records = Records(archive, assets, api_date)
+        header = read_header(journal) if journal.exists() else None
+        genesis_ms = clock.now_ms() if header is None else header.genesis_ms
+        tape = Tape(archive, new_exchange(rules, genesis_ms), api_date)
+        told: tuple[Tell, ...] = (lambda state, events: records.take(events), tape.hear, *takers)
+
+        def tell(state: Exchange, events: Events) -> None:
+            for taker in told:
+                taker(state, events)
+
+        engine = Engine.open(journal, rules, time_ms=genesis_ms, durability=durability, tell=tell)
+        tape.state = engine.state
+        return cls(
+            engine, clock, durability=durability, archive=archive, api_date=api_date, records=records, tape=tape,
+            takers=takers,
+        )  # fmt: skip
 
     @property
     def state(self) -> Exchange:
@@ -80,14 +105,31 @@ class Venue:
             for time_ms in pieces(self.state.time_ms, now_ms):
                 self._carry_out(commands.Advance(time_ms=time_ms))
 
-    async def do(self, command: commands.AnyCommand) -> Events:
-        """Carry out a command. Raises `ApiError` if it is refused."""
+    def tick(self) -> None:
+        """What a timer does: let the clock follow where something is due, and hand to the system what waits, if nobody
+        syncs it. Raises `JournalFailed`."""
+        now_ms, timers = self.clock.now_ms(), self.state.timers
+        if (timers and timers[0][0] <= now_ms) or now_ms >= self.state.time_ms + IDLE_MS:
+            self.advance()
+        if self.durability == "none":
+            self.engine.sync()
+
+    def carry_out(self, command: commands.AnyCommand) -> Events:
+        """Carry out a command at once; it is safe with the next sync. For prices and quotes, of which nobody awaits an
+        acknowledgement. Raises `ApiError` if it is refused."""
+        if self.halted and not self.halted.isdisjoint(_traded(command)):
+            raise NOT_TRADING
         self.advance()
         events = self._carry_out(command)
         if is_refused(events):
             refused = events[0]
             assert isinstance(refused, Rejected)
             raise of_rejected(refused, command, self.state)
+        return events
+
+    async def do(self, command: commands.AnyCommand) -> Events:
+        """Carry out a command, and make it safe. Raises `ApiError` if it is refused."""
+        events = self.carry_out(command)
         if self.durability != "none":
             await self._safe()
         return events
@@ -97,6 +139,8 @@ class Venue:
         if not is_refused(events):
             self.records.take(events)
             self.tape.take(events)
+            for taker in self.takers:
+                taker(self.state, events)
             if self.watchers:
                 self._untold += events
                 self._schedule()
@@ -146,3 +190,12 @@ class Venue:
         """Let go of journal and archive."""
         self.engine.close()
         self.archive.close()
+
+
+def _traded(command: commands.AnyCommand) -> Iterator[str]:
+    """The symbols that a command would trade."""
+    if isinstance(command, commands.Batch):
+        for each in command.commands:
+            yield from _traded(each)
+    elif isinstance(command, commands.PlaceOrder | commands.AmendOrder | commands.Quote):
+        yield command.symbol
