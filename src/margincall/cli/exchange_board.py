@@ -105,7 +105,7 @@ class Board:
         self._count()
         state = self._found.built.venue.state
         fund = "  ".join(f"{_number(amount, 2)} {asset}" for asset, amount in state.fund.account.wallets.items())
-        keys = [each for each in self._found.built.keys.all().values() if each.account not in state.faults]
+        keys = list(self._found.built.keys.all().values())
         return Group(
             Text("SIMULATED EXCHANGE", style="bold") + Text(f"  {utc(self._found.built.venue.now_ms())}"),
             self._prices(),
@@ -134,7 +134,7 @@ class Board:
             change = self._found.day.change(symbol, market.last, now_ms)
             style = "" if change is None else "green" if change >= 0 else "red"
             moved = "" if change is None else f"[{style}]{change:+.2%}[/]"
-            last, mark = (_text(each) for each in (market.last, market.mark))
+            last, mark = (_price(market, each) for each in (market.last, market.mark))
             table.add_row(symbol, last, mark, moved, *_quotes(market))
         return table
 
@@ -158,11 +158,17 @@ class Board:
 def _quotes(market: Market) -> Iterator[str]:
     tick = market.contract.tick
     for ticks in (market.book.best_bid, market.book.best_ask):
-        yield "" if ticks is None else _text(ticks * tick)
+        yield _price(market, None if ticks is None else ticks * tick)
 
 
-def _text(number: Decimal | None) -> str:
-    return "" if number is None else format(plain(number), "f")
+def _price(market: Market, price: Decimal | None) -> str:
+    """With the digits of the tick; a mark may have more, which nobody reads on a board."""
+    exponent = plain(market.contract.tick).as_tuple().exponent
+    return "" if price is None else format(price, f".{max(-int(exponent), 0)}f")
+
+
+def _text(number: Decimal) -> str:
+    return format(plain(number), "f")
 
 
 def _number(number: Decimal, places: int) -> str:

@@ -31,11 +31,11 @@ STARTS = {"BTCUSDT": 60_000, "ETHUSDT": 2_500, "BNBUSDT": 600, "BTCUSD_PERP": 60
 START_ELSE = 100
 RICH, FUND = Decimal(10**9), Decimal(10**6)
 DEPOSITS = (200, 5_000)
-LEVERAGES = (50, 75, 100, 125)
-GRAIN = 20_000
-"""Parts of the price of which a step is counted: half a basis point."""
-JUMP_EVERY, JUMP = 80, (80, 300)
-"""Steps between two jumps, on average, and how far they go, in parts."""
+LEVERAGES = (75, 100, 125)
+GRAIN = 10_000
+"""Parts of the price of which a step is counted: a basis point."""
+JUMP_EVERY, JUMP = 40, (40, 150)
+"""Steps between two jumps of any symbol, on average, and how far they go, in parts."""
 SCALE, LEVELS, REACH_BPS = Decimal(50_000), 20, Decimal(300)
 PROFILE = structs.replace(RECORDED, bands=tuple(each for each in RECORDED.bands if each.upto_bps <= REACH_BPS))
 """What rests around a price: the recorded shape, as far as limit prices may lie from the mark."""
@@ -138,7 +138,7 @@ class Demo:
         leverage = min(self._rng.choice(LEVERAGES), table.rows[0].max_leverage or MOST_LEVERAGE)
         self._try(commands.SetLeverage(account=trader.name, symbol=symbol, leverage=leverage))
         money = trader.account.wallets.get(asset, ZERO)
-        notional = booked(min(money * leverage * self._rng.randint(50, 90) / 100, table.rows[0].cap / 2))
+        notional = booked(min(money * leverage * self._rng.randint(70, 95) / 100, table.rows[0].cap / 2))
         self._market_order(trader.name, symbol, self._rng.choice(SIDES), notional)
 
     def _close(self, name: str, held: Position) -> None:
