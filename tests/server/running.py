@@ -101,44 +101,48 @@ def exchanged(
 def running(folder: Path | None = None, **options: Any) -> Iterator[tuple[Server, Opened]]:
     """A server in a thread, with its inside; it has ended cleanly when this has."""
     wanted = Options(folder=folder, port=0, control_port=0, **options)
-    started, ended = threading.Event(), list[BaseException]()
-    ports: list[Ports] = []
+    started, errors = threading.Event(), list[BaseException]()
+    inside: list[tuple[Opened, Ports, asyncio.AbstractEventLoop]] = []
+
+    def work() -> None:
+        try:
+            with opened(wanted) as found:
+                run(_served(found, inside, started))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert started.wait(PATIENCE_S)
+        if errors:
+            raise errors[0]
+        found, ports, _ = inside[0]
+        keys = [{"account": each.account, "key": each.key, "secret": each.secret} for each in found.keys]
+        yield (
+            Server({"port": ports.api, "control_port": ports.control, "control_token": found.token, "keys": keys}),
+            found,
+        )
+    finally:
+        if inside and thread.is_alive():
+            inside[0][2].call_soon_threadsafe(inside[0][0].serving.stop)
+        thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    assert not errors, errors
+
+
+async def _served(
+    found: Opened, inside: list[tuple[Opened, Ports, asyncio.AbstractEventLoop]], started: threading.Event
+) -> None:
+    """Serve; `inside` is told what a test may look at."""
 
     def listen(at: Ports) -> None:
-        ports.append(at)
+        inside.append((found, at, asyncio.get_running_loop()))
         started.set()
 
-    with opened(wanted) as found:
-        loops: list[asyncio.AbstractEventLoop] = []
-
-        async def main() -> None:
-            loops.append(asyncio.get_running_loop())
-            await found.serving.run("127.0.0.1", (0, 0), listen)
-
-        def work() -> None:
-            try:
-                run(main())
-            except BaseException as error:
-                ended.append(error)
-                raise
-            finally:
-                started.set()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            assert started.wait(PATIENCE_S)
-            assert not ended, ended
-            keys = [{"account": each.account, "key": each.key, "secret": each.secret} for each in found.keys]
-            told = {
-                "port": ports[0].api, "control_port": ports[0].control, "control_token": found.token, "keys": keys,
-            }  # fmt: skip
-            yield Server(told), found
-        finally:
-            if loops and thread.is_alive():
-                loops[0].call_soon_threadsafe(found.serving.stop)
-            thread.join(PATIENCE_S)
-        assert not thread.is_alive()
+    await found.serving.run("127.0.0.1", (0, 0), listen)
 
 
 class Process(Server):

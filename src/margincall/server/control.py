@@ -7,7 +7,7 @@ clock.
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from random import SystemRandom
@@ -36,6 +36,8 @@ from margincall.server.player import Player, scaled
 from margincall.server.prices import on_tick, priced
 from margincall.server.summary import account_summary, summary
 from margincall.wire.claims import decode as decode_claim
+from margincall.wire.numbers import is_plausible
+from margincall.wire.problems import excerpt
 
 TOKEN_HEADER = "x-control-token"
 STEP_MS = 1_000
@@ -137,7 +139,7 @@ class Disputed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     account: str = ""
     liquidation: int | None = None
-    claim: msgspec.Raw | None = None
+    claim: dict[str, Any] | None = None
 
 
 def new_token() -> str:
@@ -205,9 +207,22 @@ def _endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
 async def _body(request: Request, kind: type[T]) -> T:
     """The body of a request. Raises `ApiError`."""
     try:
-        return msgspec.json.decode(await request.body(), type=kind)
+        found = msgspec.json.decode(await request.body(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ApiError(-1130, str(error)) from None
+    for number in _decimals(msgspec.to_builtins(found, builtin_types=(Decimal,))):
+        if not number.is_finite() or not is_plausible(number):
+            raise ApiError(-1130, f"{excerpt(str(number))!r} is no number that can be an amount or a price")
+    return found
+
+
+def _decimals(value: object) -> Iterator[Decimal]:
+    """Every number of a body."""
+    if isinstance(value, Decimal):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _decimals(each)
 
 
 class _Control:
@@ -414,7 +429,7 @@ class _Control:
     async def _dispute(self, request: Request) -> object:
         wanted = await _body(request, Disputed)
         if wanted.claim is not None:
-            return await dispute_claimed(self._built, decode_claim(bytes(wanted.claim)))
+            return await dispute_claimed(self._built, decode_claim(msgspec.json.encode(wanted.claim)))
         if wanted.liquidation is None:
             raise ApiError(-1130, "expected account and liquidation, or claim")
         return [await dispute(self._built, wanted.account, wanted.liquidation)]

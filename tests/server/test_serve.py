@@ -1,0 +1,155 @@
+"""The command: what it prints, whom it lets in, how it ends; and the market for show."""
+
+import json
+import os
+import signal
+import stat
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from margincall.errors import NothingUsable, Refused, UsageError
+from margincall.exchange.journal import OtherHeader
+from margincall.server.assembled import Assembled, assembled
+from margincall.server.clock import SimulatedClock, WallClock
+from margincall.server.demo import CROWD, Demo
+from margincall.server.listing import rules_for
+from margincall.server.opened import Options, opened
+from margincall.server.venue import IDLE_MS
+from tests.cli.calling import call
+from tests.server.running import exchanged, process, running
+
+START_MS = 1_791_158_400_000
+
+
+def built(folder: Path, symbols: tuple[str, ...] = (), time_ms: int = START_MS) -> Assembled:
+    """A server's parts, with a simulated clock."""
+    return assembled(folder, rules_for("usdm", symbols), SimulatedClock(time_ms))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
+    with process(tmp_path / "folder") as server:
+        status, answer = exchanged(server.port, "GET", "/fapi/v1/time", None, {})
+        assert status == 200
+        assert abs(answer["serverTime"] - time.time() * 1000) < 60_000
+        assert server.end(number) == (0, "")
+
+
+def test_secrets_are_told_once_and_kept_from_others(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with process(folder) as server:
+        secrets = [each.secret for each in server.keys]
+        assert len(secrets) == 2
+        own = server.keys[0]
+        assert server.ask("GET", "/fapi/v1/openOrders", {}, own) == (200, [])
+    path = folder / "keys.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert secrets[0] in path.read_text(encoding="utf-8")
+    for each in (folder / "journal", folder / "archive"):
+        assert secrets[0].encode() not in each.read_bytes()
+    with process(folder) as server:
+        assert not any(secret in json.dumps(server.told) for secret in secrets)
+        assert server.ask("GET", "/fapi/v1/openOrders", {}, own) == (200, [])
+
+
+def test_an_address_that_others_reach_must_be_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="--expose"), opened(Options(host="0.0.0.0", folder=tmp_path)):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    code, _, errors = call("exchange", "serve", "--host", "0.0.0.0", "--folder", str(tmp_path))
+    assert (code, "--expose" in errors) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--start", "2026-01-05T00:00:00Z"], "--clock simulated"),
+        (["--clock", "simulated", "--start", "soon"], "2026-01-05T00:00:00Z"),
+        (["--clock", "simulated", "--demo"], "--demo"),
+        (["--symbols", "NOPE"], "BNBUSDT"),
+        (["--rules", "dydx", "--symbols", "BTCUSDT"], "BTC-USD"),
+        (["--host", "localhost", "--port", "1"], ""),
+    ],
+)
+def test_what_makes_no_sense_is_told(tmp_path: Path, flags: list[str], words: str) -> None:
+    if flags[-1] == "1" and os.geteuid() == 0:
+        pytest.skip("root may listen on any port")
+    code, _, errors = call("exchange", "serve", "--folder", str(tmp_path), *flags)
+    assert (code, words in errors) == (3, True), errors
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with running(tmp_path / "one") as (server, _):
+        code, _, errors = call("exchange", "serve", "--folder", str(tmp_path / "two"), "--port", str(server.port))
+        assert (code, f"127.0.0.1:{server.port}" in errors) == (3, True)
+
+
+def test_a_folder_goes_on_under_its_own_rules(tmp_path: Path) -> None:
+    with opened(Options(folder=tmp_path, rules="socialised", symbols=("ETHUSDT", "SOLUSDT"))) as found:
+        found.built.close()
+    with opened(Options(folder=tmp_path)) as found:
+        assert found.built.venue.state.rules == rules_for("socialised", ("ETHUSDT", "SOLUSDT"))
+        found.built.close()
+    with pytest.raises((UsageError, OtherHeader, NothingUsable)), opened(Options(folder=tmp_path, rules="usdm")):
+        pass
+
+
+def test_symbols_beside_the_catalogue_are_listed_and_what_is_assumed_is_named() -> None:
+    rules = rules_for("usdm", ("BTCUSDT", "DOGEUSDT"))
+    assert list(rules.listings) == list(rules.venue.contracts) == ["BTCUSDT", "DOGEUSDT"]
+    assert rules.listings["BTCUSDT"] == rules_for("usdm").listings["BTCUSDT"]
+    assert {"contract-steps", "liquidation-fee-rate"} <= {*rules.assumed}
+    assert "contract-steps" not in rules_for("usdm").assumed
+
+
+def test_a_machine_whose_clock_is_behind_the_journal_is_refused(tmp_path: Path) -> None:
+    ahead_ms = WallClock().now_ms() + 3_600_000
+    built(tmp_path, time_ms=ahead_ms).close()
+    with pytest.raises(UsageError, match="ahead"):
+        assembled(tmp_path, rules_for("usdm"), WallClock())
+    clock = SimulatedClock(START_MS)
+    assembled(tmp_path, rules_for("usdm"), clock).close()
+    assert clock.now_ms() == ahead_ms
+
+
+def test_the_timer_lets_things_fall_due_and_spares_the_journal(tmp_path: Path) -> None:
+    found = built(tmp_path)
+    venue, clock = found.venue, found.venue.clock
+    assert isinstance(clock, SimulatedClock)
+    due_ms = venue.state.timers[0][0]
+    for step_ms in range(0, due_ms - START_MS, IDLE_MS // 4):
+        clock.set(START_MS + step_ms)
+        venue.tick()
+    assert venue.engine.seq < (due_ms - START_MS) / IDLE_MS + 2
+    clock.set(due_ms)
+    venue.tick()
+    assert venue.state.time_ms == due_ms
+    assert venue.state.timers[0][0] > due_ms
+    found.close()
+
+
+def test_the_market_for_show_liquidates_within_a_minute(tmp_path: Path) -> None:
+    found = built(tmp_path)
+    venue, clock = found.venue, found.venue.clock
+    assert isinstance(clock, SimulatedClock)
+    demo = Demo(venue, seed=7)
+    demo.begin()
+    for step in range(1, 241):
+        clock.set(START_MS + step * 250)
+        demo.step()
+    state = venue.state
+    assert len(CROWD) >= 20
+    assert {each.account for each in state.liquidations} <= {*CROWD}
+    assert len(state.liquidations) >= 3
+    assert all(market.last is not None for market in state.markets.values())
+    assert sum(1 for name in CROWD if any(state.traders[name].account.open_positions())) > 12
+    assert state.fund.account.wallets["USDT"] != Decimal(10**6)
+    digest = venue.engine.digest()
+    found.close()
+    again = built(tmp_path)
+    assert again.venue.engine.digest() == digest
+    Demo(again.venue, seed=8).begin()
+    again.close()
