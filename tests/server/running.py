@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,7 +70,7 @@ class Server:
     ) -> tuple[int, Any]:
         """Status and answer of a signed request."""
         query = signed({**params, "timestamp": now_ms or time.time_ns() // 1_000_000}, own.secret)
-        return exchanged(self.port, method, f"{path}?{query}", None, {"X-MBX-APIKEY": own.key}, connection)
+        return exchanged(self.port, method, f"{path}?{query}", None, {"X-MBX-APIKEY": own.key}, connection=connection)
 
 
 def signed(params: Mapping[str, object], secret: str) -> str:
@@ -84,6 +85,7 @@ def exchanged(
     path: str,
     body: str | None,
     headers: Mapping[str, str],
+    *,
     connection: http.client.HTTPConnection | None = None,
 ) -> tuple[int, Any]:
     """One request and its answer; without a connection by one of its own."""
@@ -101,36 +103,30 @@ def exchanged(
 def running(folder: Path | None = None, **options: Any) -> Iterator[tuple[Server, Opened]]:
     """A server in a thread, with its inside; it has ended cleanly when this has."""
     wanted = Options(folder=folder, port=0, control_port=0, **options)
-    started, errors = threading.Event(), list[BaseException]()
+    started = threading.Event()
     inside: list[tuple[Opened, Ports, asyncio.AbstractEventLoop]] = []
 
     def work() -> None:
         try:
             with opened(wanted) as found:
                 run(_served(found, inside, started))
-        except BaseException as error:
-            errors.append(error)
         finally:
             started.set()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        assert started.wait(PATIENCE_S)
-        if errors:
-            raise errors[0]
-        found, ports, _ = inside[0]
-        keys = [{"account": each.account, "key": each.key, "secret": each.secret} for each in found.keys]
-        yield (
-            Server({"port": ports.api, "control_port": ports.control, "control_token": found.token, "keys": keys}),
-            found,
-        )
-    finally:
-        if inside and thread.is_alive():
-            inside[0][2].call_soon_threadsafe(inside[0][0].serving.stop)
-        thread.join(PATIENCE_S)
-    assert not thread.is_alive()
-    assert not errors, errors
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        try:
+            assert started.wait(PATIENCE_S)
+            if not inside:
+                future.result()
+            found, ports, _ = inside[0]
+            keys = [{"account": each.account, "key": each.key, "secret": each.secret} for each in found.keys]
+            told = {"port": ports.api, "control_port": ports.control, "control_token": found.token, "keys": keys}
+            yield Server(told), found
+        finally:
+            if inside and not future.done():
+                inside[0][2].call_soon_threadsafe(inside[0][0].serving.stop)
+        future.result(PATIENCE_S)
 
 
 async def _served(

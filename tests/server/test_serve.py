@@ -1,5 +1,6 @@
 """The command: what it prints, whom it lets in, how it ends; and the market for show."""
 
+import http.client
 import json
 import signal
 import stat
@@ -81,6 +82,17 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with running(tmp_path / "one") as (server, _):
         code, _, errors = call("exchange", "serve", "--folder", str(tmp_path / "two"), "--port", str(server.port))
         assert (code, f"127.0.0.1:{server.port}" in errors) == (3, True)
+
+
+def test_an_address_is_that_of_the_socket_whatever_a_header_says(tmp_path: Path) -> None:
+    with running(tmp_path) as (server, _):
+        for number in (1, 2, 3):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port)
+            connection.request("GET", "/fapi/v1/ping", headers={"X-Forwarded-For": f"10.0.0.{number}"})
+            response = connection.getresponse()
+            response.read()
+            assert response.headers["x-mbx-used-weight-1m"] == str(number)
+            connection.close()
 
 
 def test_a_folder_goes_on_under_its_own_rules(tmp_path: Path) -> None:

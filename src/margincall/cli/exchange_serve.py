@@ -45,6 +45,7 @@ RULES = ("usdm", "coinm", "dydx", "socialised", "clawback")
 @click.option("--no-limits", is_flag=True, help="Count requests and orders, but refuse none.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line with ports and keys for scripts.")
 def serve(
+    *,
     port: int,
     control_port: int,
     host: str,
@@ -56,7 +57,6 @@ def serve(
     api_date: str,
     clock: Literal["wall", "simulated"],
     start: str | None,
-    *,
     expose: bool,
     demo: bool,
     no_limits: bool,

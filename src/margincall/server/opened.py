@@ -14,7 +14,7 @@ from margincall.exchange.journal_file import Durability
 from margincall.exchange.rulesets import MarkSource
 from margincall.server.assembled import JOURNAL, LATEST, Assembled, assembled
 from margincall.server.clock import Clock, SimulatedClock, WallClock
-from margincall.server.control import control_app, new_token
+from margincall.server.control.app import control_app, new_token
 from margincall.server.day import Day
 from margincall.server.demo import Demo
 from margincall.server.first import begin

@@ -100,13 +100,11 @@ class Serving:
                 raise found
 
     async def _keep_time(self) -> None:
-        """Let the exchange's clock follow that of the machine, and play what is to be played."""
+        """Let the exchange's clock follow the server's, and play what is to be played. (A simulated clock has gone
+        nowhere in between, and its prices have been played as it was set.)"""
         while True:
-            if not self.built.venue.clock.is_simulated:
-                self.built.venue.tick()
-                self._player.follow()
-            elif self.built.venue.durability == "none":
-                self.built.venue.engine.sync()
+            self.built.venue.tick()
+            self._player.follow()
             await asyncio.sleep(TICK_MS / 1000)
 
 
@@ -122,6 +120,7 @@ def _config(app: Any) -> uvicorn.Config:
         app, http="httptools", ws="websockets-sansio", ws_max_size=BODY_MAX, ws_per_message_deflate=False,
         lifespan="off", access_log=False, log_level="warning", log_config=None, server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        proxy_headers=False,  # else any local client says by X-Forwarded-For whose limits it uses
     )  # fmt: skip
 
 

@@ -106,8 +106,8 @@ class Venue:
                 self._carry_out(commands.Advance(time_ms=time_ms))
 
     def tick(self) -> None:
-        """What a timer does: let the clock follow where something is due, and hand to the system what waits, if nobody
-        syncs it. Raises `JournalFailed`."""
+        """What a timer does: let the clock of a machine follow where something is due, and hand to the system what
+        waits, if nobody syncs it. Raises `JournalFailed`."""
         now_ms, timers = self.clock.now_ms(), self.state.timers
         if (timers and timers[0][0] <= now_ms) or now_ms >= self.state.time_ms + IDLE_MS:
             self.advance()
