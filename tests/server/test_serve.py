@@ -1,25 +1,36 @@
 """The command: what it prints, whom it lets in, how it ends; and the market for show."""
 
+import contextlib
 import http.client
+import io
 import json
+import re
 import signal
 import stat
 import time
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from rich.console import Console
 
+from margincall.cli.exchange_board import Board
+from margincall.cli.exchange_serve import serve
 from margincall.errors import NothingUsable, Refused, UsageError
-from margincall.exchange.journal import OtherHeader
+from margincall.exchange.journal import JournalFailed, OtherHeader
 from margincall.server.assembled import Assembled, assembled
 from margincall.server.clock import SimulatedClock, WallClock
+from margincall.server.control.app import control_app
 from margincall.server.demo import CROWD, Demo
 from margincall.server.listing import rules_for
 from margincall.server.opened import Options, opened
+from margincall.server.player import Player
 from margincall.server.venue import IDLE_MS
 from tests.cli.calling import call
 from tests.server.running import exchanged, process, running
+from tests.sources import ROOT
 
 START_MS = 1_791_158_400_000
 
@@ -161,3 +172,60 @@ def test_the_market_for_show_liquidates_within_a_minute(tmp_path: Path) -> None:
     assert again.venue.engine.digest() == digest
     Demo(again.venue, seed=8).begin()
     again.close()
+
+
+def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:
+    with opened(Options(folder=tmp_path)) as found:
+        demo = Demo(found.built.venue, seed=7)
+        demo.begin()
+        for _ in range(120):
+            demo.step()
+        target = Console(width=100, record=True, file=io.StringIO())
+        target.print(Board(found).drawn(target))
+        shown = target.export_text()
+        state = found.built.venue.state
+        for market in state.markets.values():
+            assert market.last is not None
+            assert f"{market.last:.1f}" in shown
+        line = state.liquidations[-1]
+        assert f"{line.lost:,.2f} USDT" in shown
+        assert f"{state.fund.account.wallets['USDT']:,.2f} USDT" in shown
+        assert found.keys[0].key in shown
+        assert found.keys[0].secret not in shown
+        found.built.close()
+
+
+def test_requests_are_counted(tmp_path: Path) -> None:
+    with running(tmp_path) as (server, found):
+        for number in (1, 2):
+            exchanged(server.port, "GET", "/fapi/v1/time", None, {})
+            assert found.serving.requests == number
+
+
+def test_a_journal_that_fails_ends_the_server(tmp_path: Path) -> None:
+    def served() -> None:
+        with running(tmp_path) as (server, found), contextlib.suppress(OSError):
+            found.built.venue.engine.close()
+            while True:
+                exchanged(server.port, "GET", "/fapi/v1/ping", None, {})
+
+    with pytest.raises(JournalFailed):
+        served()
+
+
+def test_the_page_names_every_flag_and_every_path_of_the_control_api() -> None:
+    page = (ROOT / "docs" / "how-to" / "serve.md").read_text(encoding="utf-8")
+    flags = {name for each in serve.params for name in each.opts if name.startswith("--")}
+    assert flags == set(re.findall(r"`(--[a-z-]+)[`  ]", page)) | {"--start"}
+    app = control_app(cast(Assembled, SimpleNamespace(keys=None, venue=None)), cast(Player, None), "")
+    served = {
+        (method, route.path.replace("{name}", "NAME").replace("{symbol}", "SYMBOL"))
+        for route in app.app.routes
+        for method in route.methods - {"HEAD"}
+    }
+    told = {
+        (method.strip(" ,"), path)
+        for methods, path in re.findall(r"^\| ((?:GET|POST)[A-Z, ]*) `(/[^`]*)`", page, re.MULTILINE)
+        for method in methods.split(",")
+    }
+    assert told == served

@@ -5,7 +5,7 @@ from random import SystemRandom
 
 from starlette.applications import Starlette
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from margincall.server.assembled import Assembled
 from margincall.server.control.accounts import Accounts
@@ -23,7 +23,7 @@ def new_token() -> str:
     return "".join(SystemRandom().choice(ALPHABET) for _ in range(32))
 
 
-def control_app(built: Assembled, player: Player, token: str) -> ASGIApp:
+def control_app(built: Assembled, player: Player, token: str) -> "Guarded":
     """The application."""
     tables = (Whole(built, player).table(), Accounts(built).table(), Market(built, player).table())
     routes = [
@@ -33,19 +33,21 @@ def control_app(built: Assembled, player: Player, token: str) -> ASGIApp:
         for method, answer in zip(("GET", "POST"), answers, strict=True)
         if answer is not None
     ]
-    return _Guarded(Starlette(routes=routes), token)
+    return Guarded(Starlette(routes=routes), token)
 
 
-class _Guarded:
+class Guarded:
     """Whoever has not the token is refused unread."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token = app, token.encode()
+    def __init__(self, app: Starlette, token: str) -> None:
+        """What is behind the token."""
+        self.app, self._token = app, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
         if scope["type"] == "http":
             given = dict(scope["headers"]).get(TOKEN_HEADER.encode(), b"")
             if not hmac.compare_digest(given, self._token):
                 await refusal(401, -2015, f"The header {TOKEN_HEADER} is missing or wrong.")(scope, receive, send)
                 return
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
