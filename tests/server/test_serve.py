@@ -16,7 +16,7 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from margincall.cli.exchange_board import Board
+from margincall.cli.exchange_board import Board, banner
 from margincall.cli.exchange_serve import serve
 from margincall.errors import NothingUsable, Refused, UsageError
 from margincall.exchange.journal import JournalFailed, OtherHeader
@@ -27,6 +27,7 @@ from margincall.server.demo import CROWD, Demo
 from margincall.server.listing import rules_for
 from margincall.server.opened import Options, opened
 from margincall.server.player import Player
+from margincall.server.serving import Ports, is_loopback
 from margincall.server.venue import IDLE_MS
 from tests.cli.calling import call
 from tests.server.running import exchanged, process, running
@@ -72,6 +73,21 @@ def test_an_address_that_others_reach_must_be_asked_for(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     code, _, errors = call("exchange", "serve", "--host", "0.0.0.0", "--folder", str(tmp_path))
     assert (code, "--expose" in errors) == (4, True)
+
+
+def test_a_banner_says_that_it_is_simulated_and_who_reaches_it(tmp_path: Path) -> None:
+    for is_exposed in (False, True):
+        with opened(Options(folder=tmp_path / str(is_exposed), is_exposed=is_exposed)) as found:
+            text = "\n".join(banner(found, Ports("0.0.0.0", 8000, 8001)))
+            found.built.close()
+        assert text.startswith("SIMULATED")
+        assert ("WARNING" in text) is is_exposed
+        assert all(each.secret in text for each in found.keys)
+
+
+@pytest.mark.parametrize(("host", "is_own"), [("127.0.0.2", True), ("::1", True), ("localhost", True), ("::", False)])
+def test_which_addresses_are_of_this_machine(host: str, is_own: bool) -> None:
+    assert is_loopback(host) is is_own
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,7 @@ def banner(found: Opened, ports: Ports) -> Iterator[str]:
     """What a user must know to use it."""
     options, venue = found.options, found.built.venue
     yield "SIMULATED EXCHANGE: nothing here is real money, no order reaches a venue, and no venue's key works here."
-    if options.is_exposed:
-        yield f"WARNING: it listens on {ports.host}. Whoever reaches it can trade with the keys, unencrypted."
+    yield from warning(found, ports)
     yield f"API      http://{ports.host}:{ports.api}    ws://{ports.host}:{ports.api}"
     yield f"Control  http://{ports.host}:{ports.control}    header x-control-token: {found.token}"
     gone = "temporary: gone when the server ends" if options.folder is None else "started again, it goes on"
@@ -72,9 +71,17 @@ def banner(found: Opened, ports: Ports) -> Iterator[str]:
     yield "How to point a client at it: docs/how-to/serve.md. Ctrl-C ends it."
 
 
+def warning(found: Opened, ports: Ports) -> Iterator[str]:
+    """What must be said where others reach it."""
+    if found.options.is_exposed:
+        yield f"WARNING: it listens on {ports.host}. Whoever reaches it sees everything that is sent, unencrypted."
+
+
 def announce(found: Opened, ports: Ports, *, as_json: bool) -> None:
     """Print the banner, or the line for scripts."""
     lines = [line(found, ports)] if as_json else list(banner(found, ports))
+    for each in warning(found, ports) if as_json else ():
+        click.echo(each, err=True)
     click.echo("\n".join(lines))
     sys.stdout.flush()
 

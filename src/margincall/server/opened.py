@@ -21,7 +21,7 @@ from margincall.server.first import begin
 from margincall.server.keys import Key
 from margincall.server.listing import rules_of_journal
 from margincall.server.player import Player
-from margincall.server.serving import LOOPBACK, Serving
+from margincall.server.serving import Serving, is_loopback
 from margincall.wire.iso_time import BadTime, time_of
 
 
@@ -61,7 +61,7 @@ class Opened(Struct, frozen=True, kw_only=True):
 def opened(options: Options) -> Iterator[Opened]:
     """Open what was asked for; a temporary folder goes with it. Raises `UsageError`, `Refused` for an address that
     others can reach unless that is asked for, and what `Engine.open` raises."""
-    if options.host not in LOOPBACK and not options.is_exposed:
+    if not is_loopback(options.host) and not options.is_exposed:
         raise Refused(
             f"{options.host} can be reached by others, who could trade here with the keys and see everything: add "
             "--expose if that is meant"

@@ -5,6 +5,7 @@ The API and the control API are two servers of uvicorn on one loop, so that both
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -21,7 +22,6 @@ from margincall.server.venue import TICK_MS
 if sys.platform != "win32":
     import uvloop
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 GRACE_S = 2
 """How long requests that are under way may take when the server ends."""
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -106,6 +106,14 @@ class Serving:
             self.built.venue.tick()
             self._player.follow()
             await asyncio.sleep(TICK_MS / 1000)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; of a name only `localhost` is known to be so."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
