@@ -1,7 +1,9 @@
 """What the operator may do: each thing has its effect on the API or on another answer of the control API."""
 
 import base64
+import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from urllib.parse import quote, urlencode
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from websockets.sync.client import connect
 
 from margincall.server.opened import Opened
-from tests.server.running import Credentials, Server, exchanged, running
+from tests.server.running import PATIENCE_S, Credentials, Server, exchanged, running
 
 START, START_MS = "2026-10-05T00:00:00Z", 1_791_158_400_000
 SYMBOL = "BTCUSDT"
@@ -272,6 +275,21 @@ def test_the_clock_goes_on_by_more_than_the_engine_does_at_once(tmp_path: Path) 
         assert found.built.venue.state.time_ms == later
 
 
+def test_sockets_hear_what_the_clock_brings_and_that_the_server_stops(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with running(tmp_path, clock="simulated", start=START) as (server, _):
+            server.control("POST", "/prices", {"prices": {SYMBOL: "50000"}})
+            address = f"ws://127.0.0.1:{server.port}/market/ws/btcusdt@markPrice@1s"
+            client = stack.enter_context(connect(address, proxy=None, open_timeout=PATIENCE_S))
+            server.control("POST", "/paths", {"symbol": SYMBOL, "points": [[0, "50000"], [10_000, "51000"]]})
+            server.control("POST", "/clock", {"advance_ms": 10_000})
+            marks = [json.loads(client.recv(PATIENCE_S))]
+            while Decimal(marks[-1]["p"]) < 51_000:
+                marks.append(json.loads(client.recv(PATIENCE_S)))
+            assert {each["e"] for each in marks} == {"markPriceUpdate"}
+        assert "serverShutdown" in [json.loads(each).get("event", {}).get("e") for each in client]
+
+
 def test_started_again_everything_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     with running(folder, clock="simulated", start=START) as (server, found):
@@ -280,11 +298,12 @@ def test_started_again_everything_is_there(tmp_path: Path) -> None:
         buys(server, own)
         server.control("POST", "/clock", {"advance_ms": 60_000})
         _, order = ask(server, own, "GET", "order", symbol=SYMBOL, orderId=7)
-        digest, change = found.built.venue.engine.digest(), found.day.change(SYMBOL, Decimal(50_001), START_MS)
+        digest, day = found.built.venue.engine.digest(), ask(server, own, "GET", "ticker/24hr", symbol=SYMBOL)
         told = server.control("GET", "/state")
     with running(folder, clock="simulated", start=START) as (server, found):
         assert server.keys == []
         assert found.built.venue.engine.digest() == digest
         assert server.control("GET", "/state") == told
-        assert found.day.change(SYMBOL, Decimal(50_001), START_MS) == change == 0
+        assert ask(server, own, "GET", "ticker/24hr", symbol=SYMBOL) == day
+        assert day[1]["count"] == 1
         assert ask(server, own, "GET", "order", symbol=SYMBOL, orderId=7)[1] == order

@@ -38,7 +38,7 @@ START_MS = 1_791_158_400_000
 
 def built(folder: Path, symbols: tuple[str, ...] = (), time_ms: int = START_MS) -> Assembled:
     """A server's parts, with a simulated clock."""
-    return assembled(folder, rules_for("usdm", symbols), SimulatedClock(time_ms))
+    return assembled(folder, rules_for("usdm", symbols), SimulatedClock(time_ms), durability="none")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -191,7 +191,7 @@ def test_the_market_for_show_liquidates_within_a_minute(tmp_path: Path) -> None:
 
 
 def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:
-    with opened(Options(folder=tmp_path)) as found:
+    with opened(Options(folder=tmp_path, durability="none")) as found:
         demo = Demo(found.built.venue, seed=7)
         demo.begin()
         for _ in range(120):

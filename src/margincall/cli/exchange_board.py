@@ -136,11 +136,11 @@ class Board:
         table = Table(box=box.SIMPLE_HEAD)
         for name in ("symbol", "last", "mark", "24 h", "bid", "ask"):
             table.add_column(name, justify="left" if name == "symbol" else "right")
-        now_ms = self._found.built.venue.now_ms()
-        for symbol, market in self._found.built.venue.state.markets.items():
-            change = self._found.day.change(symbol, market.last, now_ms)
-            style = "" if change is None else "green" if change >= 0 else "red"
-            moved = "" if change is None else f"[{style}]{change:+.2%}[/]"
+        venue = self._found.built.venue
+        for symbol, market in venue.state.markets.items():
+            day = venue.tape.markets[symbol].day.row(venue.now_ms())
+            change = f"{day['priceChangePercent']} %" if day["count"] else ""
+            moved = f"[{'red' if change.startswith('-') else 'green'}]{change}[/]" if change else ""
             last, mark = (_price(market, each) for each in (market.last, market.mark))
             table.add_row(symbol, last, mark, moved, *_quotes(market))
         return table

@@ -43,6 +43,7 @@ RULES = ("usdm", "coinm", "dydx", "socialised", "clawback")
 @click.option("--start", metavar="TIME", help="Where a simulated clock begins (2026-01-05T00:00:00Z; default: now).")
 @click.option("--demo", is_flag=True, help="A market for show: makers, traders with leverage, liquidations, a board.")
 @click.option("--no-limits", is_flag=True, help="Count requests and orders, but refuse none.")
+@click.option("--strict-streams", is_flag=True, help="Send a stream only over the route that the venue has for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line with ports and keys for scripts.")
 def serve(
     *,
@@ -60,6 +61,7 @@ def serve(
     expose: bool,
     demo: bool,
     no_limits: bool,
+    strict_streams: bool,
     as_json: bool,
 ) -> int:
     """Serve an exchange of this machine by the REST and WebSocket API of Binance USDⓈ-M Futures.
@@ -81,6 +83,7 @@ def serve(
         host=host, port=port, control_port=control_port, folder=folder, rules=rules,
         symbols=tuple(filter(None, (symbols or "").split(","))), marks=marks, durability=durability,
         api_date=api_date, clock=clock, start=start, is_demo=demo, is_lenient=no_limits, is_exposed=expose,
+        is_strict=strict_streams,
     )  # fmt: skip
     with opened(options) as found:
         if demo and not as_json and console().is_terminal:

@@ -5,7 +5,7 @@ FOLDER/keys.json    the keys that were issued (mode 0600)
 FOLDER/archive      what lists hold; made anew from the journal whenever the server starts
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +14,14 @@ from margincall.exchange.engine import Tell
 from margincall.exchange.journal_file import Durability
 from margincall.exchange.rulesets import RuleSet
 from margincall.server.answers.table import ROUTES
-from margincall.server.app import App, Sockets
+from margincall.server.app import App
 from margincall.server.archive import Archive
 from margincall.server.clock import Clock, SimulatedClock
 from margincall.server.gateway import Gateway
 from margincall.server.keys import Keys
 from margincall.server.limits import Limits
 from margincall.server.routing import Table
+from margincall.server.streaming import Streaming
 from margincall.server.venue import Venue
 
 LATEST = "2026-11-01"
@@ -36,6 +37,7 @@ class Assembled(NamedTuple):
     keys: Keys
     limits: Limits
     gateway: Gateway
+    streaming: Streaming
     app: App
     is_new: bool
 
@@ -52,11 +54,11 @@ def assembled(
     durability: Durability = "group",
     api_date: str = LATEST,
     is_lenient: bool = False,
+    is_strict: bool = False,
     takers: Iterable[Tell] = (),
-    sockets: Callable[[Gateway], Sockets] | None = None,
 ) -> Assembled:
     """A server on the files of a folder, begun or gone on with. `is_lenient` counts requests and refuses none;
-    `sockets` makes what serves WebSockets.
+    `is_strict` sends a stream only over the route that the venue has for it.
 
     A simulated clock that reads less than the journal's is set to that. Raises `UsageError` for a wall clock that
     does, and what `Engine.open` raises.
@@ -75,9 +77,9 @@ def assembled(
     keys = Keys(folder / KEYS)
     limits = Limits(venue.now_ms, is_lenient=is_lenient)
     gateway = Gateway(venue, Table(ROUTES, api_date), keys, limits)
-    found = Assembled(
-        folder, venue, keys, limits, gateway, App(gateway, None if sockets is None else sockets(gateway)), is_new
-    )
+    streaming = Streaming(gateway, venue.listen_keys, venue.tape, is_strict=is_strict)
+    app = App(gateway, streaming.sockets)
+    found = Assembled(folder, venue, keys, limits, gateway, streaming, app, is_new)
     _catch_up(found, clock)
     return found
 

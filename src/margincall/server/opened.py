@@ -15,7 +15,6 @@ from margincall.exchange.rulesets import MarkSource
 from margincall.server.assembled import JOURNAL, LATEST, Assembled, assembled
 from margincall.server.clock import Clock, SimulatedClock, WallClock
 from margincall.server.control.app import control_app, new_token
-from margincall.server.day import Day
 from margincall.server.demo import Demo
 from margincall.server.first import begin
 from margincall.server.keys import Key
@@ -42,6 +41,7 @@ class Options(Struct, frozen=True, kw_only=True):
     is_demo: bool = False
     is_lenient: bool = False
     is_exposed: bool = False
+    is_strict: bool = False
     seed: int | None = None
 
 
@@ -54,7 +54,6 @@ class Opened(Struct, frozen=True, kw_only=True):
     serving: Serving
     token: str
     keys: list[Key]
-    day: Day
 
 
 @contextmanager
@@ -75,22 +74,21 @@ def opened(options: Options) -> Iterator[Opened]:
 
 
 def _opened(options: Options, folder: Path, clock: Clock) -> Opened:
-    day = Day()
     rules = rules_of_journal(folder / JOURNAL, options.rules, options.symbols, options.marks)
     built = assembled(
         folder, rules, clock, durability=options.durability, api_date=options.api_date,
-        is_lenient=options.is_lenient, takers=(day.take,),
+        is_lenient=options.is_lenient, is_strict=options.is_strict,
     )  # fmt: skip
     try:
         keys = begin(built)
-        player, token = Player(built.venue), new_token()
+        player, token = Player(built.venue, built.streaming.tick), new_token()
         seed = options.seed if options.seed is not None else SystemRandom().getrandbits(32)
         works = (Demo(built.venue, seed).run,) if options.is_demo else ()
         serving = Serving(built, control_app(built, player, token), player, works=works)
     except BaseException:
         built.close()
         raise
-    return Opened(options=options, built=built, player=player, serving=serving, token=token, keys=keys, day=day)
+    return Opened(options=options, built=built, player=player, serving=serving, token=token, keys=keys)
 
 
 def _clock(options: Options) -> Clock:

@@ -1,7 +1,7 @@
 """Prices that are played: paths of points, told to the exchange when their time comes."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -48,9 +48,9 @@ class Playing(NamedTuple):
 class Player:
     """Plays one path for each symbol, as the server's clock goes on."""
 
-    def __init__(self, venue: Venue) -> None:
-        """Nothing is played yet."""
-        self._venue = venue
+    def __init__(self, venue: Venue, passed: Callable[[], None]) -> None:
+        """Nothing is played yet. `passed` is told whenever a simulated clock has gone on."""
+        self._venue, self._passed = venue, passed
         self._tracks: dict[str, _Track] = {}
         self._turn = asyncio.Lock()
 
@@ -110,4 +110,5 @@ class Player:
                         break
                     clock.set(max(moment[0], clock.now_ms()))
                     self._tell(moment[1])
+                self._passed()
                 await asyncio.sleep(0)

@@ -16,7 +16,7 @@ import uvicorn
 from margincall.errors import UsageError
 from margincall.server.assembled import Assembled
 from margincall.server.player import Player
-from margincall.server.request import BODY_MAX
+from margincall.server.sockets import OPTIONS
 from margincall.server.venue import TICK_MS
 
 if sys.platform != "win32":
@@ -84,6 +84,7 @@ class Serving:
                 works = [asyncio.create_task(work()) for work in (self._keep_time, *self._works)]
                 await self._until_ended(works)
             finally:
+                self.built.streaming.sockets.shut_down()
                 for server in self._servers:
                     server.should_exit = True
                 await asyncio.gather(*tasks)
@@ -105,6 +106,7 @@ class Serving:
         while True:
             self.built.venue.tick()
             self._player.follow()
+            self.built.streaming.tick()
             await asyncio.sleep(TICK_MS / 1000)
 
 
@@ -125,9 +127,8 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        app, http="httptools", ws="websockets-sansio", ws_max_size=BODY_MAX, ws_per_message_deflate=False,
-        lifespan="off", access_log=False, log_level="warning", log_config=None, server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        app, **OPTIONS, http="httptools", lifespan="off", access_log=False, log_level="warning", log_config=None,
+        server_header=False, timeout_graceful_shutdown=GRACE_S,
         proxy_headers=False,  # else any local client says by X-Forwarded-For whose limits it uses
     )  # fmt: skip
 

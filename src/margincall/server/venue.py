@@ -153,9 +153,16 @@ class Venue:
         await waiting
 
     def _schedule(self) -> None:
-        if not self._is_scheduled:
-            self._is_scheduled = True
-            asyncio.get_running_loop().call_soon(self._sync)
+        """Sync once this turn of the loop is over; at once where no loop runs, before the server does."""
+        if self._is_scheduled:
+            return
+        self._is_scheduled = True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._sync()
+        else:
+            loop.call_soon(self._sync)
 
     def _sync(self) -> None:
         """Make safe what was carried out; then tell."""
