@@ -52,6 +52,16 @@ def test_other_limits_of_depth_are_refused(market: Market, limit: int) -> None:
     )  # fmt: skip
 
 
+def test_whoever_follows_a_book_hears_that_it_is_shown(market: Market) -> None:
+    heard: list[tuple[str, int]] = []
+    market.venue.lookers.append(lambda symbol: heard.append((symbol, market.venue.tape.update_ids[symbol])))
+    market.order("alice", "BUY", "0.5", 49_900)
+    told = [market.get("/fapi/v1/depth", symbol=BTC), market.get("/fapi/v1/rpiDepth", symbol=BTC)]
+    assert heard == [(BTC, each["lastUpdateId"]) for each in told]
+    market.refused("/fapi/v1/depth", symbol=BTC, limit=3)
+    assert len(heard) == 2
+
+
 def test_rpi_depth_is_the_book(market: Market) -> None:
     market.order("alice", "BUY", "0.5", 49_900)
     told = market.get("/fapi/v1/rpiDepth", symbol=BTC)
