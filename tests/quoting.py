@@ -14,6 +14,9 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LEARN = ROOT / "docs" / "learn"
 MORE = "…"
 
+WIDE = "140"
+"""Columns of the screen that pages quote from."""
+
 
 class Quoted(NamedTuple):
     """The commands of a `sh` block, and the lines that the `text` block behind it quotes of the last one."""
@@ -57,7 +60,7 @@ class Workshop:
             program, *arguments = shlex.split(command)
             assert program == "margincall", command
             with contextlib.chdir(self._folder):
-                self._said[command] = call(*arguments)
+                self._said[command] = call(*arguments, columns=WIDE)
         return self._said[command]
 
     def unsaid(self, quoted: Quoted) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from tests.sources import Source, python_sources
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "version"}),
+    frozenset({"errors", "extras", "version"}),
     frozenset({"core"}),
     frozenset({"venues"}),
     frozenset({"wire"}),

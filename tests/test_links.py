@@ -64,7 +64,7 @@ def test_what_leads_nowhere_is_found(text: str, number: int) -> None:
 
 def test_the_readme_quotes_the_example() -> None:
     """Whatever the width: lines are compared without the blanks around them and the rule behind a headline."""
-    said = {line.strip().rstrip("─ ") for line in call("explain").out.splitlines()}
+    said = {line.strip().rstrip("─ ") for line in call("explain", columns="140").out.splitlines()}
     quoted = re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[0]
     lines = {line.strip().rstrip("─ ") for line in quoted.splitlines()} - {"…"}
     assert len(lines) > 20

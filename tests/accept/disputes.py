@@ -306,6 +306,16 @@ at = "{at}s"
 """
 
 
+MORE = """
+[[account.position]]
+symbol = "BTCUSDT"
+side = "{side}"
+quantity = 0.001
+leverage = 100
+at = "70s"
+"""
+
+
 def _fallen(chance: random.Random, fund: int) -> tuple[Base, str]:
     """The other way round: the price runs in favour of the account, and whoever holds the other side goes under in a
     book that is too thin. A second account on its side stands higher in the queue."""
@@ -314,6 +324,7 @@ def _fallen(chance: random.Random, fund: int) -> tuple[Base, str]:
         chance, notional, D("0.3"), liquidity='depth = 20000, thins_at = "20s", thins_to = 0.001', fund=fund
     )  # fmt: skip
     more = CROWDED.format(name=OTHER, deposit=notional // 30, side="side", quantity="{quantity}", leverage=100, at=5)
+    more += MORE  # of the other account: its recording must go on past the deleveraging
     more += CROWDED.format(name="cid", deposit=notional // 60, side="other", quantity="{quantity}", leverage=100, at=7)
     return base, more
 

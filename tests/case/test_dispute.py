@@ -14,6 +14,7 @@ from margincall.core.events import Order, Source
 from margincall.forensics.orders import OrderLine
 from margincall.forensics.verify.check import IRREGULAR, REGULAR, Check, Judged, Verified
 from margincall.forensics.verify.conclude import irregularities
+from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.make import check
 
 D = Decimal
@@ -158,11 +159,11 @@ def test_orders_that_stayed_open_are_those_of_the_verdict() -> None:
         conclusion=IRREGULAR, checks=(failed,), irregularities=found,
     )  # fmt: skip
     matter = Matter(subject="liquidation", cases=(case,), judged=(judged,), irregularities=found)
-    assert list(orders_left(history, matter)) == ["stayed"]
+    assert list(orders_left(history, matter, lambda: Founded(history))) == ["stayed"]
     accused_of_nothing = Matter(
         subject="liquidation", cases=(case,), judged=(structs.replace(judged, irregularities=()),)
     )
-    assert list(orders_left(history, accused_of_nothing)) == []
+    assert list(orders_left(history, accused_of_nothing, lambda: Founded(history))) == []
 
 
 def _difference(matter: Matter) -> Decimal:

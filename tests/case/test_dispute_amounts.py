@@ -32,12 +32,11 @@ def failed(kind: str, points_to: Kind, *, unit: str = "", **numbers: str) -> Che
 
 COMMISSION = failed("commission", "commission", unit="USDT", difference="0.5")
 FEE = failed("clearance_fee", "clearance_fee_twice", unit="USDT", difference="5")
-BOOKS = failed("books", "books", difference="7")
 BALANCE = failed("balance_after", "balance_after", unit="USDT", difference="-4", printed="-4")
 PROFIT = failed("realized_pnl", "realized_pnl", unit="USDT", difference="-2")
 
 
-@pytest.mark.parametrize("effect", [BOOKS, BALANCE], ids=["books", "balance"])
+@pytest.mark.parametrize("effect", [BALANCE], ids=["balance"])
 @pytest.mark.parametrize(
     ("cause", "due"),
     [(COMMISSION, "0.5"), (FEE, "5"), (PROFIT, "2")],

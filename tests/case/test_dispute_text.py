@@ -85,7 +85,8 @@ def test_beside_a_rule_stands_whether_it_is_published_or_assumed() -> None:
         assert source in text
         assert "assumed" not in text
     for text in (short_ticket(resting), "\n".join(summary(resting, "dispute", "folder"))):
-        assert f"{source}; rests on what is assumed: mark-median" in text
+        assert f"{source}; assumed: the mark price lies between Price 1, the last price, and the index" in text
+        assert "mark-median" not in text
 
 
 def test_all_that_can_be_asked_fits() -> None:

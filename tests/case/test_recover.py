@@ -262,7 +262,8 @@ def test_what_the_fund_pays_and_adjustments_are_shown(tmp_path: Path) -> None:
         stories.update(500_000, "ADJUSTMENT", "529", "-1", cross="529"),
     ]
     told = recover(story(tmp_path, add=more), as_of=TODAY)
-    assert line(told.account, "adjustments").amount == D(-1)
+    assert line(told.account, "debit called adjustment").amount == D(-1)
+    assert line(told.account, "clawback or socialised loss").says == "cannot tell"
     paid = [each for each in told.account if each.what == "paid to you by the insurance fund"]
     assert [(each.amount, each.firm) for each in paid] == [(D(30), "booked")]
 

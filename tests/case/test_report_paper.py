@@ -17,7 +17,7 @@ from tests.case.reports import ACCOUNTS, charts, facts
 
 FOOTER = 57
 """Points from the lower edge of a page to the end of its text."""
-EMPTY_MAX = 0.28
+EMPTY_MAX = 0.4
 """A title and a chart are so tall, as a share of the page; what does not fit begins the next one."""
 
 

@@ -1,5 +1,6 @@
 """The first page: what was not checked is in the headline, the money of all orders, and the next step."""
 
+import re
 from decimal import Decimal as D
 
 import pytest
@@ -10,7 +11,7 @@ from margincall.case.reporting.build import Material, facts_of
 from margincall.case.reporting.page import html_of
 from margincall.case.reporting.paper import pdf_of
 from margincall.case.reporting.verdict import badge_of
-from margincall.case.reporting.wording import brief_signed
+from margincall.case.reporting.wording import brief, brief_signed
 from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.forensics.verify.check import REGULAR
 from tests.case.reports import ACCOUNTS, TODAY, Page, facts, material_of, paths_of, pdf_text, squeezed
@@ -126,10 +127,33 @@ def test_the_term_in_brackets_leads_to_the_glossary() -> None:
     assert 'there (<a class="term" href="#term-margin-balance">margin balance</a>)' in html
 
 
+def test_the_counts_are_those_of_the_tables() -> None:
+    """Of the closing, of what was booked beside it, and in recover."""
+    found = facts("plain_liquidation")
+    notes = [table.note for part in found.parts for table in part.tables if " checks: " in table.note]
+    assert len(notes) == 2
+    (counts,) = (each for each in found.verdict.says if " checks: " in each)
+    assert [note for note in notes if note not in counts] == []
+    rows = [cell for part in found.parts for table in part.tables for row in table.rows for cell in row]
+    (told,) = (cell for cell in rows if "checks cannot be told from these files" in cell)
+    assert f"of {notes[0].split(' ')[0]} checks cannot be told" in told
+
+
+def test_a_ratio_that_is_very_large_is_a_word_and_a_tiny_amount_is_none() -> None:
+    """After its last order next to nothing is left: the ratio has no number that says more."""
+    cells = [cell for part in facts("two_longs").parts for table in part.tables for row in table.rows for cell in row]
+    assert "far above 100 %" in cells
+    assert not [cell for cell in cells if re.match(r"[\d,]{7,}(\.\d+)? %", cell)]
+    assert "0.00000001" not in cells
+    assert brief(D("7.5e-9")) == brief(D("-7.5e-9")) == brief(D(0)) == "0.00"
+
+
 def test_the_evidence_is_to_be_saved_while_it_is_there() -> None:
     """The first day on which the venue forgets something; nothing where all is gone."""
-    assert "from 2026-12-19 on the venue begins to forget it" in facts("plain_liquidation").verdict.steps[-1]
+    assert "next to go, on 2026-12-19," in facts("plain_liquidation").verdict.steps[-1]
+    assert "Gone at the venue by 2026-11-28: orders cancelled" in facts("plain_liquidation").verdict.steps[-2]
     made = material_of(paths_of("plain_liquidation"))
     late = structs.replace(made, recovery=recover(made.answer, as_of="2030-01-01", verdict=made.verified))
     assert TODAY < "2030-01-01"
-    assert "Save the evidence" not in " ".join(facts_of(late).verdict.steps)
+    assert "Save " not in " ".join(facts_of(late).verdict.steps)
+    assert "Gone at the venue by 2030-01-01" in facts_of(late).verdict.steps[-1]

@@ -13,11 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from margincall.case import dispute as disputes
+from margincall.case import dispute_asks as asks
 from margincall.case.dispute_asks import BRACKETS, FEE, MARK, SHORT, WALLET
 from margincall.case.dispute_asks import SHEET as TRIGGER
 from margincall.core.events import Order
 from margincall.errors import CANNOT_TELL, DIFFERENCES, FINE, NOT_JUDGED, NOTHING_USABLE, REFUSED, USAGE
 from margincall.exchange.exports import number_of, write_account, write_all
+from margincall.forensics.reconstruct import Reconstruction
+from margincall.forensics.verify.founded import Founded
 from margincall.wire.claims import Claim, json_schema
 from tests.accept.disputes import KINDS, OTHER, VICTIM
 from tests.accept.disputes import played as run_of
@@ -211,6 +215,19 @@ def test_a_venue_that_the_user_names_is_not_judged_by_the_rules_of_binance(tmp_p
         assert re.search("Binance USD|FAQ|Nest", text) is None
 
 
+def test_a_row_of_the_sheet_says_once_what_it_needs(tmp_path: Path) -> None:
+    """The mark of a liquidation whose index no file holds: once what it takes, and once where was looked."""
+    out = play(tmp_path, PLAIN)
+    stored(tmp_path, list(candles(out).values()))
+    brackets = next((out / "market").glob("leverageBracket_*.json"))
+    words = [str(out / "alice" / "api"), str(brackets), "--store", str(tmp_path / "store")]
+    assert call("dispute", *words, "--out", str(tmp_path / "b")).code == CANNOT_TELL
+    sheet = written(tmp_path / "b")["verdict.md"].splitlines()
+    (mark,) = [line for line in sheet if line.startswith("| ? mark allowed by index")]
+    assert mark.count("(looked at: ") == 1
+    assert sum("index and last price of that second" in line for line in sheet) == 1
+
+
 def test_the_sheet_tells_the_way_of_a_complaint(runs: Path, tmp_path: Path) -> None:
     """As `recover` does."""
     bundle(runs / WRONG, tmp_path / "b")
@@ -258,6 +275,37 @@ def test_what_is_not_ours_is_not_written_over(runs: Path, tmp_path: Path) -> Non
     assert written(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "is_refused"),
+    [
+        ("--redact", "", True),
+        ("--redact-amounts", "", True),
+        ("--redact-amounts", "--redact", True),
+        ("", "--redact", False),
+        ("", "--redact-amounts", False),
+        ("--redact", "--redact-amounts", False),
+        ("--redact", "--redact", False),
+    ],
+)
+def test_what_was_hidden_is_not_written_over_by_what_shows_it(
+    first: str, second: str, is_refused: bool, runs: Path, tmp_path: Path
+) -> None:
+    """A folder made for publishing stays redacted; a folder that shows everything may be redacted."""
+    out = tmp_path / "public"
+    bundle(runs / WRONG, out, *filter(None, [first]))
+    before = written(out)
+    said = call("dispute", *files(runs / WRONG), "--out", str(out), *filter(None, [second]))
+    if is_refused:
+        assert said.code == USAGE
+        assert "redacted" in said.err
+        assert first in said.err
+        assert written(out) == before
+    else:
+        assert said.code == DIFFERENCES, said.err
+        assert json.loads((out / "claim.json").read_text())["redacted_amounts"] is (second == "--redact-amounts")
+        assert not (out / "evidence").exists()
+
+
 def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Path) -> None:
     """It stays as it is, and the message says what to do; the same case with other files is written again."""
     folder = tmp_path / "b"
@@ -272,8 +320,6 @@ def test_the_bundle_of_another_case_is_not_written_over(runs: Path, tmp_path: Pa
     bundle(runs / WRONG, folder, level="csv", code=CANNOT_TELL)
     bundle(runs / WRONG, folder, "--redact")
     assert call("dispute", *files(runs / RIGHT), "--out", str(folder), "--anyway", "--redact").code == USAGE
-    bundle(runs / WRONG, folder)
-    assert written(folder) == before
 
 
 def test_nothing_irregular_is_said_and_nothing_is_claimed(runs: Path, tmp_path: Path) -> None:
@@ -496,6 +542,33 @@ def test_orders_that_stayed_open_are_named_and_filled_ones_are_not(tmp_path: Pat
     claim = bundle_of(tmp_path / "run" / VICTIM / "stream.jsonl", tmp_path / "run" / "market", tmp_path / "b")
     stops = {each.order_id for each in run.events if isinstance(each, Order) and each.stop_price}
     assert set(claim["disputed"][0]["open_order_ids"]) == stops
+
+
+@pytest.mark.parametrize(("what", "walks"), [("a refund", 0), ("two questions", 1), ("orders that stayed", 1)])
+def test_the_events_are_walked_once_at_most(
+    what: str, walks: int, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To say what is asked: however much is disputed, and not for a refund."""
+    walked: list[Reconstruction] = []
+
+    class Counted(Founded):
+        def __init__(self, history: Reconstruction) -> None:
+            walked.append(history)
+            super().__init__(history)
+
+    for module in (disputes, asks):
+        monkeypatch.setattr(module, "Founded", Counted, raising=False)
+    if what == "a refund":
+        bundle(runs / WRONG, tmp_path / "b")
+    elif what == "two questions":
+        assert call("exchange", "run", "two_longs", "--out", str(tmp_path / "run")).code == FINE
+        said = call("dispute", str(tmp_path / "run" / "alice" / "api"), "--out", str(tmp_path / "b"), "--json")
+        assert [each["asked"] for each in json.loads(said.out)["disputed"]] == ["evidence"] * 2
+    else:
+        run, _, found = run_of(KINDS["orders_not_cancelled"](random.Random(3)), faulty=True)
+        write_all(run, tmp_path / "run", found.day)
+        bundle_of(tmp_path / "run" / VICTIM / "stream.jsonl", tmp_path / "run" / "market", tmp_path / "b")
+    assert len(walked) == walks
 
 
 def bundle_of(own: Path, market: Path, to: Path) -> dict[str, Any]:

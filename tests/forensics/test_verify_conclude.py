@@ -26,29 +26,6 @@ def kinds(*checks: Check) -> dict[Kind, tuple[int, ...]]:
     return {each.kind: each.checks for each in irregularities(checks)}
 
 
-@pytest.mark.parametrize(
-    ("about", "place", "follows"),
-    [
-        ("USDT", "a.jsonl:10", True),
-        ("BTCUSDT BOTH", "a.jsonl:11", True),
-        ("USDT", "a.jsonl:9", False),
-        ("USDT", "b.jsonl:11", False),
-        ("BNB", "a.jsonl:11", False),
-        ("ETHUSDT BOTH", "a.jsonl:11", False),
-    ],
-)
-def test_books_follow_from_a_number_of_the_same_asset_before(about: str, place: str, follows: bool) -> None:
-    """In the same file, at or after it; others stand for themselves."""
-    books = failing("books", "books", about, "", place)
-    assert kinds(COMMISSION, books) == ({"commission": (0, 1)} if follows else {"commission": (0,), "books": (1,)})
-
-
-def test_some_books_follow_and_others_do_not() -> None:
-    """One kind may be shown by both."""
-    before, after = (failing("books", "books", "USDT", "", f"a.jsonl:{line}") for line in (3, 12))
-    assert kinds(before, COMMISSION, after) == {"books": (0,), "commission": (1, 2)}
-
-
 def test_a_limit_does_not_follow_from_a_fee_that_came_after_it() -> None:
     """A balance does."""
     fee = failing("clearance_fee", "clearance_fee_base", "BTCUSDT", "USDT", "a.jsonl:20")

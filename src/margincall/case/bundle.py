@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.case.dispute import Decided, account_of, claim_of
 from margincall.case.dispute_cited import Lines
@@ -27,6 +27,7 @@ from margincall.case.dispute_redact import Names, redacted_claim, redacted_decis
 from margincall.case.dispute_sheet import BESIDE, verdict_sheet
 from margincall.case.dispute_text import long_ticket, sheets_of, short_ticket
 from margincall.case.folder import is_case, read_manifest
+from margincall.case.owners import MIXED, NOBODY_ELSE, Owners
 from margincall.core.rounding import exact
 from margincall.errors import Refused, UsageError
 from margincall.forensics.answer import Answer
@@ -84,11 +85,12 @@ def texts(
         [each.attached for each in copies],
         reference=reference,
         places=places,
+        redact=redact or amounts,
         market_store=market_store,
     )
     mask: Callable[[str], str] = str
     if redact or amounts:
-        names = Names(history, (claim.account, account_of(answer)))
+        names = _names(answer, claim)
         claim = redacted_claim(claim, names, amounts=amounts)
         decided = redacted_decision(decided, names)
         history = redacted_history(history, names) if history is not None else None
@@ -102,19 +104,44 @@ def texts(
     return Bundle(claim, {**{name: mask(text).encode() for name, text in said.items()}, CLAIM: encode(claim)})
 
 
-def copies_of(paths: Sequence[Path], *, redact: bool = False, beside: int = 0) -> list[Copy]:
+def unwritten(
+    answer: Answer,
+    decided: Decided,
+    *,
+    reference: str = "",
+    redact: bool = False,
+    amounts: bool = False,
+    market_store: bool = False,
+) -> Claim:
+    """The claim where nothing is written: what was concluded, and nothing disputed. The options as of `texts`."""
+    bare = structs.replace(decided, matters=())
+    claim = claim_of(answer, bare, (), reference=reference, market_store=market_store)
+    if not redact and not amounts:
+        return claim
+    return redacted_claim(claim, _names(answer, claim), amounts=amounts)
+
+
+def _names(answer: Answer, claim: Claim) -> Names:
+    return Names(answer.explained.history, (claim.account, account_of(answer)))
+
+
+def copies_of(
+    paths: Sequence[Path], *, redact: bool = False, beside: int = 0, owners: Owners = NOBODY_ELSE
+) -> list[Copy]:
     """The files that an answer was made from, each with its hash and its place in the bundle. A file that names a key
-    or a session is left out. `beside`: the files are those of the so-many-th other account."""
+    or a session is left out, and so is one in which another account's rows stand; those of another account alone
+    (`owners`) are not even named. `beside`: the files are those of the so-many-th other account."""
     folder = f"{BESIDE}/{beside}" if beside else EVIDENCE
     found: list[Copy] = []
     taken: set[str] = set()
     origins = {file: origin for path in paths for file, origin in _origins(path)}
-    for number, file in enumerate(files_of(paths)[0], 1):
+    others, mixed = frozenset(owners.others), frozenset(owners.mixed)
+    for number, file in enumerate((each for each in files_of(paths)[0] if each not in others), 1):
         digest, size, is_secret = _looked_at(file)
         place = f"{folder}/{file.name}"
         while place in taken:
             place = f"{folder}/{number}/{file.name}"
-        left_out = WITH_SECRET if is_secret else REDACTED if redact else ""
+        left_out = WITH_SECRET if is_secret else REDACTED if redact else MIXED if file in mixed else ""
         if not left_out:
             taken.add(place)
         shown = f"{folder.replace('/', '-')}-{number}" if redact else place
@@ -157,9 +184,19 @@ def _is_same(first: Disputed, second: Disputed, *, by_order: bool) -> bool:
 
 
 def _check_case(folder: Path, claim: Claim) -> None:
-    """Raises `UsageError` if a bundle of another case is there."""
+    """Raises `UsageError` if a bundle of another case is there, or one that hides what the new one shows: that folder
+    may be public already, or about to be."""
     path = folder / CLAIM
-    if path.is_file() and not is_same_case(decode(path.read_bytes(), str(path)), claim):
+    if not path.is_file():
+        return
+    old = decode(path.read_bytes(), str(path))
+    if (old.redacted and not claim.redacted) or (old.redacted_amounts and not claim.redacted_amounts):
+        how = "--redact-amounts" if old.redacted_amounts else "--redact"
+        raise UsageError(
+            f"{folder} holds a bundle that was redacted for publishing: name another folder with --out, or give {how} "
+            "again"
+        )
+    if not is_same_case(old, claim):
         raise UsageError(
             f"{folder} holds the dispute of another case: name another folder with --out, or remove it first"
         )

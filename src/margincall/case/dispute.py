@@ -10,13 +10,15 @@ Page: `docs/spec/dispute_bundle.md`. Words are in `dispute_text.py`, files in `b
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cache, partial
 
 from msgspec import Struct, structs
 
+from margincall.case.debits import open_debits
 from margincall.case.dispute_amounts import Owed, owed_for
-from margincall.case.dispute_asks import asked_for
+from margincall.case.dispute_asks import OF_CHECK, asked_for
 from margincall.case.dispute_cited import placed
-from margincall.core.checks import FAILS
+from margincall.core.checks import FAILS, UNCLEAR
 from margincall.core.units import ZERO
 from margincall.errors import UsageError
 from margincall.forensics.answer import Answer
@@ -65,6 +67,8 @@ class Matter(Struct, frozen=True, kw_only=True):
         """Of all its orders."""
         if self.irregularities:
             return IRREGULAR
+        if any(each.verdict == UNCLEAR for each in self.checks):
+            return OPEN
         return OPEN if any(each.conclusion == OPEN for each in self.judged) else REGULAR
 
     def kinds(self) -> dict[Kind, tuple[Check, ...]]:
@@ -135,7 +139,7 @@ def unusable(problems: Sequence[Problem]) -> Decided:
 
 def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
     """Everything that may be disputed: each liquidation and deleveraging with the orders that go on with it, in order
-    of time, then what was booked beside them and does not hold."""
+    of time, then what was booked beside them and does not hold, then debits that nobody can explain."""
     groups = _grouped(answer, verified)
     yield from groups
     for each in verified.irregularities:
@@ -144,6 +148,7 @@ def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
             one = structs.replace(each, checks=(0,), amount=_difference(verified.checks[place]))
             check = verified.checks[place]
             yield Matter(subject=subject, irregularities=(one,), checks=(check,), before=_next(groups, check))
+    yield from (Matter(subject="shared loss", checks=(each,)) for each in open_debits(verified))
 
 
 def _next(groups: Sequence[Matter], check: Check) -> tuple[str, ...]:
@@ -212,7 +217,8 @@ def owed_beside(answer: Answer, verified: Verdict) -> tuple[Owed, ...]:
     history = answer.explained.history
     if history is None:
         return ()
-    return tuple(owed_for(history, (), each.kinds()) for each in matters(answer, verified) if not each.judged)
+    beside = (each for each in matters(answer, verified) if each.irregularities and not each.judged)
+    return tuple(owed_for(history, (), each.kinds()) for each in beside)
 
 
 def _is_loss(history: Reconstruction | None, matter: Matter) -> bool:
@@ -226,12 +232,21 @@ def claim_of(
     *,
     reference: str = "",
     places: Mapping[str, str] = {},
+    redact: bool = False,
     market_store: bool = False,
 ) -> Claim:
     """The claim: `reference` is the account's number at the venue, where no file prints it; `places` says where in the
-    bundle each file stands; `market_store` that stored market data was used beside them."""
+    bundle each file stands; `redact` that no other place is named; `market_store` that stored market data was used
+    beside them."""
     history = answer.explained.history
-    disputed = tuple(_disputed(history, decided, each, lambda text: placed(text, places)) for each in decided.matters)
+    place = partial(placed, places=places, redact=redact)
+
+    @cache
+    def founded() -> Founded:
+        assert history is not None
+        return Founded(history)
+
+    disputed = tuple(_disputed(history, decided, each, place, founded) for each in decided.matters)
     total: dict[str, Decimal] = {}
     for each in disputed:
         for asset, amount in each.refund.items():
@@ -274,7 +289,11 @@ def account_of(answer: Answer) -> str:
 
 
 def _disputed(
-    history: Reconstruction | None, decided: Decided, matter: Matter, place: Callable[[str], str]
+    history: Reconstruction | None,
+    decided: Decided,
+    matter: Matter,
+    place: Callable[[str], str],
+    founded: Callable[[], Founded],
 ) -> Disputed:
     kinds = matter.kinds()
     owed = owed_for(history, matter.cases, kinds) if history is not None and kinds else Owed({}, "")
@@ -282,22 +301,27 @@ def _disputed(
     told = [case.explanation for case in matter.cases]
     checks = [*matter.checks, *(check for each in matter.judged for check in each.checks)]
     is_elsewhere = bool(decided.venue) or (history is not None and history.book.elsewhere is not None)
-    wanted = asked_for(
-        history, matter.cases, matter.judged, is_refused=bool(decided.refused), is_elsewhere=is_elsewhere
-    )
+    wanted = tuple(dict.fromkeys(text for each in matter.checks for text in OF_CHECK.get(each.kind, ())))
+    if asked == "refund":
+        wanted = ()
+    elif matter.judged or not matter.checks:
+        is_refused = bool(decided.refused)
+        wanted = asked_for(
+            history, matter.cases, matter.judged, founded, is_refused=is_refused, is_elsewhere=is_elsewhere
+        )
     return Disputed(
         subject=matter.subject,
         asked=asked,
         symbol=told[0].symbol if told else _symbol(matter.checks),
         position_side=told[0].position_side if told else "",
-        times_ms=tuple(each.time_ms for each in told) or _times(matter.checks),
+        times_ms=tuple(each.time_ms for each in told) or _times(matter.checks) or _printed_at(history, matter.checks),
         order_ids=tuple(each.order_id for each in told if each.order_id) or _led_to(matter),
         client_order_ids=tuple(each.client_order_id for each in told if each.client_order_id),
-        open_order_ids=tuple(orders_left(history, matter)) if history is not None and matter.cases else (),
+        open_order_ids=tuple(orders_left(history, matter, founded)) if history is not None and matter.cases else (),
         irregularities=tuple(_wrong(kinds, each, place) for each in matter.irregularities),
         refund=dict(owed.refund),
         how=owed.how,
-        settled_by=wanted if asked != "refund" else (),
+        settled_by=wanted,
         assumptions=tuple(sorted({name for each in checks for name in each.assumptions if ":" not in name})),
     )
 
@@ -340,12 +364,6 @@ def _wrong(kinds: Mapping[Kind, Sequence[Check]], each: Irregularity, place: Cal
     )
 
 
-def standing(wrong: Wrong) -> str:
-    """Where the rule is published, and what the check rests on besides that no rule is published for."""
-    assumed = f"; rests on what is assumed: {', '.join(wrong.assumptions)}" if wrong.assumptions else ""
-    return f"published: {wrong.source}{assumed}"
-
-
 def _difference(check: Check) -> Decimal | None:
     return check.numbers.get("difference", check.numbers.get("printed"))
 
@@ -356,6 +374,14 @@ def _times(checks: Sequence[Check]) -> tuple[int, ...]:
         check.times_ms[name] for check in checks for name in ("booked", "funding", "fill") if name in check.times_ms
     ]
     return tuple(dict.fromkeys(named))
+
+
+def _printed_at(history: Reconstruction | None, checks: Sequence[Check]) -> tuple[int, ...]:
+    """When the rows were printed that checks without a time of their own are about."""
+    places = {each.evidence for each in checks if each.evidence}
+    events = history.events if history is not None and places else ()
+    found = sorted({event.time_ms for event in events if event.time_ms and str(event.source) in places})
+    return tuple(found[:1])
 
 
 def _symbol(checks: Sequence[Check]) -> str:
@@ -385,14 +411,13 @@ def _venue(disputed: Sequence[Disputed], history: Reconstruction | None) -> str:
     return next((venue_of(symbol) for symbol in symbols if _is_symbol(symbol)), "")
 
 
-def orders_left(history: Reconstruction, matter: Matter) -> Iterator[str]:
+def orders_left(history: Reconstruction, matter: Matter, founded: Callable[[], Founded]) -> Iterator[str]:
     """Ids of the account's own orders that the verdict calls open still when the venue's order came, if the venue is
-    accused of that."""
+    accused of that. `founded` is what founds the history."""
     found: dict[str, None] = {}
-    founded = Founded(history)
     for case, judged in zip(matter.cases, matter.judged, strict=True):
         if case.moment is not None and any(each.kind == "orders_not_cancelled" for each in judged.irregularities):
-            view = View(history, case, NO_MARKET, founded)
+            view = View(history, case, NO_MARKET, founded())
             states = history.orders.before(case.incident.first)
             found |= {each.order_id: None for each in states if stayed(view, each)}
     yield from found

@@ -35,7 +35,18 @@ CREDIT_LACKS: frozenset[Kind] = frozenset({"loss_socialised", "balance_after"})
 """`printed` is a debit, or a balance below 0: all of it is asked."""
 
 WHOLE = "what the account was worth at the mark price of the trigger, less what its closing left"
-AT_ALLOWED = "the same at the nearest mark price that the rule allows, at which the account would have survived"
+AT_ALLOWED = (
+    "what the account was worth at the nearest mark price that the rule allows, less what its closing left. At that "
+    "mark price it would have survived"
+)
+NO_WORSE = (
+    "these files show no loss by it: at the mark price of the trigger the account was worth no more than its closing "
+    "left"
+)
+MARK_UNKNOWN = (
+    "at the nearest mark price that the rule allows the account would have survived. What its closing cost depends on "
+    "the true mark price, which the venue alone has"
+)
 EXCESS = "what was charged beyond what the rule gives"
 TO_BE_FOUND = "these files do not tell what it cost: the venue can work it out from its own records"
 NOTHING_LOST = "these files show no loss by it"
@@ -82,9 +93,12 @@ def _whole(history: Reconstruction, cases: Sequence[Case], kinds: Mapping[Kind, 
     elif any(each.kind == "trigger" and each.verdict == FAILS for each in checks):
         marks = moment.marks
     elif (marks := _allowed(moment, kinds.get("bad_mark", ()))) is not None:
-        how = f"{WHOLE}; {AT_ALLOWED}"
+        how = AT_ALLOWED
     cost = None if marks is None else closing_cost(history, cases, marks)
-    return None if cost is None else Owed(_asked(cost), how)
+    if cost is None:
+        return None
+    refund = _asked(cost)
+    return Owed(refund, how if refund else MARK_UNKNOWN if how == AT_ALLOWED else NO_WORSE)
 
 
 def _allowed(moment: Moment, checks: Sequence[Check]) -> Marks | None:

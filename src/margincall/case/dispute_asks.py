@@ -1,6 +1,6 @@
 """What the venue is asked for where a check cannot be told: each thing once, and nothing that is enclosed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from margincall.core.checks import UNCLEAR
 from margincall.core.events import NOWHERE
@@ -93,13 +93,14 @@ def asked_for(
     history: Reconstruction | None,
     cases: Sequence[Case],
     judged: Sequence[Judged],
+    founded: Callable[[], Founded],
     *,
     is_refused: bool,
     is_elsewhere: bool,
 ) -> tuple[str, ...]:
     """What the venue is asked for about one liquidation, each thing once: what its open checks would be settled by and
-    the files do not hold; all of it where nothing else would be left to ask."""
-    has = frozenset(_enclosed(history, cases)) if history is not None and cases else frozenset[str]()
+    the files do not hold; all of it where nothing else would be left to ask. `founded` is what founds the history."""
+    has = frozenset(_enclosed(history, cases, founded())) if history is not None and cases else frozenset[str]()
     if is_elsewhere:
         return tuple(each for each in OF_ANOTHER_VENUE if each not in has)
     kinds = [check.kind for each in judged for check in each.checks if check.verdict == UNCLEAR]
@@ -108,9 +109,8 @@ def asked_for(
     return tuple(dict.fromkeys([each for each in wanted if each not in has] or wanted))
 
 
-def _enclosed(history: Reconstruction, cases: Sequence[Case]) -> Iterator[str]:
+def _enclosed(history: Reconstruction, cases: Sequence[Case], founded: Founded) -> Iterator[str]:
     """What the files hold of all of these orders."""
-    founded = Founded(history)
     held = [frozenset(_held(history, case, founded)) for case in cases]
     yield from frozenset.intersection(*held)
 

@@ -15,14 +15,17 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 VALUE_LINES = 400
 """So many lines of one JSON value are looked through: in an indented file it begins above its numbers."""
 GZIPPED = b"\x1f\x8b"
+STORED = "stored market data"
+"""What is said to the public of a place that is not in the bundle: the store calls a file as its importer did."""
 
 
-def placed(evidence: str, places: Mapping[str, str]) -> str:
-    """A place of evidence with the file's place in the bundle instead of that on this machine."""
+def placed(evidence: str, places: Mapping[str, str], *, redact: bool = False) -> str:
+    """A place of evidence with the file's place in the bundle instead of that on this machine. What is not in the
+    bundle is said as it is; `redact`: only that it was stored."""
     for file in sorted(places, key=len, reverse=True):
         if evidence == file or evidence.startswith((f"{file}:", f"{file}/", f"{file}!")):
             return places[file] + evidence[len(file) :]
-    return evidence
+    return STORED if redact and evidence else evidence
 
 
 def stands_in(number: Decimal, text: str) -> bool:

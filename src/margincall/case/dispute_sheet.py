@@ -1,7 +1,8 @@
 """The figures of a dispute, each with the file and line in which it stands, and the verdict sheet for who sends it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 
 from msgspec import structs
 
@@ -9,13 +10,15 @@ from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matte
 from margincall.case.dispute_cited import Lines, placed
 from margincall.case.recover_path import path_of
 from margincall.core.events import Fill, Flow, Order, Statement
-from margincall.core.rounding import plain, ratio_nearest
+from margincall.core.rounding import AMOUNT_UNIT, plain, ratio_nearest
+from margincall.core.units import ZERO
 from margincall.forensics.explain import Case
 from margincall.forensics.inferred import TAKEN_OVER
-from margincall.forensics.present import Section, markdown, moment
+from margincall.forensics.present import Section, markdown
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Check, Irregularity, Judged, Kind
 from margincall.forensics.verify.present import NAMES, headline, sections
+from margincall.forensics.verify.present import instant as moment
 from margincall.venues import binance_coinm, binance_usdm
 from margincall.wire.claims import Claim, Disputed, Wrong
 from margincall.wire.exports import BINANCE
@@ -51,7 +54,7 @@ def verdict_sheet(claim: Claim, decided: Decided, history: Reconstruction | None
         if rows := tuple(sheet_rows(history, matter, lines, hide=hide)):
             out.append(markdown(capital(what(each)), [Section("At the trigger", ("", "", "from"), rows, (1,))]))
         for judged in matter.judged:
-            shown = _shown(judged, each, lines.places, hide=hide)
+            shown = _shown(judged, each, partial(placed, places=lines.places, redact=claim.redacted), hide=hide)
             out.append(markdown(headline(shown), list(sections(shown))))
         if not matter.judged:
             beside = tuple(
@@ -59,7 +62,7 @@ def verdict_sheet(claim: Claim, decided: Decided, history: Reconstruction | None
                     CHECK_NAMES.get(check.kind, check.kind),
                     check.about,
                     numbers_of(check, lines, hide=hide),
-                    placed(check.evidence, lines.places),
+                    placed(check.evidence, lines.places, redact=claim.redacted),
                 )
                 for check in matter.checks
             )
@@ -234,8 +237,8 @@ def number(value: Decimal) -> str:
 
 
 def money(amount: Decimal, asset: str, *, hide: bool) -> str:
-    """An amount with its asset."""
-    return f"{HIDDEN if hide else number(amount)} {asset}".rstrip()
+    """An amount with its asset; one that no venue prints (below 8 decimals) is 0."""
+    return f"{HIDDEN if hide else number(amount if abs(amount) >= AMOUNT_UNIT else ZERO)} {asset}".rstrip()
 
 
 def _beside(claim: Claim) -> Iterator[list[str]]:
@@ -243,14 +246,14 @@ def _beside(claim: Claim) -> Iterator[list[str]]:
     return (each.path.split("/") for each in claim.evidence if each.path.startswith(f"{BESIDE}/"))
 
 
-def _shown(judged: Judged, each: Disputed, places: Mapping[str, str], *, hide: bool) -> Judged:
+def _shown(judged: Judged, each: Disputed, place: Callable[[str], str], *, hide: bool) -> Judged:
     """What the sheet shows: what was found before what may have caused it, as the ticket says it, evidence by its place
     in the bundle, and hidden amounts hidden."""
     checks: Sequence[Check] = [_bare(check) if hide else check for check in judged.checks]
     said = {wrong.kind: wrong for wrong in each.irregularities}
     found = [_as_said(one, said.get(one.kind)) for one in judged.irregularities]
     wrong = [structs.replace(one, amount=None) if hide else one for one in found]
-    noted = [_with_place(check, places) for check in checks]
+    noted = [_with_place(check, place) for check in checks]
     return structs.replace(judged, checks=tuple(noted), irregularities=tuple(wrong))
 
 
@@ -267,9 +270,7 @@ def _bare(check: Check) -> Check:
     return structs.replace(check, numbers={}, note="")
 
 
-def _with_place(check: Check, places: Mapping[str, str]) -> Check:
+def _with_place(check: Check, place: Callable[[str], str]) -> Check:
     if not check.evidence:
         return check
-    where = f"(looked at: {placed(check.evidence, places)})"
-    note = check.note or (check.settled_by and f"needs: {check.settled_by}")
-    return structs.replace(check, note=f"{note} {where}".strip())
+    return structs.replace(check, note=f"{check.note} (looked at: {place(check.evidence)})".strip())

@@ -6,8 +6,10 @@ what was found.
 
 from collections.abc import Iterator, Sequence
 
-from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matter, standing
+from margincall.case.assumed import explained, in_a_sentence
+from margincall.case.dispute import IN_FAVOUR_ALONE, NOT_ADVISED, Decided, Matter
 from margincall.case.dispute_asks import SHORT
+from margincall.case.dispute_booking import about_in_words, booking_rows, by, figures
 from margincall.case.dispute_cited import Lines
 from margincall.case.dispute_sheet import (
     HIDDEN,
@@ -16,18 +18,20 @@ from margincall.case.dispute_sheet import (
     capital,
     method,
     money,
-    number,
     numbers_of,
     product_of,
-    rests_on,
     sheet_rows,
     what,
 )
-from margincall.forensics.present import moment
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.check import Irregularity
+from margincall.forensics.verify.present import instant
 from margincall.wire.claims import Advice, Claim, Disputed, Wrong
 
+BESIDE = "booking", "shared loss"
+"""What has no order of its own: the orders of its claim are those of the liquidation after it."""
+ASSUMED_MAX = 150
+"""Characters that sentences about assumptions may take in one line."""
 SHORT_MAX = 1000
 """Characters of the short ticket: what forms of a first message take."""
 KEPT = "it follows from the rules"
@@ -48,8 +52,8 @@ def short_ticket(claim: Claim, sheets: Sequence[Sequence[Row]] = ()) -> str:
     body: list[str] = []
     for place, each in enumerate(claim.disputed):
         body.append(f"- {what(each)}{_ids(each, most=2)}")
-        body += [f"  {', '.join(map(_figure, sheets[place]))}"] if len(sheets) > place and sheets[place] else []
-        body += [f"  {_accusation(wrong)}" for wrong in each.irregularities if each.asked == "refund"]
+        body += [f"  {figures(sheets[place])}"] if len(sheets) > place and sheets[place] else []
+        body += [f"  {_accusation(each, wrong)}" for wrong in each.irregularities if each.asked == "refund"]
     kept = list(body)
     while len("\n".join([*head, *kept, *tail])) >= SHORT_MAX and len(kept) > 1:
         kept = [*(kept[:-1] if kept[-1] != MORE else kept[:-2]), MORE]
@@ -59,7 +63,11 @@ def short_ticket(claim: Claim, sheets: Sequence[Sequence[Row]] = ()) -> str:
 
 def sheets_of(claim: Claim, decided: Decided, history: Reconstruction | None, lines: Lines) -> list[list[Row]]:
     """The rows of the sheet for each disputed thing."""
-    return [list(sheet_rows(history, each, lines, hide=claim.redacted_amounts)) for each in decided.matters]
+    hide = claim.redacted_amounts
+    return [
+        [*sheet_rows(history, each, lines, hide=hide), *booking_rows(each, lines, hide=hide)]
+        for each in decided.matters
+    ]
 
 
 def long_ticket(claim: Claim, decided: Decided, history: Reconstruction | None, lines: Lines) -> str:
@@ -73,17 +81,20 @@ def long_ticket(claim: Claim, decided: Decided, history: Reconstruction | None, 
         if history is not None and matter.cases:
             out += _block("What was booked", booked_rows(history, matter, lines, hide=hide))
             out += _block("At the trigger", sheet_rows(history, matter, lines, hide=hide))
+        out += _block("What was booked", booking_rows(matter, lines, hide=hide))
         if each.asked == "refund":
             out += [*_wrongs(each, matter, lines, hide=hide), *_amount(each, hide=hide)]
     is_claim = claim.disputed[0].asked != "answer"
     out += ["What I ask for", "", *_wanted(claim, at_length=True), ""]
-    out += [*_attached(claim), "", *(rests_on(claim) if is_claim else []), *method(claim), ""]
+    out += [*_attached(claim), "", *(_assumed(claim) if is_claim else []), *method(claim), ""]
     return "\n".join([*out, "Thank you for your time.", ""])
 
 
-def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matter] = ()) -> Iterator[str]:
+def summary(
+    claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matter] = (), *, anyhow: str = "--anyway"
+) -> Iterator[str]:
     """What the command says: what was found, also `in_favour` of the account, what is asked, what was written, and what
-    to do with it."""
+    to do with it. `anyhow` is the command that writes a question where nothing was found."""
     for text in claim.problems:
         yield f"Not judged: {text}"
     for matter in in_favour:
@@ -95,13 +106,13 @@ def summary(claim: Claim, advice: Advice, folder: str, in_favour: Sequence[Matte
         yield (
             f"{folder} holds a question to the venue, as you asked; it claims nothing."
             if folder
-            else "Nothing was written. To ask the venue how it was calculated all the same: --anyway"
+            else f"Nothing was written. To ask the venue how it was calculated all the same:\n      {anyhow}"
         )
         yield NO_ADVICE
         return
     for each in claim.disputed:
         yield f"{what(each)}{_ids(each, most=2)}"
-        yield from (f"  ✗ {_accusation(wrong)}" for wrong in each.irregularities)
+        yield from (f"  ✗ {_accusation(each, wrong)}" for wrong in each.irregularities)
         if each.asked == "refund":
             amounts = " and ".join(money(amount, asset, hide=False) for asset, amount in each.refund.items())
             yield f"  asks: {amounts or 'the amount by the venue'} ({each.how})"
@@ -125,7 +136,7 @@ def _who(claim: Claim) -> list[str]:
 
 
 def _ids(each: Disputed, most: int) -> str:
-    if not each.order_ids:
+    if not each.order_ids or each.subject in BESIDE:
         return ""
     more = f" and {len(each.order_ids) - most} more" if len(each.order_ids) > most else ""
     return f", order {', '.join(each.order_ids[:most])}{more}"
@@ -136,7 +147,11 @@ def _fields(each: Disputed) -> Iterator[Row]:
     yield name, ", ".join(each.order_ids) or "not in these files", ""
     if each.client_order_ids:
         yield "client order id", ", ".join(each.client_order_ids), ""
-    yield "time", "; ".join(f"{moment(at)} ({at} ms)" for at in each.times_ms) or "not in these files", ""
+    yield (
+        "time",
+        "; ".join(f"{instant(at)}{f' ({at} ms)' if at % 1000 else ''}" for at in each.times_ms) or "not in these files",
+        "",
+    )
     if each.open_order_ids:
         yield "my orders that stayed open", ", ".join(each.open_order_ids), ""
 
@@ -146,11 +161,12 @@ def _wrongs(each: Disputed, matter: Matter, lines: Lines, *, hide: bool) -> list
     out: list[str] = []
     checks = matter.kinds()
     for wrong in each.irregularities:
-        out += [f"What is wrong: {wrong.says}.", f"    rule: {wrong.rule} ({standing(wrong)})"]
+        out += [f"What is wrong: {wrong.says}.", f"    rule: {wrong.rule} ({_standing(wrong)})"]
         for check in checks[wrong.kind]:  # type: ignore[index]
             said = numbers_of(check, lines, hide=hide)
-            note = f" ({check.note})" if check.note and not hide else ""
-            out.append(f"    {check.about}: {said or 'no numbers'}{note}")
+            note = "" if hide or not check.note else f"({check.note})" if said else check.note
+            if said or note:
+                out.append(f"    {about_in_words(check)}: {' '.join(filter(None, (said, note)))}")
         if wrong.causes:
             out.append(f"    {capital(_causes(wrong))}.")
         out.append("")
@@ -165,15 +181,30 @@ def _amount(each: Disputed, *, hide: bool) -> list[str]:
 
 
 def _gain(wrong: Irregularity, matter: Matter, *, hide: bool) -> str:
-    by = f", by {number(abs(wrong.amount))} {wrong.unit}".rstrip() if wrong.amount else ""
-    where = f" ({matter.checks[0].about})" if matter.checks and not hide else ""
-    return f"{wrong.says}{'' if hide else by}{where}"
+    symbol = matter.cases[0].explanation.symbol if matter.cases else ""
+    where = f" ({about_in_words(matter.checks[0])})" if matter.checks and not hide else ""
+    return f"{wrong.says}{'' if hide else by(wrong.amount, wrong.unit, symbol)}{where}"
 
 
-def _accusation(wrong: Wrong) -> str:
-    by = f", by {number(abs(wrong.amount))} {wrong.unit}".rstrip() if wrong.amount else ""
+def _accusation(each: Disputed, wrong: Wrong) -> str:
     causes = f"; {_causes(wrong)}" if wrong.causes else ""
-    return f"{wrong.says}{by} ({standing(wrong)}){causes}"
+    return f"{wrong.says}{by(wrong.amount, wrong.unit, each.symbol)} ({_standing(wrong)}){causes}"
+
+
+def _standing(wrong: Wrong) -> str:
+    """Where the rule is published, and what the check rests on besides that no rule is published for."""
+    assumed = "; ".join(map(in_a_sentence, wrong.assumptions))
+    if len(assumed) > ASSUMED_MAX:
+        assumed = f"{len(wrong.assumptions)} things that {LONG_TICKET} names"
+    return f"published: {wrong.source}{f'; assumed: {assumed}' if assumed else ''}"
+
+
+def _assumed(claim: Claim) -> list[str]:
+    """Why an account was not judged, and each thing that is assumed, in a sentence."""
+    found = [f"Not judged: {text}" for text in claim.problems]
+    if claim.assumptions:
+        found += ["Assumed, where no rule is published:", *explained(claim.assumptions)]
+    return [*found, ""] if found else []
 
 
 def _causes(wrong: Wrong) -> str:
@@ -239,9 +270,3 @@ def _lines(rows: Iterator[Row]) -> list[str]:
 def _bracketed(place: str) -> str:
     """A place in brackets; how a number is calculated stands in brackets of its own."""
     return f"  {place if place.startswith('(') else f'[{place}]'}" if place else ""
-
-
-def _figure(row: Row) -> str:
-    """A row of the sheet in few words: a place only where the number is printed."""
-    name, value, place = row
-    return f"{name} {value}{f' [{place}]' if place and not place.startswith('(') else ''}"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from margincall.case.debits import ASKED
 from margincall.case.dispute_amounts import IN_FAVOUR, Owed
 from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.core.events import Flow
@@ -29,6 +30,10 @@ LIQUIDATION = "FAQ 360033525271 (liquidation protocols)"
 FUND = "FAQ 360033525371 (insurance fund, text of 2019-09)"
 DELEVERAGING = "FAQ 360033525471 (auto-deleveraging)"
 NO_CLAWBACK = f"{LIQUIDATION}, {FUND}, {DELEVERAGING}: none of them has one"
+CHAIN = "no public page of the venue has it: its chain is order, insurance fund, deleveraging"
+DEBIT, CREDIT = "debit called adjustment", "credit called adjustment"
+BY_DISPUTE = "margincall dispute"
+"""Where a line stands for something that this command asks for."""
 FILES = "your files"
 NO_SOURCE = "no source read"
 WENT_ON = (
@@ -108,7 +113,7 @@ def account_dispute(irregular: Sequence[Irregularity], owed: Sequence[Owed] = ()
 def _irregular(what: str, irregular: Sequence[Irregularity], owed: Sequence[Owed]) -> tuple[Line, ...]:
     """A line for each asset that a dispute asks for; one without an amount where none follows from the files."""
     found = "; ".join(f"{each.kind}: {each.says}" for each in irregular)
-    where, settled_by = "margincall dispute", "the venue's decision"
+    where, settled_by = BY_DISPUTE, "the venue's decision"
     lost = [each for each in owed if each.is_loss]
     total: dict[str, Decimal] = {}
     for each in lost:
@@ -309,15 +314,24 @@ def _deleveraging(history: Reconstruction, cases: Sequence[Case]) -> Iterable[Li
 
 
 def _clawback(history: Reconstruction) -> Iterable[Line]:
-    """Profit taken back, or a loss of others charged. Bookings that the venue calls adjustments are shown as such."""
+    """Profit taken back, or a loss of others charged. A booking that the venue calls adjustment is shown as such: no
+    page says what it is, so a debit may be one."""
     what = "clawback or socialised loss"
-    if history.book.elsewhere is None:
-        note = "no public page of the venue has it: its chain is order, insurance fund, deleveraging"
-        yield Line(what, "nothing", None, "", "", "published", NO_CLAWBACK, note)
-    else:
+    booked = {
+        (kind, asset): [each for each in amounts if (each < ZERO) == (kind == DEBIT)]
+        for asset, amounts in sorted(_flows(history, "adjustment").items())
+        for kind in (DEBIT, CREDIT)
+    }
+    is_debited = any(amounts for (kind, _), amounts in booked.items() if kind == DEBIT)
+    if history.book.elsewhere is not None:
         yield Line(what, "cannot tell", source=NO_SOURCE, settled_by="the venue's own rules")
-    for asset, amounts in sorted(_flows(history, "adjustment").items()):
-        total = sum(amounts, ZERO)
-        note = f"{len(amounts)} booking(s) that the venue calls adjustment; why it does not say"
-        says: Says = "amount" if total else "nothing"
-        yield Line("adjustments", says, total or None, asset, "your wallet", "booked", FILES, note)
+    elif is_debited:
+        note = f"{CHAIN}; but it booked a debit called adjustment, which may be one"
+        yield Line(what, "cannot tell", None, "", "", "published", NO_CLAWBACK, note, ASKED)
+    else:
+        yield Line(what, "nothing", None, "", "", "published", NO_CLAWBACK, CHAIN)
+    for (kind, asset), amounts in booked.items():
+        if amounts:
+            note = f"{len(amounts)} booking(s) that the venue calls adjustment; why it does not say"
+            settled_by = ASKED if kind == DEBIT and history.book.elsewhere is None else ""
+            yield Line(kind, "amount", sum(amounts, ZERO), asset, "your wallet", "booked", FILES, note, settled_by)

@@ -95,14 +95,19 @@ def read_answer(paths: tuple[Path, ...], scope: Scope, *, quiet: bool, store: Ma
         )
 
 
-def nothing_usable(found: Answer, document: Any = None) -> int:
+def nothing_usable(found: Answer, document: Any = None, *, redact: bool = False) -> int:
     """Say why nothing of these files can be used and what to do next, or print the answer for programs, where one is
-    asked for. The exit code."""
+    asked for. `redact` masks the files. The exit code."""
     if document is not None:
         print_json(document)
         return NOTHING_USABLE
-    if found.problems:
-        show_problems(console(), found.problems)
+    problems = found.problems
+    if redact:
+        from margincall.case.reporting.redact import redacted_problems
+
+        problems = redacted_problems(found)
+    if problems:
+        show_problems(console(), problems)
     for line in (NOTHING, *NEXT):
         click.echo(line, err=True)
     return NOTHING_USABLE

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     from_option,
@@ -16,7 +19,7 @@ from margincall.cli.answers import (
     store_options,
     until_option,
 )
-from margincall.cli.output import NO_RECOVERY, print_json
+from margincall.cli.output import NO_RECOVERY, print_json, say
 from margincall.errors import DIFFERENCES, UsageError
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
@@ -69,47 +72,66 @@ def dispute(
     """
     from msgspec import structs
 
-    from margincall.case.bundle import check_target, copies_of, texts, write
-    from margincall.case.dispute import claim_of, decide, has_stored, unusable
+    from margincall.case.bundle import check_target, copies_of, texts, unwritten, write
+    from margincall.case.dispute import decide, has_stored, unusable
     from margincall.case.dispute_text import summary
+    from margincall.case.owners import NOBODY_ELSE, owners_of
     from margincall.forensics.verify.run import verified
     from margincall.wire.claims import plain_values
 
     check_target(folder)
+    hidden = redact or redact_amounts
     scope = scope_of(tz, start, end, account)
     store = None if no_store else MarketStore(store_folder)
     found = read_answer(paths, scope, quiet=as_json, store=store)
     if not found.is_usable:
-        decided = unusable(() if redact or redact_amounts else found.problems)
-        return nothing_usable(found, plain_values(claim_of(found, decided, ())) if as_json else None)
+        decided = unusable(() if hidden else found.problems)
+        claim = unwritten(found, decided, redact=hidden, amounts=redact_amounts)
+        return nothing_usable(found, plain_values(claim) if as_json else None, redact=hidden)
     files = readable_paths(paths)
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verdict, problems = verified(found, files, others, store)
     is_stored = has_stored(store, found)
+    as_asked = Asked(reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored)
     decided = decide(found, verdict, number, venue=venue)
-    is_written = decided.advice != "nothing" or (anyway and bool(decided.matters))
+    owners, is_written = NOBODY_ELSE, decided.advice != "nothing" or (anyway and bool(decided.matters))
     if anyway and not decided.matters:
-        raise UsageError("these files hold no liquidation and no deleveraging to ask about")
+        raise UsageError("these files hold no liquidation, no deleveraging and no debit to ask about")
     if not is_written:
-        claim = claim_of(found, structs.replace(decided, matters=()), (), reference=reference, market_store=is_stored)
+        claim = unwritten(found, decided, **as_asked)
     else:
-        hidden = redact or redact_amounts
-        copies = copies_of(files, redact=hidden)
-        for place, path in enumerate(beside, 1):
-            copies += copies_of(readable_paths((path,)), redact=hidden, beside=place)
-        bundle = texts(
-            found, decided, copies, reference=reference, redact=hidden, amounts=redact_amounts, market_store=is_stored
-        )
+        owners = owners_of(files, found, scope)
+        copies = copies_of(files, redact=hidden, owners=owners)
+        for place, (path, other) in enumerate(zip(beside, others, strict=True), 1):
+            own = readable_paths((path,))
+            copies += copies_of(own, redact=hidden, beside=place, owners=owners_of(own, other, scope))
+        bundle = texts(found, decided, copies, **as_asked)
         claim = bundle.claim
         write(folder, bundle, copies)
     if as_json:
-        told = () if claim.redacted else tuple(str(each) for each in (*found.problems, *problems))
-        where = str(folder) if is_written else ""
+        told = () if hidden else tuple(str(each) for each in (*found.problems, *problems))
+        where = str(folder) if is_written and not hidden else ""
         print_json(plain_values(structs.replace(claim, folder=where, problems=(*claim.problems, *told))))
     else:
-        for text in summary(claim, decided.advice, str(folder) if is_written else "", decided.in_favour):
-            click.echo(text)
-        click.echo(NO_RECOVERY)
+        where = str(folder) if is_written else ""
+        _say(summary(claim, decided.advice, where, decided.in_favour, anyhow=again("dispute", "--anyway")))
+        for path in () if claim.redacted else (*owners.others, *owners.mixed):
+            say(f"Not enclosed, it tells of another account: {path}")
+        say(NO_RECOVERY)
     if decided.in_favour:
         return DIFFERENCES
     return judged_code(decided.conclusion, is_judged=bool(decided.matters) and not decided.refused)
+
+
+class Asked(TypedDict):
+    """How the bundle is written."""
+
+    reference: str
+    redact: bool
+    amounts: bool
+    market_store: bool
+
+
+def _say(texts: Iterable[str]) -> None:
+    for text in texts:
+        say(text, 4 if text.startswith(" ") else 0)

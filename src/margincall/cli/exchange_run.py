@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.cli.output import console, print_json
+from margincall.cli.output import console, print_json, say
 from margincall.errors import FINE, UsageError
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _list(*, as_json: bool) -> int:
         print_json({"schema": "margincall.exchange.scenarios/1", "scenarios": found})
         return FINE
     for name, sentence in about.items():
-        click.echo(f"{name:20}  {sentence}")
-    click.echo("\nPlay one: margincall exchange run NAME. Write your own: docs/how-to/scenario.md")
+        say(f"{name:20}  {sentence}", 22)
+    say("\nPlay one: margincall exchange run NAME. Write your own: docs/how-to/scenario.md")
     return FINE
 
 

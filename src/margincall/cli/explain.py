@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import structs
 
+from margincall.cli.again import again
 from margincall.cli.answers import check_number, from_option, nothing_usable, read_answer, store_options, until_option
-from margincall.cli.output import NO_RECOVERY, console, print_json, show, show_problems
+from margincall.cli.output import NO_RECOVERY, console, copied, print_json, show, show_problems
 from margincall.errors import DIFFERENCES, FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.document import document
@@ -108,13 +109,15 @@ def _print_why(found: Answer, cases: tuple[Case, ...], term: str) -> None:
 
 
 def _print(found: Answer, cases: tuple[Case, ...]) -> None:
+    from margincall.forensics.verify.present import coarse
+
     out = console()
     for line in found.example:
         out.print(line, markup=False)
     if not cases:
         out.print("No liquidation and no deleveraging was found in these files.")
     for case in cases:
-        out.rule(f"[bold]{headline(case.explanation)}", align="left")
+        out.rule(f"[bold]{coarse(headline(case.explanation))}", align="left")
         out.print(judgement(case.explanation), markup=False)
         for trace in case.explanation.traces:
             out.print(f"trace: {trace}", markup=False)
@@ -143,4 +146,5 @@ def _print_rest(found: Answer, out: Console) -> None:
         show_problems(out, found.problems)
     if found.explained.cases:
         out.print(NO_RECOVERY, style="dim")
-        out.print("How a figure follows: margincall explain … --why maintenance_margin", style="dim", markup=False)
+        out.print("How a figure follows:", style="dim", markup=False)
+        copied(out, again("explain", "--why", "maintenance_margin"))

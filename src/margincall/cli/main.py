@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from margincall.errors import BUG, NOTHING_USABLE, USAGE, MargincallError
+from margincall.extras import missing_extra
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("margincall.cli.explain:explain", "Explain past liquidations from the venue's files."),
@@ -76,8 +77,16 @@ def main() -> None:
         code = NOTHING_USABLE
     except BrokenPipeError:
         code = 0
-    except Exception:
-        click.echo("margincall: this is a bug; please report the lines below (they hold no secrets)", err=True)
-        sys.excepthook(*sys.exc_info())
-        code = BUG
+    except Exception as error:
+        code = _unexpected(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> int:
+    """The exit code of what is no error for the user: a library that an extra installs is missing, or a bug."""
+    if isinstance(error, ModuleNotFoundError) and (text := missing_extra(error)):
+        click.echo(f"margincall: {text}", err=True)
+        return USAGE
+    click.echo("margincall: this is a bug; please report the lines below (they hold no secrets)", err=True)
+    sys.excepthook(type(error), error, error.__traceback__)
+    return BUG

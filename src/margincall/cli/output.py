@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,25 +23,59 @@ if TYPE_CHECKING:
     from margincall.wire.problems import Problem
 
 PIPED_WIDTH = 140
+"""Enough for a table, where nobody says how wide the screen is."""
+TEXT_WIDTH = 80
+"""For sentences and rules of such an output: every screen and page has that."""
 WORD_MAX = 14
 """Up to so many characters of a name never break, however narrow the screen."""
 BARE = ("problem",)
+COMMAND = "margincall "
 STYLES = {"✓": "green", "✗": "bold red", "?": "yellow"}
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console on standard output (or error); when it is piped as wide as COLUMNS says, else enough for a table."""
     from rich.console import Console
+    from rich.table import Table
 
     class Piped(Console):
         def on_broken_pipe(self) -> None:
             """Whoever reads has seen enough: no reason to end with another code (rich exits with 1)."""
             raise BrokenPipeError
 
+    class Unasked(Piped):
+        def print(self, *objects: Any, **options: Any) -> None:
+            """Tables as wide as they need; what is no table as every screen shows it, broken between words."""
+            texts = [each for each in objects if isinstance(each, str)]
+            if objects and len(texts) == len(objects):
+                lines = [
+                    line for text in texts for one in text.split("\n") for line in _broken(one, TEXT_WIDTH) or [""]
+                ]
+                super().print("\n".join(lines), **{**options, "soft_wrap": True})
+            else:
+                wide = options.get("soft_wrap") or any(isinstance(each, Table) for each in objects)
+                super().print(*objects, **(options if wide else {"width": TEXT_WIDTH, **options}))
+
     found = Piped(stderr=stderr, highlight=False)
     if found.is_terminal:
         return found
-    return Piped(stderr=stderr, highlight=False, width=_asked_width() or PIPED_WIDTH, no_color=True)
+    if asked := _asked_width():
+        return Piped(stderr=stderr, highlight=False, width=asked, no_color=True)
+    return Unasked(stderr=stderr, highlight=False, width=PIPED_WIDTH, no_color=True)
+
+
+def say(text: str, hang: int = 0) -> None:
+    """Print a line on standard output; on a terminal, or where COLUMNS says how wide the screen is, it is broken
+    between words, and goes on `hang` further in. A command that is there to be copied is not broken."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _asked_width()
+    for line in text.split("\n"):
+        if not width or len(line) <= width or line.strip().startswith(COMMAND):
+            click.echo(line)
+            continue
+        indent = " " * (len(line) - len(line.lstrip()))
+        further = indent + " " * hang
+        broken = _broken(line.strip(), width, indent, further)
+        click.echo("\n".join(broken))
 
 
 def _asked_width() -> int:
@@ -100,23 +137,43 @@ def show(target: Console, part: Section, *, rigid: bool = False) -> None:
 def listed(target: Console, part: Section, *, heads: int, bare: Sequence[str] = ()) -> None:
     """Print one section row by row: the first `heads` cells as its heading, what else it says in lines under it, so
     that it reads well however narrow the screen. Columns in `bare` need no name."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    target.print(Text(part.title, style="bold"))
+    flowing(target, part.title, style="bold")
     for row in part.rows:
         sign = row[0][:1] if row[0][:1] in STYLES else ""
         head = ": ".join(cell for cell in row[:heads] if cell and cell != sign)
         heading = f"{sign} {head}" if sign and row[0] == sign else head
-        target.print(Padding(Text(heading, style=STYLES.get(sign, "")), (0, 0, 0, 2), expand=False))
+        flowing(target, heading, 2, style=STYLES.get(sign, ""))
         for name, cell in zip(part.columns[heads:], row[heads:], strict=True):
-            if cell:
-                target.print(
-                    Padding(Text(cell if name in bare or not name else f"{name}: {cell}"), (0, 0, 0, 6), expand=False)
-                )
+            if cell.startswith(COMMAND):
+                copied(target, cell)
+            elif cell:
+                flowing(target, cell if name in bare or not name else f"{name}: {cell}", 6)
     if part.note:
-        target.print(Text(part.note, style="dim"))
+        flowing(target, part.note, style="dim")
     target.print()
+
+
+def flowing(target: Console, text: str, indent: int = 0, *, style: str = "") -> None:
+    """Print a text broken between words, all of it so far in; no word of it is broken, a path neither."""
+    from rich.text import Text
+
+    width = target.width if target.is_terminal or _asked_width() else TEXT_WIDTH
+    for line in _broken(text, max(width, indent + WORD_MAX), " " * indent, " " * indent):
+        target.print(Text(line, style=style), soft_wrap=True)
+
+
+def _broken(text: str, width: int, first: str = "", further: str = "") -> list[str]:
+    """The lines of a text, broken between words alone."""
+    return textwrap.wrap(
+        text, width, initial_indent=first, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def copied(target: Console, command: str) -> None:
+    """Print a command on a line of its own, which nothing breaks: it is there to be copied."""
+    from rich.text import Text
+
+    target.print(Text(f"      {command}"), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

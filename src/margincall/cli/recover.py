@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from margincall.case.folder import readable_paths
 from margincall.case.recover import Given, Recovery, only
 from margincall.case.recover import recover as recovered
 from margincall.case.recover_document import recover_document
+from margincall.case.recover_lines import BY_DISPUTE
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
@@ -23,7 +26,7 @@ from margincall.cli.answers import (
     store_options,
     until_option,
 )
-from margincall.cli.output import NO_RECOVERY, console, listed, print_json, show, show_problems
+from margincall.cli.output import NO_RECOVERY, console, copied, listed, print_json, show, show_problems
 from margincall.cli.recover_views import (
     BARE,
     LISTED,
@@ -36,6 +39,7 @@ from margincall.cli.recover_views import (
 from margincall.errors import FINE, UsageError
 from margincall.forensics.answer import Answer
 from margincall.forensics.present import Section, headline
+from margincall.forensics.verify.present import coarse
 from margincall.forensics.verify.run import verified
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import scope_of
@@ -145,7 +149,7 @@ def _print(found: Answer, told: Recovery, number: int, *, show_all: bool) -> Non
         out.print("No liquidation and no deleveraging was found in these files.")
     cases = found.explained.cases[number - 1 : number] if number else found.explained.cases
     for case, closing in zip(cases, told.closings, strict=True):
-        out.rule(f"[bold]{headline(case.explanation)}", align="left")
+        out.rule(f"[bold]{coarse(headline(case.explanation))}", align="left")
         for part in closing_sections(closing):
             _show(out, part)
     out.rule("[bold]The account", align="left")
@@ -157,13 +161,17 @@ def _print(found: Answer, told: Recovery, number: int, *, show_all: bool) -> Non
     ):
         _show(out, part)
     if told.programmes and not show_all:
-        out.print("Every eligibility table: margincall recover … --all", style="dim", markup=False)
+        out.print("Every eligibility table:", style="dim", markup=False)
+        copied(out, again("recover", "--all"))
     _print_rest(found, out)
     out.print(NO_RECOVERY, style="bold", markup=False)
 
 
 def _show(out: Console, part: Section) -> None:
-    """Row by row where words are too long for columns."""
+    """Row by row where words are too long for columns; a command as a whole one."""
+    ask = again("dispute", "--out", "my-dispute")
+    rows = tuple(tuple(ask or cell if cell == BY_DISPUTE else cell for cell in row) for row in part.rows)
+    part = structs.replace(part, rows=rows)
     if part.columns[0] in LISTED:
         listed(out, part, heads=LISTED[part.columns[0]], bare=BARE)
     else:

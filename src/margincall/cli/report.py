@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
@@ -21,6 +23,7 @@ from margincall.cli.answers import (
 )
 from margincall.cli.output import print_json
 from margincall.errors import UsageError
+from margincall.forensics.verify.check import IRREGULAR, REGULAR
 from margincall.history.market.store import MarketStore
 from margincall.history.scope import Scope, scope_of
 
@@ -93,18 +96,21 @@ def report(
     if redact:
         from margincall.case.reporting.redact import redacted
 
-        facts = redacted(facts, found)
+        facts = redacted(facts, found, material.named)
     if not found.is_usable:
-        return nothing_usable(found, _document(facts) if as_json else None)
+        return nothing_usable(found, _document(facts) if as_json else None, redact=redact)
     if as_json:
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)
     if not as_json:
-        click.echo(f"{facts.title}: {facts.verdict.badge or 'nothing to judge'}")
+        conclusion = concluded(material.verified)
+        said = conclusion if is_judged(material.verified) else "nothing to judge"
+        click.echo(f"{facts.title}: {facts.verdict.badge or said}")
         click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
-    return judged_code(
-        material.verified.conclusion, is_judged=bool(material.verified.liquidations) and not material.verified.refused
-    )
+        if conclusion != REGULAR and (ask := again("dispute", "--out", "my-dispute")):
+            what = "Write what to send to the venue" if conclusion == IRREGULAR else "Ask the venue for its records"
+            click.echo(f"{what}:\n      {ask}")
+    return judged_code(concluded(material.verified), is_judged=is_judged(material.verified))
 
 
 def _document(facts: Facts) -> dict[str, Any]:
@@ -125,6 +131,7 @@ def _material(
 ) -> Material:
     from margincall.case.recover import recover
     from margincall.case.reporting.build import Material
+    from margincall.case.reporting.redact import files_in
     from margincall.forensics.stored import market_rows
     from margincall.forensics.verify.judge import verify
     from margincall.history.public import read_market
@@ -132,7 +139,8 @@ def _material(
     found = read_answer(paths, scope, quiet=quiet, store=store)
     if found.is_usable:
         check_number(found, number)
-    market = read_market(readable_paths(paths), market_rows(store, found.explained) if store is not None else ())
+    stored = tuple(market_rows(store, found.explained)) if store is not None else ()
+    market = read_market(readable_paths(paths), stored)
     others = [read_answer((path,), scope, quiet=True, store=store) for path in beside]
     verified = verify(found, market, beside=others)
     today = day or datetime.now(UTC).date().isoformat()
@@ -143,6 +151,7 @@ def _material(
         market=market,
         problems=(*found.problems, *market.problems),
         cases=(number - 1,) if number else None,
+        named=(*files_in(stored), *(file for each in others for file in each.sources)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import re
+import shlex
 import sys
 import time
 import traceback
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.cli.output import NO_RECOVERY, console, print_json, show
+from margincall.cli.output import NO_RECOVERY, console, copied, print_json, show
 from margincall.errors import DIFFERENCES, FINE, MargincallError, Refused, UsageError
 from margincall.wire.durations import MINUTE_MS
 
@@ -246,7 +247,9 @@ def _print(
         show(out, missing)
     if checks:
         show(out, checks_section(checks))
-    out.print(f"Next: margincall explain {writer.path}; margincall case check {writer.path}", markup=False)
+    out.print("Next:", markup=False)
+    for words in (("explain",), ("case", "check")):
+        copied(out, shlex.join(["margincall", *words, str(writer.path)]))
     out.print(NO_RECOVERY, style="dim")
 
 

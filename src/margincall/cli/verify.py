@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
+from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
+from margincall.cli.again import again
 from margincall.cli.answers import (
     beside_option,
     check_number,
@@ -66,7 +68,7 @@ def verify(
 
     Exit codes: 0 nothing irregular was found, 1 something irregular was, 2 nothing usable, 3 usage, 4 the case folder
     was altered, 5 cannot tell: a decisive check has no answer, 6 not judged: an account of a kind that is not
-    modelled, another venue, or no liquidation in the files.
+    modelled, another venue, or no liquidation (and no debit that nobody can explain) in the files.
     """
     from margincall.forensics.verify.document import UNUSABLE, document
     from margincall.forensics.verify.run import verified
@@ -82,10 +84,10 @@ def verify(
     if number:
         verdict = structs.replace(verdict, liquidations=verdict.liquidations[number - 1 : number])
     if as_json:
-        print_json(document(verdict, [*found.problems, *problems]))
+        print_json(document(verdict, [*found.problems, *problems]) | {"conclusion": concluded(verdict)})
     else:
         _print(found, verdict)
-    return judged_code(verdict.conclusion, is_judged=bool(verdict.liquidations) and not verdict.refused)
+    return judged_code(concluded(verdict), is_judged=is_judged(verdict))
 
 
 def _print(found: Answer, verdict: Verified) -> None:
@@ -109,13 +111,13 @@ def _print(found: Answer, verdict: Verified) -> None:
         _show(out, part)
     if found.problems:
         show_problems(out, found.problems)
-    listed(out, next_section(verdict), heads=2)
+    listed(out, next_section(verdict, concluded(verdict), again), heads=1, bare=("step",))
     out.print(NO_RECOVERY, style="dim")
 
 
 def _show(out: Console, part: Section) -> None:
-    """Checks and what is wrong row by row: their words are too long for columns."""
-    if len(part.columns) > 2:
+    """Checks, files and what is wrong row by row: their words are too long for columns."""
+    if len(part.columns) > 2 or part.columns[0] == "file":
         listed(out, part, heads=HEADS.get(part.columns[0], 1), bare=("numbers", "note", "assumed"))
     else:
         show(out, part)

@@ -94,7 +94,7 @@ def _incident(key: tuple[str, str, CloseKind], places: list[int], events: Sequen
 def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[list[Incident], set[int]]:
     """Give each clearance fee and takeover to the last liquidation of its symbol before it; and the places of those
     that belong to one of several, nobody can tell which. As many fees as orders of one position in one moment are given
-    to them in their order."""
+    to them by size: the rate is one, and rows of one moment need not stand in their order."""
     shared: set[int] = set()
     fills = {incident.first: list(incident.fills) for incident in found}
     fees: dict[int, list[int]] = {incident.first: [] for incident in found}
@@ -115,8 +115,9 @@ def _with_aftermath(found: list[Incident], events: Sequence[AnyEvent]) -> tuple[
     for firsts, places in together.items():
         if len(firsts) == len(places) and _is_one_position(firsts, found):
             shared -= set(places)
-            for first, place in zip(firsts, places, strict=True):
-                fees[first].append(place)
+            orders = sorted((each for each in found if each.first in firsts), key=lambda each: _traded(each, events))
+            for incident, place in zip(orders, sorted(places, key=lambda each: _charged(events[each])), strict=True):
+                fees[incident.first].append(place)
     completed = [_completed(incident, fills[incident.first], fees[incident.first], events) for incident in found]
     return completed, shared
 
@@ -176,6 +177,17 @@ def _follows(incident: Incident, place: int, event: Fill | Flow, events: Sequenc
         return False
     between = events[incident.fills[-1] + 1 : place]
     return all(isinstance(each, Statement | Order) and each.time_ms == event.time_ms for each in between)
+
+
+def _traded(incident: Incident, events: Sequence[AnyEvent]) -> Decimal:
+    """Price × quantity of all fills of an order."""
+    fills = [event for place in incident.fills if isinstance(event := events[place], Fill)]
+    return sum((abs(fill.quantity) * fill.price for fill in fills), ZERO)
+
+
+def _charged(event: AnyEvent) -> Decimal:
+    """What a fee takes, as a positive amount."""
+    return -sum(event.applied.values(), ZERO) if isinstance(event, Flow) else ZERO
 
 
 def _is_one_position(firsts: Sequence[int], found: Sequence[Incident]) -> bool:

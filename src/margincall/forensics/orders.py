@@ -14,8 +14,7 @@ ENDED = ("CANCELED", "EXPIRED", "FILLED", "REJECTED", "EXPIRED_IN_MATCH", "FINIS
 
 class OrderState(Struct, frozen=True):
     """One order before a moment: its symbol and id, whether it was neither ended nor filled; when it ended later, if
-    a file tells, and which file; when it is first told of, and when last (its file tells of an order that has not ended
-    for as long as it goes on); what of it was not filled."""
+    a file tells, and which file; when it is first told of, and when last; what of it was not filled."""
 
     symbol: str
     is_open: bool
@@ -60,12 +59,17 @@ class OrderLine:
                         ended.time_ms if ended is not None else None,
                         (ended or order).source.file,
                         first.time_ms,
-                        ended.time_ms if ended is not None else max(self._last[key], self._made[first.source.file]),
+                        ended.time_ms if ended is not None else self._shown_until(key, first),
                         max(order.quantity - filled, ZERO),
                         order.order_id,
                     )
                 )
         return found
+
+    def _shown_until(self, key: tuple[str, str], first: Order) -> int:
+        """When an order that has not ended is told of last. A list shows it as it was when the list was made, which was
+        after the last of its orders; of a recording its own messages count, for one that ended it may be lost."""
+        return self._last[key] if first.execution else max(self._last[key], self._made[first.source.file])
 
     def _add(self, place: int, event: Order | Fill) -> None:
         key = (event.symbol, event.order_id)

@@ -249,12 +249,25 @@ def _said(value: object, source: Source, *, is_fund: bool) -> Iterator[Row]:
 
 
 def _rates(row: Mapping[str, object], source: Source) -> Iterator[ClearanceRate]:
-    """The rates of an `exchangeInfo`; a symbol that prints none is left out."""
+    """The rates of an `exchangeInfo`; a symbol that prints none, or 0, is left out. Raises `_BadRow` for what is no
+    rate, once the others are told."""
     time_ms, symbols = _time_of(row, "serverTime"), row["symbols"]
     assert isinstance(symbols, list)
+    bad = ""
     for each in symbols:
-        if isinstance(each, dict) and each.get("liquidationFee"):
-            yield ClearanceRate(_text(each, "symbol"), time_ms, _number(each, "liquidationFee"), source)
+        if not isinstance(each, dict) or not each.get("liquidationFee"):
+            continue
+        try:
+            rate = ClearanceRate(_text(each, "symbol"), time_ms, _number(each, "liquidationFee"), source)
+            if not 0 <= rate.rate <= 1:
+                raise _BadRow(f"`liquidationFee` of {rate.symbol} is no rate: {rate.rate}")
+        except _BadRow as error:
+            bad = bad or str(error)
+            continue
+        if rate.rate:
+            yield rate
+    if bad:
+        raise _BadRow(bad)
 
 
 def _tick(row: Mapping[str, object], source: Source) -> Tick:

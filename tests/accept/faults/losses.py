@@ -23,6 +23,8 @@ from tests.accept.faults.venue import ASSET, Venue, replayed
 HOLDER = "holder"
 SECOND = "second"
 """Another account of the same owner."""
+LATER_MS = 6_000
+"""After the worst price."""
 LEVERAGE = 20
 Score = Callable[[Decimal], Decimal]
 """A score by what is added to the wallet."""
@@ -85,7 +87,13 @@ def out_of_rank(draw: Draw) -> Setting:
     for name in others:
         above += above * draw.between("0.01", "0.1")
         money[name] = _money_for(scale[name], ample[name], above)
-    venue = laid(given, margin, around._replace(opened=Side(given, sizes, money).open)).venue
+
+    def opened(venue: Venue) -> None:
+        Side(given, sizes, money).open(venue)
+        # Its recording must go on past the deleveraging: else nobody can tell whether it was left alone.
+        venue.later(given.worst_ms + LATER_MS, commands.Transfer(account=SECOND, asset="USDT", amount=Decimal(1)))
+
+    venue = laid(given, margin, around._replace(opened=opened)).venue
     fault = InjectFault(kind="adl_out_of_rank", on=True, value=Decimal(passed))
     begin_ms = given.start_ms + OPENS * SECOND_MS + 700
     return of_venue(

@@ -15,18 +15,18 @@ from margincall.case.reporting.price_path import price_chart
 from margincall.case.reporting.ratio_path import ratio_chart
 from margincall.case.reporting.verdict import UNUSABLE, badge_of, tone_of, verdict_part
 from margincall.case.reporting.window import close_up, life_of
-from margincall.case.reporting.wording import sentence
+from margincall.case.reporting.wording import legible, sentence, without_far
 from margincall.case.warning import NO_RECOVERY
 from margincall.core.rounding import exact
 from margincall.forensics import present
 from margincall.forensics.answer import Answer
 from margincall.forensics.document import troubles
 from margincall.forensics.explain import Case
-from margincall.forensics.present import Section, headline, judgement, moment
+from margincall.forensics.present import Section, headline, judgement
 from margincall.forensics.reconstruct import Reconstruction
 from margincall.forensics.verify.assumptions import BY_ID
 from margincall.forensics.verify.check import Judged, Verified
-from margincall.forensics.verify.present import found_section, interval_rows
+from margincall.forensics.verify.present import coarse, found_section, instant, interval_rows
 from margincall.history.public import NO_MARKET, Market
 
 CHARTS_MAX = 12
@@ -43,7 +43,8 @@ KINDS = {
 
 class Material(Struct, frozen=True):
     """Everything that a report is made from. `verified` and `recovery` are of the same answer; `cases` are the places
-    of the closings that are told."""
+    of the closings that are told. `named` are files beside those of the answer that a text may name: of the market
+    store, and of other accounts."""
 
     answer: Answer
     verified: Verified
@@ -51,6 +52,7 @@ class Material(Struct, frozen=True):
     market: Market = NO_MARKET
     problems: tuple[Any, ...] = ()
     cases: tuple[int, ...] | None = None
+    named: tuple[str, ...] = ()
 
 
 @exact
@@ -128,7 +130,7 @@ def _subtitle(cases: Sequence[Case]) -> str:
     times = [case.explanation.time_ms for case in cases if case.explanation.time_ms]
     if not times:
         return ""
-    first, last = moment(min(times)), moment(max(times))
+    first, last = instant(min(times)), instant(max(times))
     return first if first == last else f"{first} to {last}"
 
 
@@ -152,10 +154,11 @@ def _closing(material: Material, case: Case, judged: Judged, place: int) -> Iter
     """The chapters of one closing."""
     told, history = case.explanation, material.answer.explained.history
     key = f"closing-{place + 1}"
-    kept = {section.title.partition(" (")[0]: section for section in present.sections(told)}
+    sections = map(without_far, present.sections(legible(told)))
+    kept = {section.title.partition(" (")[0]: section for section in sections}
     says = tuple(f"Trace: {trace}" for trace in told.traces)
     badge, tone = badge_of(judged.conclusion, [judged]), tone_of(judged.conclusion, [judged])
-    yield Part(key, headline(told), (sentence(judgement(told)), *says), tone, badge, level=1)
+    yield Part(key, coarse(headline(told)), (sentence(judgement(told)), *says), tone, badge, level=1)
     is_drawn = history is not None and place < CHARTS_MAX and not told.goes_on_from
     charts = _price_charts(material, case, judged, key) if is_drawn else ()
     prices = [kept[name] for name in ("Prices",) if name in kept]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from margincall.case.debits import open_debits
 from margincall.case.recover import Recovery
 from margincall.case.recover_loss import TaxLoss, together
 from margincall.case.reporting.checks import counted
@@ -13,11 +14,13 @@ from margincall.forensics.explain import Case
 from margincall.forensics.present import Section, headline, judgement
 from margincall.forensics.sheet import Explanation
 from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Conclusion, Judged, Verified
-from margincall.forensics.verify.present import NAMES, found_section, unchecked
+from margincall.forensics.verify.present import NAMES, coarse, found_section, unchecked
 from margincall.wire.iso_time import day_of
 
 TONES: Mapping[Conclusion, Tone] = {IRREGULAR: "bad", OPEN: "open", REGULAR: "good"}
 NOTHING = "No liquidation and no deleveraging was found in these files."
+DEBIT = "A debit called adjustment was booked"
+NO_REASON = "No document gives its reason: “margincall dispute” asks the venue for it."
 UNUSABLE = "Nothing in these files can be used."
 UNCHECKED = {"mark": "the mark price", "moment": "the moment of the trigger"}
 """What the checks that verify calls essential are called in a headline."""
@@ -48,9 +51,10 @@ def verdict_part(chosen: Sequence[tuple[Case, Judged]], verified: Verified, reco
     if wrong:
         tables.insert(0, found_section(tuple(wrong)))
     says = [NOTHING] if not chosen else []
+    says += [f"{DEBIT}: {_told(each)}. {NO_REASON}" for each in open_debits(verified)]
     if len(chosen) == 1:
         told = chosen[0][0].explanation
-        says.append(f"{headline(told)}. {plainly(told)}")
+        says.append(f"{coarse(headline(told))}. {plainly(told)}")
         says += [f"Trace: {trace}" for trace in told.traces]
     return Part(
         key="verdict",
@@ -63,6 +67,10 @@ def verdict_part(chosen: Sequence[tuple[Case, Judged]], verified: Verified, reco
         steps=tuple(_steps(conclusion, judged, verified, recovery)) if chosen else (),
         tables=tuple(tables),
     )
+
+
+def _told(debit: Check) -> str:
+    return f"{amount(debit.numbers.get('printed'))} {debit.unit}".strip()
 
 
 def badge_of(conclusion: Conclusion, judged: Iterable[Judged]) -> str:
@@ -114,13 +122,14 @@ def plainly(told: Explanation) -> str:
 
 
 def _meaning(conclusion: Conclusion, chosen: Sequence[tuple[Case, Judged]], verified: Verified) -> tuple[str, ...]:
-    """The conclusion in a sentence, with the count of the checks behind it."""
+    """The conclusion in a sentence, with the counts of the checks behind it as the tables give them."""
     if not chosen:
         return ()
     checks = _checks([judged for _, judged in chosen], verified)
+    beside = f" Of what was booked beside, {counted(verified.checks)}." if verified.checks else ""
     unknown = dict.fromkeys(NAMES.get(each.kind, each.kind) for each in checks if each.verdict == UNCLEAR)
     rest = f" Cannot be told: {', '.join(unknown)}." if unknown else ""
-    return MEANS[conclusion], f"{counted(checks)}.{rest}"
+    return MEANS[conclusion], f"{counted(checks[: len(checks) - len(verified.checks)])}.{beside}{rest}"
 
 
 def _checks(judged: Iterable[Judged], verified: Verified) -> list[Check]:
@@ -131,7 +140,7 @@ def _each_of_them(chosen: Sequence[tuple[Case, Judged]], recovery: Recovery) -> 
     rows = tuple(
         (
             f"{_sign(judged.conclusion)} {badge_of(judged.conclusion, [judged])}",
-            headline(case.explanation),
+            coarse(headline(case.explanation)),
             " and ".join(_total(loss) for loss in closing.realized_loss),
             plainly(case.explanation),
         )
@@ -185,24 +194,34 @@ def _steps(conclusion: Conclusion, judged: Sequence[Judged], verified: Verified,
     """What to do next, one sentence each. None of them promises anything."""
     settling = _settling(_checks(judged, verified))
     if conclusion == IRREGULAR:
-        yield "Ask the venue: “margincall dispute FILES --to FOLDER” writes the ticket, with numbers and evidence."
+        yield "Ask the venue: “margincall dispute FILES --out FOLDER” writes the ticket, with numbers and evidence."
     elif conclusion == OPEN:
         if settling:
             yield f"Get what would settle it, and report again: {settling}."
         yield (
-            "What you cannot get, ask the venue for: “margincall dispute FILES --to FOLDER” writes the question. It "
+            "What you cannot get, ask the venue for: “margincall dispute FILES --out FOLDER” writes the question. It "
             "accuses nobody."
         )
     else:
         if settling:
             yield f"Get what would check the rest, and report again: {settling}."
         yield "A dispute is not advised: no broken rule was found."
-    kept = [each for closing in recovery.closings for each in closing.evidence if not each.is_gone]
+    yield from _forgotten(recovery)
+
+
+def _forgotten(recovery: Recovery) -> Iterator[str]:
+    """What the venue does not keep any more on the day from which it is seen, and what goes next."""
+    evidence = [each for closing in recovery.closings for each in closing.evidence]
+    kept = [each for each in evidence if not each.is_gone]
+    left = {each.what for each in kept}
+    gone = list(dict.fromkeys(each.what for each in evidence if each.is_gone and each.what not in left))
+    if gone:
+        yield f"Gone at the venue by {recovery.as_of}: {', '.join(gone)}."
     if kept:
         first = min(kept, key=lambda each: each.until_ms)
         yield (
-            f"Save the evidence: from {day_of(first.until_ms)} on the venue begins to forget it (first to go: "
-            f"{first.what}). “margincall rescue” fetches it."
+            f"Save {'what is left' if gone else 'the evidence'}: next to go, on {day_of(first.until_ms)}, are "
+            f"{first.what}. “margincall rescue” fetches it."
         )
 
 

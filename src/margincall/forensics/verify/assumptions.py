@@ -32,7 +32,7 @@ CATALOGUE: tuple[Assumption, ...] = (
     ),
     Assumption(
         "recording-whole",
-        "between its first and its last message, and for an hour after it, a recorded stream lacks none",
+        "between its first and its last message a recorded stream lacks none",
         (),
         "the income history and the trades of the same time",
     ),

@@ -1,7 +1,7 @@
 """What was booked beside the liquidation: funding, commissions, profits, losses of others, and the books as a whole."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -9,14 +9,14 @@ from msgspec import structs
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
 from margincall.core.contract import value
-from margincall.core.events import AnyEvent, Fill, Flow, Statement
+from margincall.core.events import Fill, Flow, Statement
 from margincall.core.protocol.funding import payment
 from margincall.core.rounding import AMOUNT_UNIT, exact, quotient, ratio_nearest
 from margincall.core.units import ONE, ZERO, Price, Quantity
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.markline import MarkPoint
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.forensics.verify.check import Check, Kind
+from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.make import check
 from margincall.history.public import FundBalance, FundingRate, Market
@@ -29,67 +29,35 @@ FEE_APART_MS = 1_625_529_600_000
 SETTLED_BY_RATES = "the funding rates of that time (GET /fapi/v1/fundingRate, margincall market fetch)"
 SETTLED_BY_FUND = "the balance of the insurance fund at that time (GET /fapi/v1/insuranceBalance)"
 SETTLED_BY_STREAM = "a recorded user-data stream, or every list of what was booked (income, trades, margin moves)"
-POINTS: Mapping[str, tuple[Kind, ...]] = {"fee": ("commission",)}
-RULE_OF = {"fee": "commission"}
+MISSING = "messages or rows are missing here, files of two accounts are mixed, or the venue's books do not add up"
 
 
 def book_checks(history: Reconstruction) -> list[Check]:
     """What the files say about themselves: each printed value that does not follow from what was booked; where all do,
-    one check that says how many were compared. (Profits: `profits.py`.)"""
+    one check that says how many were compared. (Profits: `profits.py`.) A state that does not follow accuses nobody:
+    a message that is missing, or files of two accounts, explain it as well."""
     wrong = [each for each in history.findings if each.verdict == FAILS and each.kind != "realized"]
-    found = list(_in_doubt(history, wrong)) if wrong else []
+    found = [_of_finding(each) for each in wrong]
     counted = sum(each.counted for each in history.compared.comparisons) + sum(history.compared.equal.values())
     if not any(each.kind == "books" for each in found):
         found.append(check("books", HOLDS if counted else UNCLEAR, f"{counted} printed values"))
     return found
 
 
-def _in_doubt(history: Reconstruction, wrong: Sequence[Finding]) -> Iterator[Check]:
-    """The failing findings in the order of the events, those that a gap between recordings may explain as "cannot
-    tell": within one file a recorded stream is taken for whole (assumed: `recording-whole`), between two of them
-    anything may have happened. What comes after a state in doubt in the same file is in doubt."""
-    places = {str(event.source): place for place, event in enumerate(history.events)}
-    doubted: set[str] = set()
-    for finding in sorted(wrong, key=lambda each: places.get(each.source, 0)):
-        place = places.get(finding.source)
-        event = history.events[place] if place is not None else None
-        file = event.source.file if event is not None else ""
-        is_sure = finding.kind in POINTS or _is_sure(history, finding, event)
-        if file in doubted and finding.kind != "fee":
-            is_sure = False
-        if not is_sure:
-            doubted.add(file)
-        yield _of_finding(finding, is_sure=is_sure)
-
-
-def _is_sure(history: Reconstruction, finding: Finding, event: AnyEvent | None) -> bool:
-    """Whether a printed state accuses: an update of a stream, of a value that the same file prints before. Answers
-    print a state, and what changed it in between may be missing."""
-    if isinstance(event, Fill):
-        return True
-    if not isinstance(event, Statement) or event.origin != "update":
-        return False
-    same = [each for each in history.compared.comparisons if (each.field, each.about) == (finding.kind, finding.about)]
-    first = history.opening.first.get((finding.kind, finding.about))
-    files = [history.events[first.place].source.file] if first is not None else []
-    files += [each.source.file for each in same if each.source != event.source]
-    earlier = [each for each in same if each.source.file == event.source.file and each.source != event.source]
-    before = [each for each in earlier if (each.source.line or 0) < (event.source.line or 0)]
-    return bool(before) or (bool(files) and set(files) == {event.source.file})
-
-
-def _of_finding(finding: Finding, *, is_sure: bool) -> Check:
-    kind = RULE_OF.get(finding.kind, "books")
+def _of_finding(finding: Finding) -> Check:
+    numbers = {"printed": finding.printed, "derived": finding.derived, "difference": finding.amount}
+    if finding.kind == "fee":
+        return check(
+            "commission", FAILS, finding.about, numbers=numbers, evidence=finding.source, points_to=("commission",)
+        )
     return check(
-        kind,
-        FAILS if is_sure else UNCLEAR,
+        "books",
+        UNCLEAR,
         finding.about,
-        numbers={"printed": finding.printed, "derived": finding.derived, "difference": finding.amount},
-        note=f"{finding.kind}: {finding.rule}" if kind == "books" else "",
-        assumptions=("recording-whole",) if kind == "books" else (),
+        numbers=numbers,
+        note=f"{finding.kind}: {finding.rule}; it does not: {MISSING}",
         evidence=finding.source,
-        settled_by="" if is_sure else SETTLED_BY_STREAM,
-        points_to=POINTS.get(finding.kind, ("books",)),
+        settled_by=SETTLED_BY_STREAM,
     )
 
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from margincall.core.checks import FAILS, UNCLEAR, Finding
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.events import Flow
 from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS
 from margincall.core.rounding import exact
 from margincall.core.units import ZERO
@@ -39,11 +40,11 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
     return [
         check(
             RULE_OF.get(each.kind, each.kind),
-            UNCLEAR if _is_open(view, each) else each.verdict,
+            HOLDS if _was_made_good(view, each) else UNCLEAR if _is_open(view, each) else each.verdict,
             each.about,
             numbers={"printed": each.printed, "derived": each.derived, "difference": each.amount},
             unit=UNITS.get(each.kind, "" if each.kind == "orders_cancelled" else view.asset),
-            note=MADE_GOOD if _may_be_made_good(view, each) else each.rule if each.verdict == UNCLEAR else "",
+            note=_note(view, each),
             assumptions=each.assumptions,
             evidence=each.source,
             settled_by=each.settled_by,
@@ -54,10 +55,37 @@ def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
     ]
 
 
+def _note(view: View, finding: Finding) -> str:
+    if _was_made_good(view, finding):
+        return "made good by the fund afterwards"
+    return MADE_GOOD if _may_be_made_good(view, finding) else finding.rule if finding.verdict == UNCLEAR else ""
+
+
+def _is_negative(finding: Finding) -> bool:
+    return finding.kind == "balance_after" and finding.verdict == FAILS and finding.amount is not None
+
+
+def _was_made_good(view: View, finding: Finding) -> bool:
+    """Whether the fund brought a negative balance back to 0, at the latest at the next full ten minutes: a payment of
+    one moment may be for another of its liquidations."""
+    if not _is_negative(finding):
+        return False
+    due_ms = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS
+    events, asset = view.history.events, finding.about
+    for place in range(view.incident.first, len(events)):
+        event = events[place]
+        if event.time_ms > due_ms + MINUTE_MS:
+            break
+        is_paid = isinstance(event, Flow) and event.category == "insurance_clear" and event.applied.get(asset, ZERO) > 0
+        if is_paid and view.history.timeline.after(place).wallets.get(asset, ZERO) >= ZERO:
+            return True
+    return False
+
+
 def _may_be_made_good(view: View, finding: Finding) -> bool:
     """Whether a negative balance is no irregularity yet: the fund brings it back to 0 every ten minutes as far as it
     can, and the files end before, or do not tell that it could."""
-    if finding.kind != "balance_after" or finding.verdict != FAILS or finding.amount is None:
+    if not _is_negative(finding) or finding.amount is None:
         return False
     due = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS
     fund = fund_after(view.market, view.incident.symbol, view.asset, due)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from margincall.core.checks import Verdict
+from margincall.core.checks import UNCLEAR, Verdict
 
 Kind = Literal[
     "wrong_brackets",
@@ -32,7 +32,6 @@ Kind = Literal[
     "deleveraging_fee",
     "loss_socialised",
     "balance_after",
-    "books",
 ]
 """What can be wrong with a liquidation, or with what was booked around it. `docs/spec/verify.md` explains each."""
 
@@ -131,6 +130,7 @@ class Verified(Struct, frozen=True, kw_only=True):
         """Of everything together."""
         if self.irregularities or any(each.irregularities for each in self.liquidations):
             return IRREGULAR
-        if self.refused or any(each.conclusion == OPEN for each in self.liquidations):
+        is_contradicted = any(each.kind == "books" and each.verdict == UNCLEAR and each.numbers for each in self.checks)
+        if self.refused or is_contradicted or any(each.conclusion == OPEN for each in self.liquidations):
             return OPEN
         return REGULAR

@@ -1,7 +1,7 @@
 """The clearance fee: its rate, what it was due on, how often it was charged.
 
-The rate is that of an exchangeInfo answer among the files, seen within a month of the liquidation, else the one that is
-known of 2026-09-15 (`venues/binance_usdm.py`); rates change without notice (assumed: `clearance-rate-date`).
+The rates are those of exchangeInfo answers among the files, seen within a month of the liquidation, else the one that
+is known of 2026-09-15 (`venues/binance_usdm.py`); rates change without notice (assumed: `clearance-rate-date`).
 """
 
 from decimal import Decimal
@@ -36,18 +36,16 @@ class Rate(NamedTuple):
 
     value: Decimal
     seen_ms: int
-    is_told: bool
 
 
-def _rate(view: View) -> Rate | None:
-    """The rate of the symbol: that of the files nearest in time, if it is near enough, else that of the package."""
+def _rates(view: View) -> list[Rate]:
+    """The rates of the symbol that may have been in force, the highest first: those that the files tell within a month
+    of the liquidation, which may differ, else that of the package."""
     now, symbol = view.incident.time_ms, view.incident.symbol
-    told = view.market.clearance.get(symbol, ())
-    nearest = min(told, key=lambda each: abs(each.time_ms - now), default=None)
-    if nearest is not None and abs(nearest.time_ms - now) <= RATE_HOLDS_MS:
-        return Rate(nearest.rate, nearest.time_ms, is_told=True)
+    told = [Rate(each.rate, each.time_ms) for each in view.market.clearance.get(symbol, ())]
+    near = [each for each in told if abs(each.seen_ms - now) <= RATE_HOLDS_MS]
     known = view.moment.rules.contract(symbol).liquidation_fee
-    return Rate(known, RATE_SEEN_MS, is_told=False) if known is not None else None
+    return sorted(near, reverse=True) or ([Rate(known, RATE_SEEN_MS)] if known is not None else [])
 
 
 @exact
@@ -63,25 +61,31 @@ def fee_check(view: View, finding: Finding | None) -> list[Check]:
 
 
 def _with_told_rate(view: View, finding: Finding | None) -> Finding | None:
-    """The explanation's finding; where the files tell the rate, by that rate, which an explanation does not read."""
-    clearance, rate = view.money.clearance, _rate(view)
-    if rate is None or not rate.is_told or clearance.fee is None or clearance.base is None:
+    """The explanation's finding; where the files tell rates, by the first of them by which it holds, for an explanation
+    does not read them."""
+    clearance = view.money.clearance
+    if clearance.fee is None or clearance.base is None or not view.market.clearance.get(view.incident.symbol):
         return finding
-    return checks.clearance_fee(
-        fee=clearance.fee,
-        base=clearance.base,
-        rate=rate.value,
-        left=view.money.before_fee,
-        about=view.incident.symbol,
-        source=finding.source if finding is not None else view.evidence,
-    )
+    told = [
+        checks.clearance_fee(
+            fee=clearance.fee,
+            base=clearance.base,
+            rate=rate.value,
+            left=view.money.before_fee,
+            about=view.incident.symbol,
+            source=finding.source if finding is not None else view.evidence,
+        )
+        for rate in _rates(view)
+    ]
+    return next((each for each in told if each.verdict == HOLDS), told[0] if told else finding)
 
 
 @exact
 def fee_due(view: View) -> Decimal | None:
-    """The rate on what the order liquidated; none where the files do not hold all of it."""
-    base, rate = view.money.clearance.base, _rate(view)
-    return booked(base * rate.value) if base is not None and rate is not None and _has_all_fills(view) else None
+    """The highest rate that may have been in force on what the order liquidated; none where the files do not hold all
+    of it."""
+    base, rates = view.money.clearance.base, _rates(view)
+    return booked(base * rates[0].value) if base is not None and rates and _has_all_fills(view) else None
 
 
 def _too_much(view: View, taken: list[Decimal], due: Decimal) -> Check:
@@ -90,8 +94,12 @@ def _too_much(view: View, taken: list[Decimal], due: Decimal) -> Check:
     twice: tuple[Kind, ...] = ("clearance_fee_twice", "clearance_fee_base")
     points = twice if any(firsts) else ("clearance_fee_base", "clearance_fee_twice")
     told = _fee(view, taken, due)
-    note = f"charged {len(taken)} times" if len(taken) > 1 else ""
-    return structs.replace(told, verdict=FAILS, points_to=points, note=note)
+    return structs.replace(told, verdict=FAILS, points_to=points, note=_times(taken).removesuffix("; "))
+
+
+def _times(taken: list[Decimal]) -> str:
+    """How often, where it was more than once."""
+    return f"charged {len(taken)} times; " if len(taken) > 1 else ""
 
 
 def _has_all_fills(view: View) -> bool:
@@ -120,8 +128,8 @@ def _excused(view: View, told: Check) -> Check:
     day: long before or after it another may have been in force, unless the first charge by itself shows it."""
     was_taken_over = any(fill.trade_id == TAKEN_OVER for fill in view.fills)
     is_shown = told.points_to[0] == "clearance_fee_twice"
-    rate = _rate(view)
-    seen_ms = rate.seen_ms if rate is not None else RATE_SEEN_MS
+    rates = _rates(view)
+    seen_ms = rates[0].seen_ms if rates else RATE_SEEN_MS
     if was_taken_over:
         note = "the fund took the position over: a part of what was left may go to it as well"
     elif not is_shown and abs(view.incident.time_ms - seen_ms) > RATE_HOLDS_MS:
@@ -134,9 +142,11 @@ def _excused(view: View, told: Check) -> Check:
 
 
 def _no_more_than_due(view: View, taken: list[Decimal], due: Decimal, finding: Finding | None) -> Check:
-    told = _fee(view, taken, due)
-    if sum(taken, ZERO) >= due - AMOUNT_UNIT:
-        return told
+    told, paid = _fee(view, taken, due), sum(taken, ZERO)
+    base = view.money.clearance.base or ZERO
+    for own in (booked(base * each.value) for each in _rates(view)):
+        if abs(paid - own) <= AMOUNT_UNIT:
+            return _fee(view, taken, own)
     is_told = finding is not None and finding.verdict == HOLDS
     numbers = {name: number for name, number in told.numbers.items() if name not in ("derived", "difference")}
     if is_told and finding is not None and finding.derived is not None and finding.amount is not None:
@@ -146,7 +156,7 @@ def _no_more_than_due(view: View, taken: list[Decimal], due: Decimal, finding: F
         told,
         verdict=HOLDS if is_told else UNCLEAR,
         numbers={**numbers, "limit": due},
-        note=ALL_LEFT if is_told else "less than the rate gives: it may have been all that was left",
+        note=_times(taken) + (ALL_LEFT if is_told else "less than the rate gives: it may have been all that was left"),
         assumptions=("clearance-fee-cap",),
         settled_by=finding.settled_by if finding is not None and not is_told else "",
     )
@@ -175,7 +185,7 @@ def _unclear_fee(view: View, finding: Finding, taken: list[Decimal]) -> Check:
 def _settles_fee(view: View) -> str:
     """What would tell a fee of which an explanation lacks no file: the rate of the day, all fills that it was charged
     on, or what was left before it."""
-    if _rate(view) is None:
+    if not _rates(view):
         return RATE_OF_DAY
     return BASE_OF_FEE if view.money.clearance.base is None or not _has_all_fills(view) else LEFT_BEFORE
 

@@ -38,14 +38,13 @@ SAYS: dict[Kind, str] = {
     "deleveraging_fee": "a fee was charged for a deleveraging",
     "loss_socialised": "a loss of others was charged although the insurance fund was not empty",
     "balance_after": "a negative balance was not brought back to 0",
-    "books": "what was printed does not follow from what was booked, or messages are missing",
 }
 """Each kind in words."""
 CAUSES: tuple[Kind, ...] = ("wrong_brackets", "bad_mark")
 EFFECTS: frozenset[Kind] = frozenset({"too_early", "too_late"})
 """What also shows where one of the causes is at work."""
-CONSEQUENCES: tuple[Kind, ...] = ("books", "balance_after")
-"""What also shows, of the same asset or symbol and from then on, where a single booked number is wrong."""
+CONSEQUENCE: Kind = "balance_after"
+"""What also shows, of the same asset or symbol, where a single booked number of the liquidation is wrong."""
 NUMBERS: tuple[Kind, ...] = ("clearance_fee_twice", "clearance_fee_base", "realized_pnl", "commission")
 DECISIVE: Mapping[str, frozenset[str]] = {
     "liquidation": frozenset({"trigger", "orders_cancelled", "fill_price", "clearance_fee"}),
@@ -69,41 +68,24 @@ def irregularities(checks: Sequence[Check]) -> tuple[Irregularity, ...]:
     if direct:
         for effect in EFFECTS & places.keys():
             places[direct[0]] += places.pop(effect)
-    for effect in CONSEQUENCES:
-        for place in places.get(effect, []).copy():
-            number = next((kind for kind in NUMBERS if _follows(checks, place, places.get(kind, []))), None)
-            if number is not None:
-                places[effect].remove(place)
-                places[number].append(place)
+    for place in places.get(CONSEQUENCE, []).copy():
+        number = next((kind for kind in NUMBERS if _follows(checks, place, places.get(kind, []))), None)
+        if number is not None:
+            places[CONSEQUENCE].remove(place)
+            places[number].append(place)
     return tuple(_irregularity(kind, sorted(found), checks) for kind, found in places.items() if found)
 
 
 def _follows(checks: Sequence[Check], effect: int, numbers: Sequence[int]) -> bool:
-    """Whether a check that fails is what follows from one of these wrong numbers."""
+    """Whether a balance after a liquidation is what follows from one of these wrong numbers: of the same asset, or of
+    the number's symbol. (It is one after all that the liquidation booked.)"""
     own = [checks[place] for place in numbers if checks[place].points_to[0] in NUMBERS]
-    return any(_is_about_the_same(checks[effect], each) and _is_since(checks[effect], each) for each in own)
+    return any(_is_about_the_same(checks[effect], each) for each in own)
 
 
 def _is_about_the_same(effect: Check, number: Check) -> bool:
-    """Whether a state is of the asset that a number was booked in, or of the number's symbol."""
     state = {effect.unit, *effect.about.split()[:1]} - {""}
     return bool(state & {number.unit, *number.about.split()[:1]})
-
-
-def _is_since(effect: Check, number: Check) -> bool:
-    """Whether a state was printed with a number or after it, in the same file. A balance after a liquidation is one
-    after all that the liquidation booked."""
-    if effect.kind == "balance_after":
-        return True
-    then, since = _place(effect.evidence), _place(number.evidence)
-    return then[0] == since[0] and then[1] >= since[1]
-
-
-def _place(evidence: str) -> tuple[str, int]:
-    """File and line, or byte, of what a check names as its evidence."""
-    file, _, place = evidence.rpartition(":")
-    number = place.removeprefix("byte ")
-    return (file, int(number)) if number.isdigit() else (evidence, 0)
 
 
 def _irregularity(kind: Kind, places: list[int], checks: Sequence[Check]) -> Irregularity:
@@ -139,5 +121,6 @@ def concluded(kind: str, checks: Sequence[Check], found: Sequence[Irregularity])
         return IRREGULAR
     decisive = DECISIVE.get(kind, frozenset())
     told = {each.kind for each in checks} & decisive
-    is_open = any(each.kind in decisive and each.verdict == UNCLEAR for each in checks)
+    asked = decisive if "trigger" in told else decisive | {"partial_steps"}  # it stands for the trigger of later orders
+    is_open = any(each.kind in asked and each.verdict == UNCLEAR for each in checks)
     return OPEN if is_open or not told or decisive - told - NOT_ALWAYS else REGULAR

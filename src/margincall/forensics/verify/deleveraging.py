@@ -31,7 +31,7 @@ from margincall.forensics.verify.view import View, balance_sure, positions_sure,
 TOGETHER_MS = 2000
 """Closings of one deleveraging are booked within this time (assumed)."""
 QUEUE = "files of your other accounts that held the same side (margincall verify … --beside FOLDER)"
-KNOWN_WHOLE = "recorded user-data streams of both accounts, and a bracket table of that day"
+KNOWN_WHOLE = "recorded user-data streams of both accounts that go on past it, and a bracket table of that day"
 QUEUES = (DeleverageRules(), DeleverageRules(pnl="pool"))
 """The venue's ranking, under both readings of the profit (assumed: `deleveraging-pnl`)."""
 
@@ -143,11 +143,7 @@ def _is_other_sure(view: View, founded: Founded, place: int, sign: int) -> bool:
     beside = View(other, case, view.market, founded)
     pool = beside.moment.pool
     keys = [terms.position.key for terms in pool.positions] if pool is not None else []
-    return (
-        bool(keys)
-        and _is_pool_sure(beside)
-        and all(founded.known_then(key, place, view.incident.time_ms) for key in keys)
-    )
+    return bool(keys) and _is_pool_sure(beside) and all(founded.known_then(key, place) for key in keys)
 
 
 def held_sign(position: object) -> int:

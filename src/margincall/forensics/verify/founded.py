@@ -16,13 +16,9 @@ from margincall.core.events import Fill, IndexPrice, MarkCandle, MarkPrice, Orde
 from margincall.core.units import ZERO
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.wire.durations import HOUR_MS
 
 PRICES = MarkPrice | IndexPrice | MarkCandle
 """Of the market, not of the account."""
-GOES_ON_MS = HOUR_MS
-"""So long after its last message a recording is taken to go on (assumed: `recording-whole`): a listen key lives as
-long."""
 
 
 class Printed(Struct, frozen=True):
@@ -80,10 +76,10 @@ class Founded:
             return agrees and self._next_agrees(key, place, file)
         return self.cost_known(key, place)
 
-    def known_then(self, key: PositionKey, place: int, time_ms: int) -> bool:
-        """As `size_known`, at a time at which the account itself was told nothing. A recording founds it that printed
-        the position last, tells the account's last message before (no other was begun since) and one after it, or had
-        told one within the hour before. `place` is that of the first event at or after the time."""
+    def known_then(self, key: PositionKey, place: int) -> bool:
+        """As `size_known`, before event `place`, at which the account itself was told nothing. A recording founds it
+        that printed the position last, tells the account's last message before (no other was begun since) and goes on:
+        one after it, or a later answer prints the same position."""
         before = [each for each in self._before(key, place) if each.is_update]
         if not before:
             return self.cost_known(key, self._message_before(place))
@@ -92,7 +88,8 @@ class Founded:
         then = bisect_left(self.messages, place)
         later = (self.history.events[each].source.file for each in self.messages[then:])
         event = self.history.events[self.messages[then - 1]]
-        goes_on = last.file in later or time_ms - event.time_ms <= GOES_ON_MS
+        printed = next((each for each in self.prints[key] if each.place >= place and not each.is_update), None)
+        goes_on = last.file in later or (printed is not None and printed.quantity == last.quantity)
         return agrees and event.source.file == last.file and goes_on and self._next_agrees(key, place, last.file)
 
     def _message_before(self, place: int) -> int:

@@ -1,11 +1,23 @@
 """A verdict in words and tables, for people: sections that the terminal, the report and the dispute bundle print."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import structs
 
 from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.forensics.present import MARKS, Section, amount, moment
 from margincall.forensics.verify.assumptions import BY_ID
-from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Interval, Irregularity, Judged, Verified
+from margincall.forensics.verify.check import (
+    IRREGULAR,
+    OPEN,
+    REGULAR,
+    Check,
+    Conclusion,
+    Interval,
+    Irregularity,
+    Judged,
+    Verified,
+)
 from margincall.forensics.verify.conclude import SAYS
 
 NAMES: Mapping[str, str] = {
@@ -49,6 +61,16 @@ ESSENTIAL: Mapping[str, str] = {"mark": "the mark", "moment": "the moment"}
 """Checks that are not decisive, but without which a liquidation was not looked at in full."""
 
 
+def instant(time_ms: int) -> str:
+    """A time as UTC text. One of a whole second has no decimals: exports print no finer, so it claims no more."""
+    return coarse(moment(time_ms))
+
+
+def coarse(text: str) -> str:
+    """A text in which times of whole seconds have no decimals."""
+    return text.replace(".000 UTC", " UTC")
+
+
 def headline(each: Judged) -> str:
     """One sentence: which liquidation, what was concluded, and what essential was not checked."""
     left = ", ".join(dict.fromkeys(ESSENTIAL[check.kind] for check in unchecked(each)))
@@ -73,32 +95,52 @@ def not_checked(each: Judged) -> Iterator[str]:
         yield f"Not checked: {what}. " + (f"It takes {settled_by}." if settled_by else "No file tells it.")
 
 
-def next_section(verdict: Verified) -> Section:
-    """What to do next: commands, and which files would settle what is open."""
-    return Section("Next", ("for", "step"), tuple(_next(verdict)))
+Again = Callable[..., str]
+"""Makes of a command's name and words the whole command with the user's paths; "" where it cannot be called so."""
 
 
-def _next(verdict: Verified) -> Iterator[tuple[str, str]]:
+def next_section(verdict: Verified, conclusion: Conclusion, again: Again) -> Section:
+    """What to do next, each with its command: `conclusion` is that of everything together."""
+    steps = [(what, step) for what, step in _next(verdict, conclusion, again) if step]
+    return Section("Next", ("for", "step"), tuple(steps))
+
+
+def _next(verdict: Verified, conclusion: Conclusion, again: Again) -> Iterator[tuple[str, str]]:
+    ask = again("dispute", "--out", "my-dispute")
+    if conclusion == IRREGULAR:
+        yield "write what to send to the venue", ask
+    if conclusion == OPEN:
+        yield "ask the venue for its records", ask
     if not verdict.liquidations:
-        yield "which files are read, and what each shows", "margincall explain --help, docs/spec/evidence.md"
+        yield "which files are read, and what each shows", "margincall explain --help"
         return
-    if verdict.conclusion == IRREGULAR:
-        yield "write what to send to the venue", "margincall dispute … --out my-dispute"
-    if verdict.conclusion == OPEN:
-        yield "ask the venue for its records", "margincall dispute … --out my-dispute"
-    files = dict.fromkeys(
-        check.settled_by
-        for each in verdict.liquidations
-        for check in each.checks
-        if check.verdict == UNCLEAR and check.settled_by
-    )
-    yield from (("add what would settle the rest, and verify again", file) for file in files)
+    if any(each.settled_by for one in verdict.liquidations for each in _open(one)):
+        yield "add what would settle the rest (named above), and verify again", again("verify")
     without_prices = (each for each in verdict.liquidations if any(_lacks_prices(check) for check in each.checks))
     for symbol, day in dict.fromkeys((each.symbol, moment(each.time_ms)[:10]) for each in without_prices):
         for kind in ("index", "last"):
-            yield "candles of it", f"margincall market fetch {symbol} --kind {kind} --from {day} --to {day}"
-    yield "what is left, and what can be asked for", "margincall recover …"
-    yield "all of it on one page", "margincall report …"
+            yield (
+                f"candles of the {kind} price",
+                f"margincall market fetch {symbol} --kind {kind} --from {day} --to {day}",
+            )
+    yield "what is left, and what can be asked for", again("recover")
+    yield "all of it on one page", again("report")
+
+
+def _open(each: Judged) -> Iterator[Check]:
+    return (check for check in each.checks if check.verdict == UNCLEAR)
+
+
+def needs_section(each: Judged) -> Section:
+    """Each file that would settle an open check, once, with the checks that it takes part in settling."""
+    found: dict[str, list[str]] = {}
+    for check in _open(each):
+        for need in filter(None, check.settled_by.split("; ")):
+            named = found.setdefault(need, [])
+            if (name := NAMES.get(check.kind, check.kind)) not in named:
+                named.append(name)
+    rows = tuple((need, ", ".join(names)) for need, names in found.items())
+    return Section("What would settle the rest", ("file", "for"), rows)
 
 
 def _lacks_prices(each: Check) -> bool:
@@ -108,15 +150,17 @@ def _lacks_prices(each: Check) -> bool:
 def _concluded(each: Judged) -> str:
     name = " ".join(part for part in (each.symbol, each.position_side.replace("BOTH", "")) if part)
     what = {"liquidation": "liquidation", "adl": "deleveraging", "indirect": "closing", "support": "support reply"}
-    return f"{name} {what.get(each.kind, each.kind)}, {moment(each.time_ms)}: {each.conclusion.upper()}".strip()
+    return f"{name} {what.get(each.kind, each.kind)}, {instant(each.time_ms)}: {each.conclusion.upper()}".strip()
 
 
 def sections(each: Judged) -> Iterator[Section]:
-    """What was found, the checks, and the time that it took."""
+    """What was found, the checks, what would settle those that are open, and the time that it took."""
     if each.irregularities:
         yield found_section(each.irregularities)
     if each.checks:
-        yield checks_section("Checks", each.checks)
+        yield checks_section("Checks", [structs.replace(check, settled_by="") for check in each.checks])
+    if (needs := needs_section(each)).rows:
+        yield needs
     if each.interval is not None and (rows := tuple(interval_rows(each.interval))):
         yield Section("When", ("what", "time (UTC)"), rows)
     if each.conclusion == OPEN and not each.checks:
@@ -148,7 +192,7 @@ def found_section(found: tuple[Irregularity, ...]) -> Section:
     return Section("Irregular", ("what", "by", "or else"), rows, right=(1,))
 
 
-def checks_section(title: str, checks: tuple[Check, ...]) -> Section:
+def checks_section(title: str, checks: Sequence[Check]) -> Section:
     """Every check: verdict, numbers, rule and source, what would settle it."""
     rows = tuple(
         (
@@ -181,9 +225,10 @@ def interval_rows(found: Interval) -> Iterator[tuple[str, str]]:
         ("last booking", found.closed_ms),
     ):
         if time_ms is not None:
-            yield name, moment(time_ms)
+            yield name, instant(time_ms)
     if found.to_order_ms is not None:
         least, most = found.to_order_ms
         yield "from the trigger to the order", f"{least} to {most} ms"
     if found.to_close_ms is not None:
-        yield "from the order to the last booking", f"{found.to_close_ms} ms"
+        is_coarse = not found.to_close_ms and not (found.order_ms or 0) % 1000
+        yield "from the order to the last booking", "within one second" if is_coarse else f"{found.to_close_ms} ms"

@@ -35,7 +35,10 @@ MOST_RATE = Decimal("0.02")
 ALONE = Decimal("0.01")
 """A low or high so far beyond those of all other venues is one that this venue printed alone: the share by which the
 index caps a source that stands apart."""
-SETTLED = "index and last price of that second (streams <symbol>@markPrice@1s and <symbol>@aggTrade), or their candles"
+SETTLED = (
+    "index and last price of that second (streams <symbol>@markPrice@1s, and <symbol>@aggTrade with trades at most a "
+    "minute before it and after it), or their candles"
+)
 
 
 class Allowed(NamedTuple):

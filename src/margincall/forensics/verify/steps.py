@@ -7,6 +7,7 @@ alone (FAQ 360033525271).
 from collections.abc import Sequence
 from decimal import Decimal
 
+from margincall.core.account import Account
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.events import Fill, Flow
 from margincall.core.rounding import AMOUNT_UNIT, exact
@@ -16,8 +17,8 @@ from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.verify.check import Check
 from margincall.forensics.verify.clearance import order_ended
 from margincall.forensics.verify.make import check
-from margincall.forensics.verify.trigger import survived_for_sure
-from margincall.forensics.verify.view import View, pool_after, wallet_sure
+from margincall.forensics.verify.trigger import above_for_sure
+from margincall.forensics.verify.view import View, pool_after
 from margincall.wire.durations import SECOND_MS
 
 SETTLED_BY = "a recorded user-data stream with the marks of those seconds"
@@ -25,41 +26,67 @@ SETTLED_BY = "a recorded user-data stream with the marks of those seconds"
 
 @exact
 def steps_check(view: View) -> Check | None:
-    """Whether the liquidation went on although the account met its margin again: after the order's fills and its fee,
-    at the last known marks. None where nothing was taken over and no order followed."""
-    last = _before_going_on(view)
-    if last is None:
+    """Whether the rest was taken over although the order's fills, with its fee, had left the account above its margin.
+    None where nothing was taken over after an order."""
+    place = _taken_over_at(view)
+    if place is None:
         return None
-    place, what = last
+    account = view.history.timeline.before(place)
+    is_told, later = _fees(view, view.incident.clearances, place)
     pool = pool_after(view, place - 1, view.moment.rules)
-    about = f"{view.incident.symbol}: {what}"
-    if pool is None or not pool.positions or not order_ended(view):
-        return check(
-            "partial_steps", UNCLEAR, about, evidence=view.evidence,
-            settled_by=SETTLED_BY,
-        )  # fmt: skip
-    is_sure = wallet_sure(view) and view.moment.is_complete and view.moment.extreme is None
-    assumed = view.moment.assumed
-    verdict = HOLDS if pool.liquidated else FAILS if is_sure and not assumed else UNCLEAR
-    return check(
-        "partial_steps",
-        verdict,
-        about,
-        numbers={"margin_balance": pool.balance, "maintenance_margin": pool.maintenance, "surplus": pool.surplus},
-        unit=pool.asset,
-        assumptions=assumed,
+    is_reached = pool is not None and bool(pool.positions) and pool.liquidated
+    return _step(
+        view,
+        "the rest was taken over",
+        account,
+        later,
+        is_reached=is_reached,
+        is_told=is_told and order_ended(view),
         evidence=str(view.history.events[place].source),
-        points_to=("closed_too_much",),
     )
 
 
-def _before_going_on(view: View) -> tuple[int, str] | None:
-    """Where the liquidation went on after its first order: the takeover of the rest."""
+def _step(
+    view: View, what: str, account: Account, later: Decimal, *, is_reached: bool, is_told: bool, evidence: str
+) -> Check:
+    """One step further, from an account whose fees up to then are told, `later` of them booked only afterwards."""
+    above = None if is_reached else above_for_sure(view, account)
+    verdict: Verdict = HOLDS if is_reached else UNCLEAR
+    if above is not None and is_told and above.surplus > later + AMOUNT_UNIT and _is_alone(view):
+        verdict = FAILS
+    pool = above or view.moment.pool
+    return check(
+        "partial_steps",
+        verdict,
+        f"{view.incident.symbol}: {what}",
+        numbers={} if above is None or pool is None else {
+            "margin_balance": pool.balance - later,
+            "maintenance_margin": pool.maintenance,
+            "surplus": pool.surplus - later,
+        },
+        unit=pool.asset if pool is not None else "",
+        assumptions=("margin-after-fee",),
+        evidence=evidence,
+        settled_by=SETTLED_BY if verdict == UNCLEAR else "",
+        points_to=("closed_too_much",),
+    )  # fmt: skip
+
+
+def _fees(view: View, places: Sequence[int], first: int) -> tuple[bool, Decimal]:
+    """Whether clearance fees at these places are told, and how much of them is booked only after event `first`: lists,
+    and messages of one moment, need not tell the order."""
+    flows = [(place, view.history.events[place]) for place in places]
+    fees = [(place, -flow.applied.get(view.asset, ZERO)) for place, flow in flows if isinstance(flow, Flow)]
+    return bool(fees), sum((fee for place, fee in fees if place > first and fee > ZERO), ZERO)
+
+
+def _taken_over_at(view: View) -> int | None:
+    """The place of a takeover after fills of the order."""
     traded = False
     for place in sorted({*view.incident.fills, *view.incident.clearances}):
         event = view.history.events[place]
         if isinstance(event, Fill) and event.trade_id == TAKEN_OVER:
-            return (place, "the rest was taken over") if traded else None
+            return place if traded else None
         traded = traded or isinstance(event, Fill)
     return None
 
@@ -90,36 +117,26 @@ def size_check(view: View) -> Check | None:
 def going_on_check(view: View, finding: Finding, before: Sequence[Incident]) -> Check:
     """Whether another order followed although those `before` it, with their fees, had left the account above its
     margin: as for a trigger, under every assumption."""
-    pool = view.moment.pool
-    is_told, later = _fee_before(view, before)
-    verdict: Verdict = HOLDS if finding.verdict == HOLDS else UNCLEAR
-    if pool is not None and verdict == UNCLEAR and survived_for_sure(view):
-        is_left = is_told and pool.surplus > later + AMOUNT_UNIT
-        verdict = FAILS if is_left and _is_alone(view) else UNCLEAR
-    return check(
-        "partial_steps",
-        verdict,
-        f"{view.incident.symbol}: another order followed",
-        numbers={} if pool is None else {
-            "margin_balance": pool.balance - later,
-            "maintenance_margin": pool.maintenance,
-            "surplus": pool.surplus - later,
-        },
-        unit=pool.asset if pool is not None else "",
-        assumptions=("margin-after-fee",),
+    is_told, later = _fees_before(view, before)
+    return _step(
+        view,
+        "another order followed",
+        view.moment.account,
+        later,
+        is_reached=finding.verdict == HOLDS,
+        is_told=is_told,
         evidence=view.evidence,
-        settled_by=SETTLED_BY if verdict == UNCLEAR else "",
-        points_to=("closed_too_much",),
-    )  # fmt: skip
+    )
 
 
-def _fee_before(view: View, before: Sequence[Incident]) -> tuple[bool, Decimal]:
-    """Whether the fee for the order before is told; and how much of the fees for the orders before is booked only after
-    this one began: lists do not tell the order of what was booked in one moment."""
-    places = [place for incident in before for place in incident.clearances if place > view.incident.first]
-    flows = [view.history.events[place] for place in places]
-    later = -sum((flow.applied.get(view.asset, ZERO) for flow in flows if isinstance(flow, Flow)), ZERO)
-    return bool(before) and bool(before[-1].clearances), max(later, ZERO)
+def _fees_before(view: View, before: Sequence[Incident]) -> tuple[bool, Decimal]:
+    """Whether the fee for the order before is told; and at most how much of the fees for the orders before is booked
+    only after this one began. Which of the fees of one moment is whose lists do not tell: the largest are taken."""
+    places = [place for incident in (*before, view.incident) for place in incident.clearances]
+    is_told = bool(before) and bool(before[-1].clearances)
+    fees = [_fees(view, (place,), view.incident.first)[1] for place in places]
+    late = sum(place > view.incident.first for incident in before for place in incident.clearances)
+    return is_told, sum(sorted(fees)[len(fees) - late :], ZERO) if late else ZERO
 
 
 def _is_alone(view: View) -> bool:

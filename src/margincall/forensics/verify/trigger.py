@@ -5,6 +5,9 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from msgspec import structs
+
+from margincall.core.account import Account
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.events import MarkPrice
 from margincall.core.margin import PoolTerms
@@ -129,23 +132,30 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
 
 
 @exact
-def survived_for_sure(view: View) -> bool:
-    """Whether the pool was not at its trigger when an order of the venue came, whatever is assumed, by a wallet and a
-    table that are known, with marks on both sides that are survived."""
-    pool, moment = view.moment.pool, view.moment
-    if pool is None or pool.liquidated or not moment.is_complete or moment.extreme is not None:
-        return False
-    if any(moment.verdicts.values()) or (BACK_CAST in moment.assumed and not wallet_proven(view)):
-        return False
-    is_known = wallet_sure(view) and tables_confirmed(view)
-    return is_known and enclosed(view.history, view.incident, moment) and not _reached_by_tied_marks(view)
+def above_for_sure(view: View, account: Account) -> PoolTerms | None:
+    """The pool of the liquidation in an account as it stood at its moment, if it was above its maintenance margin for
+    sure: whatever is assumed and by every later table, by a wallet and a table that are known, with the marks of that
+    moment in any order and those on both sides. None where it was not, or nobody can tell."""
+    moment = view.moment
+    if moment.pool is None or not moment.is_complete or moment.extreme is not None or moment.boxes:
+        return None
+    if BACK_CAST in moment.assumed and not wallet_proven(view):
+        return None
+    if not wallet_sure(view) or not tables_confirmed(view):
+        return None
+    pools = [pool_named(terms_of(account, moment.marks, rules), moment.pool.name) for rules in rule_sets(view)]
+    if any(pool is None or not pool.positions or pool.liquidated for pool in pools):
+        return None
+    then = structs.replace(moment, account=account, pool=pools[0])
+    is_enclosed = enclosed(view.history, view.incident, then)
+    return pools[0] if is_enclosed and not _reached_by_tied_marks(view, account) else None
 
 
 @exact
-def _reached_by_tied_marks(view: View) -> bool:
+def _reached_by_tied_marks(view: View, account: Account | None = None) -> bool:
     """Whether the pool is at its trigger with other marks of the same moment: those of several symbols are published
     together, and which of them the venue had taken in when it acted no file tells."""
-    pool = view.moment.pool
+    pool, held = view.moment.pool, account or view.moment.account
     assert pool is not None
     choices = {symbol: _tied(view, symbol) for symbol in sorted({terms.symbol for terms in pool.positions})}
     if prod(map(len, choices.values())) > MOST_CHOICES:
@@ -154,7 +164,7 @@ def _reached_by_tied_marks(view: View) -> bool:
         marks = view.moment.marks
         for symbol, price in zip(choices, prices, strict=True):
             marks = marks.with_price(symbol, price)
-        other = pool_named(terms_of(view.moment.account, marks, view.moment.rules), pool.name)
+        other = pool_named(terms_of(held, marks, view.moment.rules), pool.name)
         if other is not None and other.liquidated:
             return True
     return False
