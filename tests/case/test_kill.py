@@ -9,7 +9,7 @@ from margincall.case.folder import EVIDENCE
 from tests.accept.rescue import Plain, differences, every_kill, killed_at, plain, too_often
 
 SEED = 20260528
-SAMPLE = 3
+SAMPLE = 2
 
 
 @pytest.fixture(scope="module")

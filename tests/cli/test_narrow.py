@@ -1,5 +1,6 @@
 """Screens of 80 columns: nothing breaks within a word, and nothing is wider but tables and what is to be copied."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,12 @@ def test_sentences_and_rules_of_what_is_piped_are_no_wider(command: str, paths: 
     assert max(map(len, lines(said))) <= NARROW
     if command == "explain":
         assert max(len(line) for line in said.splitlines() if line.startswith("|")) > NARROW
+
+
+def test_what_was_played_is_explained_by_the_command_that_is_printed(tmp_path: Path) -> None:
+    """On one line, however narrow, with its paths quoted."""
+    out = tmp_path / "it's a run in a folder whose name is long enough to be broken"
+    for columns in (None, str(NARROW)):
+        said = call("exchange", "run", "plain_liquidation", "--out", str(out), columns=columns).out
+        (command,) = (line.partition("Explain one: ")[2] for line in said.splitlines() if "Explain one: " in line)
+        assert call(*shlex.split(command)[1:]).code == FINE

@@ -96,7 +96,7 @@ def test_its_commands_run_and_say_what_it_quotes(tmp_path: Path, monkeypatch: py
     for quoted in ran:
         program, *arguments = quoted.command.split()
         assert program == "margincall"
-        called = call(*arguments)
+        called = call(*arguments, columns="140")
         assert called.code == expected(arguments), quoted.command
         assert missing(called, quoted) == [], quoted.command
 

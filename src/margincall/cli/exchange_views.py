@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -225,7 +226,8 @@ def _last_lines(played: Played, scenario: Scenario, target: Path | None) -> Iter
     elif scenario.rules not in EXPLAINED:
         yield f"{where} `margincall explain` knows Binance's rules only, so it cannot judge these liquidations."
     else:
-        yield f"{where} Explain one: margincall explain {target}/{name}/stream.jsonl {target}/market"
+        paths = shlex.join([f"{target}/{name}/stream.jsonl", f"{target}/market"])
+        yield f"{where} Explain one: margincall explain {paths}"
 
 
 def document(

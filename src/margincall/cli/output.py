@@ -47,11 +47,10 @@ def console(*, stderr: bool = False) -> Console:
         def print(self, *objects: Any, **options: Any) -> None:
             """Tables as wide as they need; what is no table as every screen shows it, broken between words."""
             texts = [each for each in objects if isinstance(each, str)]
-            if objects and len(texts) == len(objects):
-                lines = [
-                    line for text in texts for one in text.split("\n") for line in _broken(one, TEXT_WIDTH) or [""]
-                ]
-                super().print("\n".join(lines), **{**options, "soft_wrap": True})
+            if objects and len(texts) == len(objects) and not options.get("soft_wrap"):
+                lines = (line for text in texts for line in text.split("\n"))
+                broken = (_broken(line, TEXT_WIDTH, "", _indent(line)) or [""] for line in lines)
+                super().print("\n".join(map("\n".join, broken)), **{**options, "soft_wrap": True})
             else:
                 wide = options.get("soft_wrap") or any(isinstance(each, Table) for each in objects)
                 super().print(*objects, **(options if wide else {"width": TEXT_WIDTH, **options}))
@@ -72,7 +71,7 @@ def say(text: str, hang: int = 0) -> None:
         if not width or len(line) <= width or line.strip().startswith(COMMAND):
             click.echo(line)
             continue
-        indent = " " * (len(line) - len(line.lstrip()))
+        indent = _indent(line)
         further = indent + " " * hang
         broken = _broken(line.strip(), width, indent, further)
         click.echo("\n".join(broken))
@@ -82,6 +81,11 @@ def _asked_width() -> int:
     """The width that the variable COLUMNS asks for; 0 if it asks for none."""
     asked = os.environ.get("COLUMNS", "")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 5 else 0
+
+
+def _indent(line: str) -> str:
+    """The blanks that a line begins with."""
+    return line[: len(line) - len(line.lstrip())]
 
 
 class Name:
