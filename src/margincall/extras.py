@@ -9,12 +9,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "jinja2": ("report",),
     "matplotlib": ("report",),
     "typst": ("report",),
-    "cryptography": ("server",),
-    "httptools": ("server",),
-    "starlette": ("server",),
-    "uvicorn": ("server",),
-    "uvloop": ("server",),
-    "websockets": ("server",),
 }
 """Each library with the extras of `pyproject.toml` that hold it; a test compares."""
 

@@ -12,7 +12,6 @@ from margincall.extras import EXTRAS
 from tests.cli.calling import call
 from tests.sources import ROOT
 
-SERVER = ("cryptography", "httptools", "starlette", "uvicorn", "uvloop", "websockets")
 COMMANDS = {
     "aiohttp": (
         ("market", "fetch", "BTCUSDT", "--from", "2025-02-03", "--store", "TMP/store"),
@@ -23,7 +22,6 @@ COMMANDS = {
     "jinja2": (("report", "--out", "TMP/page.html", "--no-pdf"),),
     "matplotlib": (("report", "--out", "TMP/page.html", "--no-pdf"),),
     "typst": (("report", "--out", "TMP/page.html"),),
-    **dict.fromkeys(SERVER, (("exchange", "serve", "--port", "0"),)),
 }
 CALLS = [(library, arguments) for library, calls in COMMANDS.items() for arguments in calls]
 
@@ -31,7 +29,7 @@ CALLS = [(library, arguments) for library, calls in COMMANDS.items() for argumen
 def test_the_table_is_that_of_the_package() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     held: dict[str, set[str]] = {}
-    for extra in ("live", "market", "report", "server"):
+    for extra in ("live", "market", "report"):
         for requirement in extras[extra]:
             held.setdefault(re.split(r"[<>=~!\[ ]", requirement)[0], set()).add(extra)
     assert {name: set(names) for name, names in EXTRAS.items()} == held
