@@ -4,6 +4,7 @@ import click
 
 from margincall.cli.exchange_judge import judge
 from margincall.cli.exchange_run import run
+from margincall.cli.exchange_serve import serve
 from margincall.cli.exchange_soak import soak
 
 
@@ -13,5 +14,6 @@ def exchange() -> None:
 
 
 exchange.add_command(run)
+exchange.add_command(serve)
 exchange.add_command(judge)
 exchange.add_command(soak)

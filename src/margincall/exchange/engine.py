@@ -9,6 +9,7 @@ The exchange runs by the rules that stand in its journal. Opened again, it appli
 events of each; who opens a journal under other rules is told what differs.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from margincall.exchange.digest import digest
@@ -34,6 +35,8 @@ from margincall.version import VERSION
 
 DIFFERENCES_TOLD = 5
 """Differences between two rule-sets that an error names."""
+Tell = Callable[[Exchange, Events], None]
+"""Is told what a command of the journal gave when it is applied again, and the exchange as it was after it."""
 
 
 class Engine:
@@ -52,9 +55,11 @@ class Engine:
 
     @classmethod
     def open(
-        cls, path: Path, rules: RuleSet, *, time_ms: int, durability: Durability = "group", opener: Opener = DiskFile
-    ) -> "Engine":
-        """Begin a journal, in which the clock reads `time_ms`, or go on with one where it stands.
+        cls, path: Path, rules: RuleSet, *, time_ms: int, durability: Durability = "group", opener: Opener = DiskFile,
+        tell: Tell | None = None,
+    ) -> "Engine":  # fmt: skip
+        """Begin a journal, in which the clock reads `time_ms`, or go on with one where it stands; `tell` hears what it
+        holds, command by command.
 
         Raises `OtherHeader` if it was begun under other rules, `Divergence` at the first command that gives other
         events than it did, and what `FileJournal` raises.
@@ -62,7 +67,7 @@ class Engine:
         header = _header(path, rules, time_ms)
         journal = FileJournal(path, header, durability=durability, opener=opener)
         try:
-            state, seq = restored(path)
+            state, seq = restored(path, tell)
         except BaseException:
             journal.close()
             raise
@@ -120,15 +125,23 @@ class Engine:
             raise JournalFailed("the exchange is closed or failed before, and does nothing more: open its journal anew")
 
 
-def restored(path: Path) -> tuple[Exchange, int]:
-    """The exchange that a journal gives under its own rules, and the seq of the last command. Changes nothing.
+def restored(path: Path, tell: Tell | None = None) -> tuple[Exchange, int]:
+    """The exchange that a journal gives under its own rules, and the seq of the last command; `tell` hears what each
+    command gave. Changes nothing.
 
     Raises `Divergence` at the first command that gives other events than it did, and what `read` and `read_rules`
     raise.
     """
     header, records, _ = read(path)
     state = new_exchange(rules_from(header.rules, str(path)), header.genesis_ms)
-    return state, replay(records, lambda command: events_hash(receive(state, command)))
+
+    def apply(command: bytes) -> bytes:
+        events = receive(state, command)
+        if tell is not None:
+            tell(state, events)
+        return events_hash(events)
+
+    return state, replay(records, apply)
 
 
 def read_rules(path: Path) -> RuleSet:

@@ -1,0 +1,182 @@
+"""What `exchange serve` prints: a banner, a line for scripts, a board of the market."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from margincall.cli.output import console
+from margincall.core.rounding import plain
+from margincall.wire.iso_time import utc
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from margincall.exchange.state import Market
+    from margincall.server.opened import Opened
+    from margincall.server.serving import Ports
+
+REFRESH_S = 0.5
+LATEST = 8
+"""Liquidations on the board."""
+NO_KEYS = "issued before; their secrets are in keys.json of the folder, or issue another by the control API"
+
+
+def line(found: Opened, ports: Ports) -> str:
+    """One line of JSON: where it listens, and the keys that were made just now."""
+    folder = found.options.folder
+    return msgspec.json.encode(
+        {
+            "schema": "margincall.exchange.serve/1",
+            "is_simulated": True,
+            "host": ports.host,
+            "port": ports.api,
+            "control_port": ports.control,
+            "control_token": found.token,
+            "folder": str(found.built.folder),
+            "is_temporary": folder is None,
+            "keys": [{"account": each.account, "key": each.key, "secret": each.secret} for each in found.keys],
+            "symbols": list(found.built.venue.state.markets),
+            "problems": [],
+            "assumptions": list(found.built.venue.state.rules.assumed),
+        }
+    ).decode()
+
+
+def banner(found: Opened, ports: Ports) -> Iterator[str]:
+    """What a user must know to use it."""
+    options, venue = found.options, found.built.venue
+    yield "SIMULATED EXCHANGE: nothing here is real money, no order reaches a venue, and no venue's key works here."
+    yield from warning(found, ports)
+    yield f"API      http://{ports.host}:{ports.api}    ws://{ports.host}:{ports.api}"
+    yield f"Control  http://{ports.host}:{ports.control}    header x-control-token: {found.token}"
+    gone = "temporary: gone when the server ends" if options.folder is None else "started again, it goes on"
+    yield f"Folder   {found.built.folder}    ({gone})"
+    yield f"Rules    {venue.state.rules.name}: {', '.join(venue.state.markets)}    API as of {options.api_date}"
+    for each in found.keys:
+        yield f"Key      {each.account}    {each.key}"
+        yield f"Secret   {each.account}    {each.secret}    (shown once)"
+    if not found.keys:
+        yield f"Keys     {NO_KEYS}"
+    if not options.is_demo and all(market.mark is None for market in venue.state.markets.values()):
+        yield "No prices yet: set or play them by the control API, or start with --demo."
+    yield "How to point a client at it: docs/how-to/serve.md. Ctrl-C ends it."
+
+
+def warning(found: Opened, ports: Ports) -> Iterator[str]:
+    """What must be said where others reach it."""
+    if found.options.is_exposed:
+        yield f"WARNING: it listens on {ports.host}. Whoever reaches it sees everything that is sent, unencrypted."
+
+
+def announce(found: Opened, ports: Ports, *, as_json: bool) -> None:
+    """Print the banner, or the line for scripts."""
+    lines = [line(found, ports)] if as_json else list(banner(found, ports))
+    for each in warning(found, ports) if as_json else ():
+        click.echo(each, err=True)
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+class Board:
+    """The market on a terminal, drawn anew twice a second."""
+
+    def __init__(self, found: Opened) -> None:
+        """Nothing is drawn before `run`."""
+        self._found = found
+        self._seen = (time.monotonic(), 0)
+        self._rate = 0.0
+
+    async def run(self) -> None:
+        """Draw until it is cancelled."""
+        from rich.live import Live
+
+        with Live(console=console(), auto_refresh=False) as live:
+            while True:
+                live.update(self.drawn(live.console), refresh=True)
+                await asyncio.sleep(REFRESH_S)
+
+    def drawn(self, target: Console) -> RenderableType:
+        """The board as it is now."""
+        from rich.console import Group
+        from rich.text import Text
+
+        self._count()
+        state = self._found.built.venue.state
+        fund = "  ".join(f"{_number(amount, 2)} {asset}" for asset, amount in state.fund.account.wallets.items())
+        keys = list(self._found.built.keys.all().values())
+        return Group(
+            Text("SIMULATED EXCHANGE", style="bold") + Text(f"  {utc(self._found.built.venue.now_ms())}"),
+            self._prices(),
+            self._liquidations(),
+            Text(f"Insurance fund {fund or '0'}    accounts {sum(1 for _ in state.owners())}    "
+                 f"orders {len(state.orders)}    requests {self._rate:.0f}/s"),
+            *(Text(f"Key {each.account} {each.key}", style="dim", no_wrap=True) for each in keys[:3]),
+        )  # fmt: skip
+
+    def _count(self) -> None:
+        now, requests = time.monotonic(), self._found.serving.requests
+        then, before = self._seen
+        if now - then >= 1:
+            self._rate = (requests - before) / (now - then)
+            self._seen = now, requests
+
+    def _prices(self) -> Table:
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD)
+        for name in ("symbol", "last", "mark", "24 h", "bid", "ask"):
+            table.add_column(name, justify="left" if name == "symbol" else "right")
+        venue = self._found.built.venue
+        for symbol, market in venue.state.markets.items():
+            day = venue.tape.markets[symbol].day.row(venue.now_ms())
+            change = f"{day['priceChangePercent']} %" if day["count"] else ""
+            moved = f"[{'red' if change.startswith('-') else 'green'}]{change}[/]" if change else ""
+            last, mark = (_price(market, each) for each in (market.last, market.mark))
+            table.add_row(symbol, last, mark, moved, *_quotes(market))
+        return table
+
+    def _liquidations(self) -> Table:
+        from rich import box
+        from rich.table import Table
+
+        state = self._found.built.venue.state
+        title = f"{len(state.liquidations)} liquidations, {len(state.deleveraged)} deleveraged"
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for name in ("time", "account", "symbol", "quantity", "price", "lost"):
+            table.add_column(name, justify="right" if name in ("quantity", "price", "lost") else "left")
+        for each in reversed(state.liquidations[-LATEST:]):
+            table.add_row(
+                utc(each.time_ms)[11:19], each.account, each.symbol, _text(each.quantity), _number(each.price, 2),
+                f"{_number(each.lost, 2)} {each.asset}",
+            )  # fmt: skip
+        return table
+
+
+def _quotes(market: Market) -> Iterator[str]:
+    tick = market.contract.tick
+    for ticks in (market.book.best_bid, market.book.best_ask):
+        yield _price(market, None if ticks is None else ticks * tick)
+
+
+def _price(market: Market, price: Decimal | None) -> str:
+    """With the digits of the tick; a mark may have more, which nobody reads on a board."""
+    exponent = plain(market.contract.tick).as_tuple().exponent
+    return "" if price is None else format(price, f".{max(-int(exponent), 0)}f")
+
+
+def _text(number: Decimal) -> str:
+    return format(plain(number), "f")
+
+
+def _number(number: Decimal, places: int) -> str:
+    return format(number, f",.{places}f")

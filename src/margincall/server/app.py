@@ -1,0 +1,77 @@
+"""The ASGI application: requests as raw bytes to the gateway. (Signatures cover raw bytes, and clients send bodies of
+any Content-Type with any method, so nothing here parses one.)"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from margincall.server.gateway import Gateway, Reply
+from margincall.server.request import BODY_MAX, Request
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Sockets = Callable[[Scope, Receive, Send], Awaitable[None]]
+TOO_LONG = Reply(413, b'{"code":-1101,"msg":"Request body is too large."}')
+
+
+class App:
+    """Serves REST; sockets are handed to `sockets`."""
+
+    def __init__(self, gateway: Gateway, sockets: Sockets | None = None) -> None:
+        """The gateway that answers."""
+        self._gateway, self._sockets = gateway, sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or one socket."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket" and self._sockets is not None:
+            await self._sockets(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive)
+        if body is None:
+            await _send(send, TOO_LONG)
+            return
+        key, host = b"", b"127.0.0.1"
+        for name, value in scope["headers"]:
+            if name == b"x-mbx-apikey":
+                key = value
+            elif name == b"host":
+                host = value
+        client = scope.get("client")
+        request = Request(
+            method=scope["method"], path=scope["path"], query=scope["query_string"], body=body,
+            key=key.decode("latin-1"), ip=client[0] if client else "127.0.0.1", host=host.decode("latin-1"),
+            scheme=scope["scheme"],
+        )  # fmt: skip
+        await _send(send, await self._gateway.answer(request))
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; none if it is longer than any request may be."""
+    message = await receive()
+    found: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        found += message.get("body", b"")
+        if len(found) > BODY_MAX:
+            return None
+    return found if len(found) <= BODY_MAX else None
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
+    headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,106 @@
+"""What was, on disk: orders that ended, trades, incomes, margin moves, public trades and candles.
+
+A cache of the journal: it is made anew whenever the server starts, so that nothing here needs to outlive a crash, and
+memory does not grow with history. Rows are kept as the JSON that is answered.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+SCHEMA = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE rows (
+    list TEXT NOT NULL, owner TEXT NOT NULL, symbol TEXT NOT NULL, id INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+    keeps_ms INTEGER NOT NULL, kind TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (list, owner, symbol, id)
+) WITHOUT ROWID;
+CREATE INDEX by_time ON rows (list, owner, time_ms);
+"""
+
+
+class Archive:
+    """Rows by list and owner (an account, or empty for the public ones). Closes with the context."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """An empty one, in a file that is made anew, or in memory."""
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+        self._base = sqlite3.connect(str(path) if path is not None else ":memory:", isolation_level=None)
+        self._base.executescript(SCHEMA)
+        self._waiting: list[Sequence[object]] = []
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
+    def add(
+        self, name: str, owner: str, symbol: str, number: int, *, time_ms: int, keeps_ms: int, row: bytes,
+        kind: str = "",
+    ) -> None:  # fmt: skip
+        """A row, in place of that of the same number; written with others before the next question."""
+        self._waiting.append((name, owner, symbol, number, time_ms, keeps_ms, kind, row))
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._base.execute("BEGIN")
+            self._base.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._waiting)
+            self._base.execute("COMMIT")
+            self._waiting.clear()
+
+    def find(
+        self, name: str, owner: str = "", *, now_ms: int, symbol: str = "", kinds: Iterable[str] = (),
+        since_ms: int = 0, until_ms: int = 2**62, from_id: int | None = None, limit: int = 1000, last: bool = False,
+        skip: int = 0,
+    ) -> list[bytes]:  # fmt: skip
+        """Rows that are still kept, oldest first: the first `limit` of a span after `skip` of them, or the `last`
+        ones."""
+        self.flush()
+        wheres, values = ["list = ?", "owner = ?", "keeps_ms > ?", "time_ms BETWEEN ? AND ?"], [name, owner]
+        given: list[object] = [*values, now_ms, since_ms, until_ms]
+        if symbol:
+            wheres.append("symbol = ?")
+            given.append(symbol)
+        if from_id is not None:
+            wheres.append("id >= ?")
+            given.append(from_id)
+        if chosen := list(kinds):
+            wheres.append(f"kind IN ({', '.join('?' * len(chosen))})")
+            given += chosen
+        order = "DESC" if last else "ASC"
+        by = "id" if from_id is not None else "time_ms"
+        text = f"SELECT row FROM rows WHERE {' AND '.join(wheres)} ORDER BY {by} {order}, id {order} LIMIT ? OFFSET ?"
+        found = [row for (row,) in self._base.execute(text, (*given, limit, skip))]
+        return found[::-1] if last else found
+
+    def get(self, name: str, owner: str, symbol: str, number: int, *, now_ms: int) -> bytes | None:
+        """One row, if it is still kept."""
+        self.flush()
+        text = "SELECT row FROM rows WHERE list = ? AND owner = ? AND symbol = ? AND id = ? AND keeps_ms > ?"
+        found = self._base.execute(text, (name, owner, symbol, number, now_ms)).fetchone()
+        return found[0] if found else None
+
+    def forget(self, now_ms: int) -> None:
+        """Drop what the venue has forgotten, but what exports or the rules of older API dates still tell."""
+        self.flush()
+        self._base.execute(
+            "DELETE FROM rows WHERE keeps_ms <= ? AND list NOT IN ('orders', 'trades', 'income', 'forceOrders')",
+            (now_ms,),
+        )
+
+    def all(self, name: str, owner: str) -> Iterator[bytes]:
+        """Every row of a list, also of what is forgotten soon, oldest first."""
+        self.flush()
+        yield from (
+            row for (row,) in self._base.execute(
+                "SELECT row FROM rows WHERE list = ? AND owner = ? ORDER BY time_ms, id", (name, owner)
+            )
+        )  # fmt: skip

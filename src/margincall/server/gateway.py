@@ -1,0 +1,124 @@
+"""One request of REST: found in the table, counted, its key and signature checked, answered.
+
+The order of the checks is the venue's as far as it shows: address limits, path, key, mandatory `timestamp`, time,
+signature, parameters.
+"""
+
+import inspect
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from margincall.server.call import Call
+from margincall.server.errors import (
+    AHEAD,
+    KEY_FORMAT,
+    KEY_UNKNOWN,
+    OUTSIDE,
+    SIGNATURE,
+    TOO_LARGE,
+    UNKNOWN_METHOD,
+    WINDOW_TOO_LARGE,
+    ApiError,
+    missing,
+)
+from margincall.server.keys import LENGTH, Key, Keys
+from margincall.server.limits import Limits
+from margincall.server.request import BODY_MAX, Params, Request, parameters, signed_part
+from margincall.server.routing import Route, Table
+from margincall.server.venue import Venue
+
+WINDOW_MS, WINDOW_MOST_MS, AHEAD_MS = 5_000, 60_000, 1_000
+SIMULATED = ("x-simulated", "1")
+JSON = ("content-type", "application/json;charset=UTF-8")
+encoded = msgspec.json.encode
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """What is sent back."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Gateway:
+    """Answers requests of one address book of routes."""
+
+    def __init__(self, venue: Venue, table: Table, keys: Keys, limits: Limits) -> None:
+        """All that a request may touch."""
+        self.venue, self.table, self.keys, self.limits = venue, table, keys, limits
+
+    async def answer(self, request: Request) -> Reply:
+        """The answer; a refusal is one too."""
+        headers: list[tuple[str, str]] = [JSON, SIMULATED]
+        try:
+            found = await self._answered(request, headers)
+        except ApiError as error:
+            if error.retry_after_s is not None:
+                headers.append(("retry-after", str(error.retry_after_s)))
+            body = encoded({"code": error.code, "msg": error.msg})
+            return Reply(error.status, body, tuple(headers))
+        if isinstance(found, Reply):
+            return found
+        return Reply(200, found if isinstance(found, bytes) else encoded(found), tuple(headers))
+
+    async def _answered(self, request: Request, headers: list[tuple[str, str]]) -> object:
+        route = self.table.get(request.method, request.path)
+        if len(request.body) > BODY_MAX:
+            raise TOO_LARGE
+        found = parameters(request.query, request.body)
+        params = Params(found)
+        weight = route.weight if route is not None else 1
+        used = self.limits.ask(
+            request.ip, weight if isinstance(weight, int) else weight(params), route.pool if route else "weight"
+        )
+        headers.append(("x-mbx-used-weight-1m", str(used)))
+        if route is None:
+            raise UNKNOWN_METHOD
+        account = self._account(route, request, found) if route.security != "none" else ""
+        if route.orders != (0, 0):
+            ten, minute = self.limits.order(account, *route.orders)
+            headers += [("x-mbx-order-count-10s", str(ten)), ("x-mbx-order-count-1m", str(minute))]
+        key = self.keys.get(request.key) if account else None
+        call = Call(venue=self.venue, request=request, params=params, account=account, key=key)
+        answer = route.handler(call)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _account(self, route: Route, request: Request, found: Mapping[str, str]) -> str:
+        """Whose request it is, if its key may do that and signed it in time."""
+        key = self.key_of(request.key)
+        if route.security == "key":
+            return key.account
+        self.check_time(found)
+        payload, signature = signed_part(request.query, request.body)
+        if not signature:
+            raise missing("signature")
+        if not self.keys.verifies(key, payload, signature):
+            raise SIGNATURE
+        if route.security == "trade" and not key.trade:
+            raise KEY_UNKNOWN
+        return key.account
+
+    def key_of(self, name: str) -> Key:
+        """A key that was issued here. Raises `ApiError` for any other, which is not looked at further."""
+        if len(name) != LENGTH or not name.isalnum():
+            raise KEY_FORMAT
+        key = self.keys.get(name)
+        if key is None:
+            raise KEY_UNKNOWN
+        return key
+
+    def check_time(self, found: Mapping[str, str]) -> None:
+        """`timestamp` and `recvWindow`: accepted if less than a second ahead and not older than the window."""
+        params = Params(found)
+        sent_ms = params.need_integer("timestamp")
+        window_ms = params.decimal("recvWindow")
+        if window_ms is not None and window_ms > WINDOW_MOST_MS:
+            raise WINDOW_TOO_LARGE
+        now_ms = self.venue.now_ms()
+        if sent_ms >= now_ms + AHEAD_MS:
+            raise AHEAD
+        if now_ms - sent_ms > (WINDOW_MS if window_ms is None else window_ms):
+            raise OUTSIDE

@@ -1,0 +1,86 @@
+"""Listen keys: what opens a user-data stream. One per account, valid for 60 minutes of the server's clock.
+
+`POST` gives the active key again and renews it; `PUT` and `DELETE` come with the key or without (documentation, User
+Data Streams; clients do both). Keys last as long as the server: after a restart clients make new ones, as the venue
+demands it of them when a key is unknown (−1125).
+"""
+
+import secrets
+import string
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from margincall.server.errors import ApiError
+from margincall.wire.durations import MINUTE_MS
+
+VALID_MS = 60 * MINUTE_MS
+LENGTH = 64
+ALPHABET = string.ascii_letters + string.digits
+UNKNOWN_LISTEN_KEY = ApiError(
+    -1125, "This listenKey does not exist. Please use `POST /fapi/v1/listenKey` to recreate `listenKey`"
+)
+
+
+class _Kept(Struct, gc=False):
+    """Whose key, and until when it is valid."""
+
+    account: str
+    until_ms: int
+
+
+class ListenKeys:
+    """All that are valid. `now_ms` is the server's clock."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        """None was asked for yet."""
+        self._now_ms = now_ms
+        self._kept: dict[str, _Kept] = {}
+        self._by_account: dict[str, str] = {}
+
+    def create(self, account: str) -> str:
+        """The account's active key, valid for another hour, or a new one (what ran out before is still to be told)."""
+        key = self.active(account)
+        if key is None:
+            key = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+            self._by_account[account] = key
+        self._kept[key] = _Kept(account, self._now_ms() + VALID_MS)
+        return key
+
+    def active(self, account: str) -> str | None:
+        """The account's key, while it is valid."""
+        key = self._by_account.get(account)
+        return key if key is not None and self.account_of(key) is not None else None
+
+    def account_of(self, key: str) -> str | None:
+        """Whose key it is, while it is valid."""
+        kept = self._kept.get(key)
+        return kept.account if kept is not None and self._now_ms() < kept.until_ms else None
+
+    def renew(self, name: str) -> str:
+        """Another hour for a key, or for the key of an account; the key. Raises `ApiError` (−1125)."""
+        key = self._found(name)
+        self._kept[key].until_ms = self._now_ms() + VALID_MS
+        return key
+
+    def close(self, name: str) -> None:
+        """A key, or that of an account, is valid no longer. Raises `ApiError` (−1125)."""
+        self._forget(self._found(name))
+
+    def expired(self, now_ms: int) -> list[tuple[str, str]]:
+        """The keys that ran out until a time, with their accounts; each is told once."""
+        found = [(key, kept.account) for key, kept in self._kept.items() if kept.until_ms <= now_ms]
+        for key, _ in found:
+            self._forget(key)
+        return found
+
+    def _found(self, name: str) -> str:
+        key = name if name in self._kept else self._by_account.get(name, "")
+        if self.account_of(key) is None:
+            raise UNKNOWN_LISTEN_KEY
+        return key
+
+    def _forget(self, key: str) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None and self._by_account.get(kept.account) == key:
+            del self._by_account[kept.account]

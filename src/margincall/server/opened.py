@@ -1,0 +1,104 @@
+"""From what was asked for to a server that is ready to run."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import SystemRandom
+from typing import Literal
+
+from msgspec import Struct
+
+from margincall.errors import Refused, UsageError
+from margincall.exchange.journal_file import Durability
+from margincall.exchange.rulesets import MarkSource
+from margincall.server.assembled import JOURNAL, LATEST, Assembled, assembled
+from margincall.server.clock import Clock, SimulatedClock, WallClock
+from margincall.server.control.app import control_app, new_token
+from margincall.server.demo import Demo
+from margincall.server.first import begin
+from margincall.server.keys import Key
+from margincall.server.listing import rules_of_journal
+from margincall.server.player import Player
+from margincall.server.serving import Serving, is_loopback
+from margincall.wire.iso_time import BadTime, time_of
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What was asked for. No folder: a temporary one, gone with the server. `start` is a time as text, or none."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    control_port: int = 8001
+    folder: Path | None = None
+    rules: str | None = None
+    symbols: tuple[str, ...] = ()
+    marks: MarkSource | None = None
+    durability: Durability = "group"
+    api_date: str = LATEST
+    clock: Literal["wall", "simulated"] = "wall"
+    start: str | None = None
+    is_demo: bool = False
+    is_lenient: bool = False
+    is_exposed: bool = False
+    is_strict: bool = False
+    seed: int | None = None
+
+
+class Opened(Struct, frozen=True, kw_only=True):
+    """A server that is ready to run. `keys` were issued just now: their secrets are told once."""
+
+    options: Options
+    built: Assembled
+    player: Player
+    serving: Serving
+    token: str
+    keys: list[Key]
+
+
+@contextmanager
+def opened(options: Options) -> Iterator[Opened]:
+    """Open what was asked for; a temporary folder goes with it. Raises `UsageError`, `Refused` for an address that
+    others can reach unless that is asked for, and what `Engine.open` raises."""
+    if not is_loopback(options.host) and not options.is_exposed:
+        raise Refused(
+            f"{options.host} can be reached by others, who could trade here with the keys and see everything: add "
+            "--expose if that is meant"
+        )
+    clock = _clock(options)
+    if options.folder is not None:
+        yield _opened(options, options.folder, clock)
+        return
+    with tempfile.TemporaryDirectory(prefix="margincall-") as folder:
+        yield _opened(options, Path(folder), clock)
+
+
+def _opened(options: Options, folder: Path, clock: Clock) -> Opened:
+    rules = rules_of_journal(folder / JOURNAL, options.rules, options.symbols, options.marks)
+    built = assembled(
+        folder, rules, clock, durability=options.durability, api_date=options.api_date,
+        is_lenient=options.is_lenient, is_strict=options.is_strict,
+    )  # fmt: skip
+    try:
+        keys = begin(built)
+        player, token = Player(built.venue, built.streaming.tick), new_token()
+        seed = options.seed if options.seed is not None else SystemRandom().getrandbits(32)
+        works = (Demo(built.venue, seed).run,) if options.is_demo else ()
+        serving = Serving(built, control_app(built, player, token), player, works=works)
+    except BaseException:
+        built.close()
+        raise
+    return Opened(options=options, built=built, player=player, serving=serving, token=token, keys=keys)
+
+
+def _clock(options: Options) -> Clock:
+    if options.clock == "wall":
+        if options.start is not None:
+            raise UsageError("--start needs --clock simulated: the clock of the machine begins now")
+        return WallClock()
+    if options.is_demo:
+        raise UsageError("--demo needs the clock of the machine: its market moves by itself")
+    try:
+        return SimulatedClock(WallClock().now_ms() if options.start is None else time_of(options.start))
+    except BadTime as error:
+        raise UsageError(f"--start: {error}; expected a time like 2026-01-05T00:00:00Z") from None

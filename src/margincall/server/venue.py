@@ -1,0 +1,208 @@
+"""The engine behind the API: one writer, in one thread. What it acknowledged outlives it.
+
+    events = await venue.do(command)     carried out, safe by `durability`, and known to whoever watches
+
+A command is carried out at once; its answer waits until the journal is synced, which is done once for all commands that
+came in the same turn of the loop (`group`). Records follow at once, streams are told after the sync.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from margincall.exchange import commands
+from margincall.exchange.clock import pieces
+from margincall.exchange.engine import Engine, Tell, is_refused
+from margincall.exchange.events import AnyExchangeEvent, Rejected
+from margincall.exchange.genesis import new_exchange
+from margincall.exchange.journal import JournalFailed, read_header
+from margincall.exchange.journal_file import Durability
+from margincall.exchange.rulesets import RuleSet
+from margincall.exchange.state import Events, Exchange
+from margincall.server.archive import Archive
+from margincall.server.clock import Clock
+from margincall.server.downloads import Downloads
+from margincall.server.errors import NOT_TRADING, ApiError, of_rejected
+from margincall.server.listen_keys import ListenKeys
+from margincall.server.records import Records
+from margincall.server.tape import Tape
+
+TICK_MS = 10
+"""So far at most the exchange's clock lags behind the server's: it follows before a command, or by a timer."""
+IDLE_MS = 1_000
+"""So far it lags behind where nothing is due and nobody asks: each step of the clock is a line of the journal."""
+encoded = msgspec.json.encode
+Watcher = Callable[[Events], None]
+
+
+class Venue:
+    """An exchange, its clock, and what is remembered for questions."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, *, durability: Durability, archive: Archive, api_date: str,
+        records: Records, tape: Tape, takers: Iterable[Tell] = (),
+    ) -> None:  # fmt: skip
+        """What an opened journal gives; `opened` makes one."""
+        self.engine, self.clock, self.durability, self.archive = engine, clock, durability, archive
+        self.api_date = api_date
+        self.records, self.tape = records, tape
+        self.takers = list(takers)
+        """Told of everything that happened, at once, and when the server starts of everything that the journal
+        holds: what lists and charts are made from."""
+        self.downloads = Downloads(archive)
+        self.listen_keys = ListenKeys(clock.now_ms)
+        self.fee_burners: set[str] = set()
+        """The accounts that asked to pay fees in BNB."""
+        self.watchers: list[Watcher] = []
+        """Told of everything that happened, once it is safe."""
+        self.lookers: list[Callable[[str], None]] = []
+        """Told of a symbol whose book is about to be shown in an answer."""
+        self.halted: set[str] = set()
+        """Symbols that take no new orders, as the operator said; forgotten with the server."""
+        self._untold: list[AnyExchangeEvent] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_scheduled = False
+
+    @classmethod
+    def opened(
+        cls, journal: Path, rules: RuleSet, clock: Clock, *, durability: Durability, archive: Archive, api_date: str,
+        takers: Iterable[Tell] = (),
+    ) -> "Venue":  # fmt: skip
+        """Begin a journal, or go on with one: records, tape and `takers` hear again what it holds."""
+        assets = {symbol: rules.venue.contract(symbol).margin_asset for symbol in rules.listings}
+        records = Records(archive, assets, api_date)
+        header = read_header(journal) if journal.exists() else None
+        genesis_ms = clock.now_ms() if header is None else header.genesis_ms
+        tape = Tape(archive, new_exchange(rules, genesis_ms), api_date)
+        told: tuple[Tell, ...] = (lambda state, events: records.take(events), tape.hear, *takers)
+
+        def tell(state: Exchange, events: Events) -> None:
+            for taker in told:
+                taker(state, events)
+
+        engine = Engine.open(journal, rules, time_ms=genesis_ms, durability=durability, tell=tell)
+        tape.state = engine.state
+        return cls(
+            engine, clock, durability=durability, archive=archive, api_date=api_date, records=records, tape=tape,
+            takers=takers,
+        )  # fmt: skip
+
+    @property
+    def state(self) -> Exchange:
+        """The exchange, to be looked at."""
+        return self.engine.state
+
+    def now_ms(self) -> int:
+        """The server's time."""
+        return self.clock.now_ms()
+
+    def advance(self) -> None:
+        """Let the exchange's clock follow."""
+        now_ms = self.clock.now_ms()
+        if now_ms >= self.state.time_ms + TICK_MS or (self.clock.is_simulated and now_ms > self.state.time_ms):
+            for time_ms in pieces(self.state.time_ms, now_ms):
+                self._carry_out(commands.Advance(time_ms=time_ms))
+
+    def tick(self) -> None:
+        """What a timer does: let the clock of a machine follow where something is due, and hand to the system what
+        waits, if nobody syncs it. Raises `JournalFailed`."""
+        now_ms, timers = self.clock.now_ms(), self.state.timers
+        if (timers and timers[0][0] <= now_ms) or now_ms >= self.state.time_ms + IDLE_MS:
+            self.advance()
+        if self.durability == "none":
+            self.engine.sync()
+
+    def carry_out(self, command: commands.AnyCommand) -> Events:
+        """Carry out a command at once; it is safe with the next sync. For prices and quotes, of which nobody awaits an
+        acknowledgement. Raises `ApiError` if it is refused."""
+        if self.halted and not self.halted.isdisjoint(_traded(command)):
+            raise NOT_TRADING
+        self.advance()
+        events = self._carry_out(command)
+        if is_refused(events):
+            refused = events[0]
+            assert isinstance(refused, Rejected)
+            raise of_rejected(refused, command, self.state)
+        return events
+
+    async def do(self, command: commands.AnyCommand) -> Events:
+        """Carry out a command, and make it safe. Raises `ApiError` if it is refused."""
+        events = self.carry_out(command)
+        if self.durability != "none":
+            await self._safe()
+        return events
+
+    def _carry_out(self, command: commands.AnyCommand) -> Events:
+        events = self.engine.submit(encoded(command))
+        if not is_refused(events):
+            self.records.take(events)
+            self.tape.take(events)
+            for taker in self.takers:
+                taker(self.state, events)
+            if self.watchers:
+                self._untold += events
+                self._schedule()
+        return events
+
+    async def _safe(self) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._schedule()
+        await waiting
+
+    def _schedule(self) -> None:
+        """Sync once this turn of the loop is over; at once where no loop runs, before the server does."""
+        if self._is_scheduled:
+            return
+        self._is_scheduled = True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._sync()
+        else:
+            loop.call_soon(self._sync)
+
+    def _sync(self) -> None:
+        """Make safe what was carried out; then tell."""
+        self._is_scheduled = False
+        waiting, self._waiting = self._waiting, []
+        try:
+            if self.durability != "none":
+                self.engine.sync()
+        except JournalFailed as error:
+            for each in waiting:
+                if not each.done():
+                    each.set_exception(ApiError(-1000, f"The journal failed: {error}.", 500))
+            return
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
+        untold, self._untold = self._untold, []
+        for watcher in self.watchers if untold else ():
+            watcher(untold)
+
+    def look(self, symbol: str) -> None:
+        """To be called by whoever shows the book of a symbol."""
+        for looker in self.lookers:
+            looker(symbol)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the watchers know of everything that the state holds."""
+        return not self._untold
+
+    def close(self) -> None:
+        """Let go of journal and archive."""
+        self.engine.close()
+        self.archive.close()
+
+
+def _traded(command: commands.AnyCommand) -> Iterator[str]:
+    """The symbols that a command would trade."""
+    if isinstance(command, commands.Batch):
+        for each in command.commands:
+            yield from _traded(each)
+    elif isinstance(command, commands.PlaceOrder | commands.AmendOrder | commands.Quote):
+        yield command.symbol

@@ -1,0 +1,247 @@
+"""The command: what it prints, whom it lets in, how it ends; and the market for show."""
+
+import contextlib
+import http.client
+import io
+import json
+import re
+import signal
+import stat
+import time
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from rich.console import Console
+
+from margincall.cli.exchange_board import Board, banner
+from margincall.cli.exchange_serve import serve
+from margincall.errors import NothingUsable, Refused, UsageError
+from margincall.exchange.journal import JournalFailed, OtherHeader
+from margincall.server.assembled import Assembled, assembled
+from margincall.server.clock import SimulatedClock, WallClock
+from margincall.server.control.app import control_app
+from margincall.server.demo import CROWD, Demo
+from margincall.server.listing import rules_for
+from margincall.server.opened import Options, opened
+from margincall.server.player import Player
+from margincall.server.serving import Ports, is_loopback
+from margincall.server.venue import IDLE_MS
+from tests.cli.calling import call
+from tests.server.running import exchanged, process, running
+from tests.sources import ROOT
+
+START_MS = 1_791_158_400_000
+
+
+def built(folder: Path, symbols: tuple[str, ...] = (), time_ms: int = START_MS) -> Assembled:
+    """A server's parts, with a simulated clock."""
+    return assembled(folder, rules_for("usdm", symbols), SimulatedClock(time_ms), durability="none")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
+    with process(tmp_path / "folder") as server:
+        status, answer = exchanged(server.port, "GET", "/fapi/v1/time", None, {})
+        assert status == 200
+        assert abs(answer["serverTime"] - time.time() * 1000) < 60_000
+        assert server.end(number) == (0, "")
+
+
+def test_secrets_are_told_once_and_kept_from_others(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with process(folder) as server:
+        secrets = [each.secret for each in server.keys]
+        assert len(secrets) == 2
+        own = server.keys[0]
+        assert server.ask("GET", "/fapi/v1/openOrders", {}, own) == (200, [])
+    path = folder / "keys.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert secrets[0] in path.read_text(encoding="utf-8")
+    for each in (folder / "journal", folder / "archive"):
+        assert secrets[0].encode() not in each.read_bytes()
+    with process(folder) as server:
+        assert not any(secret in json.dumps(server.told) for secret in secrets)
+        assert server.ask("GET", "/fapi/v1/openOrders", {}, own) == (200, [])
+
+
+def test_an_address_that_others_reach_must_be_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="--expose"), opened(Options(host="0.0.0.0", folder=tmp_path)):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    code, _, errors = call("exchange", "serve", "--host", "0.0.0.0", "--folder", str(tmp_path))
+    assert (code, "--expose" in errors) == (4, True)
+
+
+def test_a_banner_says_that_it_is_simulated_and_who_reaches_it(tmp_path: Path) -> None:
+    for is_exposed in (False, True):
+        with opened(Options(folder=tmp_path / str(is_exposed), is_exposed=is_exposed)) as found:
+            text = "\n".join(banner(found, Ports("0.0.0.0", 8000, 8001)))
+            found.built.close()
+        assert text.startswith("SIMULATED")
+        assert ("WARNING" in text) is is_exposed
+        assert all(each.secret in text for each in found.keys)
+
+
+@pytest.mark.parametrize(("host", "is_own"), [("127.0.0.2", True), ("::1", True), ("localhost", True), ("::", False)])
+def test_which_addresses_are_of_this_machine(host: str, is_own: bool) -> None:
+    assert is_loopback(host) is is_own
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--start", "2026-01-05T00:00:00Z"], "--clock simulated"),
+        (["--clock", "simulated", "--start", "soon"], "2026-01-05T00:00:00Z"),
+        (["--clock", "simulated", "--demo"], "--demo"),
+        (["--symbols", "NOPE"], "BTCUSDT"),
+        (["--rules", "dydx", "--symbols", "BTCUSDT"], "BTC-USD"),
+    ],
+)
+def test_what_makes_no_sense_is_told(tmp_path: Path, flags: list[str], words: str) -> None:
+    code, _, errors = call("exchange", "serve", "--folder", str(tmp_path), *flags)
+    assert (code, words in errors) == (3, True), errors
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with running(tmp_path / "one") as (server, _):
+        code, _, errors = call("exchange", "serve", "--folder", str(tmp_path / "two"), "--port", str(server.port))
+        assert (code, f"127.0.0.1:{server.port}" in errors) == (3, True)
+
+
+def test_an_address_is_that_of_the_socket_whatever_a_header_says(tmp_path: Path) -> None:
+    with running(tmp_path) as (server, _):
+        for number in (1, 2, 3):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port)
+            connection.request("GET", "/fapi/v1/ping", headers={"X-Forwarded-For": f"10.0.0.{number}"})
+            response = connection.getresponse()
+            response.read()
+            assert response.headers["x-mbx-used-weight-1m"] == str(number)
+            connection.close()
+
+
+def test_a_folder_goes_on_under_its_own_rules(tmp_path: Path) -> None:
+    with opened(Options(folder=tmp_path, rules="socialised", symbols=("ETHUSDT", "SOLUSDT"))) as found:
+        found.built.close()
+    with opened(Options(folder=tmp_path)) as found:
+        assert found.built.venue.state.rules == rules_for("socialised", ("ETHUSDT", "SOLUSDT"))
+        found.built.close()
+    with pytest.raises((UsageError, OtherHeader, NothingUsable)), opened(Options(folder=tmp_path, rules="usdm")):
+        pass
+
+
+def test_symbols_beside_the_catalogue_are_listed_and_what_is_assumed_is_named() -> None:
+    rules = rules_for("usdm", ("BTCUSDT", "DOGEUSDT"))
+    assert list(rules.listings) == list(rules.venue.contracts) == ["BTCUSDT", "DOGEUSDT"]
+    assert rules.listings["BTCUSDT"] == rules_for("usdm").listings["BTCUSDT"]
+    assert {"contract-steps", "liquidation-fee-rate"} <= {*rules.assumed}
+    assert "contract-steps" not in rules_for("usdm").assumed
+
+
+def test_a_machine_whose_clock_is_behind_the_journal_is_refused(tmp_path: Path) -> None:
+    ahead_ms = WallClock().now_ms() + 3_600_000
+    built(tmp_path, time_ms=ahead_ms).close()
+    with pytest.raises(UsageError, match="ahead"):
+        assembled(tmp_path, rules_for("usdm"), WallClock())
+    clock = SimulatedClock(START_MS)
+    assembled(tmp_path, rules_for("usdm"), clock).close()
+    assert clock.now_ms() == ahead_ms
+
+
+def test_the_timer_lets_things_fall_due_and_spares_the_journal(tmp_path: Path) -> None:
+    found = built(tmp_path)
+    venue, clock = found.venue, found.venue.clock
+    assert isinstance(clock, SimulatedClock)
+    due_ms = venue.state.timers[0][0]
+    for step_ms in range(0, due_ms - START_MS, IDLE_MS // 4):
+        clock.set(START_MS + step_ms)
+        venue.tick()
+    assert venue.engine.seq < (due_ms - START_MS) / IDLE_MS + 2
+    clock.set(due_ms)
+    venue.tick()
+    assert venue.state.time_ms == due_ms
+    assert venue.state.timers[0][0] > due_ms
+    found.close()
+
+
+def test_the_market_for_show_liquidates_within_a_minute(tmp_path: Path) -> None:
+    found = built(tmp_path)
+    venue, clock = found.venue, found.venue.clock
+    assert isinstance(clock, SimulatedClock)
+    demo = Demo(venue, seed=7)
+    demo.begin()
+    for step in range(1, 241):
+        clock.set(START_MS + step * 250)
+        demo.step()
+    state = venue.state
+    assert len(CROWD) >= 20
+    assert {each.account for each in state.liquidations} <= {*CROWD}
+    assert len(state.liquidations) >= 3
+    assert all(market.last is not None for market in state.markets.values())
+    assert sum(1 for name in CROWD if any(state.traders[name].account.open_positions())) > 12
+    assert state.fund.account.wallets["USDT"] != Decimal(10**6)
+    digest = venue.engine.digest()
+    found.close()
+    again = built(tmp_path)
+    assert again.venue.engine.digest() == digest
+    Demo(again.venue, seed=8).begin()
+    again.close()
+
+
+def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:
+    with opened(Options(folder=tmp_path, durability="none")) as found:
+        demo = Demo(found.built.venue, seed=7)
+        demo.begin()
+        for _ in range(120):
+            demo.step()
+        target = Console(width=100, record=True, file=io.StringIO())
+        target.print(Board(found).drawn(target))
+        shown = target.export_text()
+        state = found.built.venue.state
+        for market in state.markets.values():
+            assert market.last is not None
+            assert f"{market.last:.1f}" in shown
+        line = state.liquidations[-1]
+        assert f"{line.lost:,.2f} USDT" in shown
+        assert f"{state.fund.account.wallets['USDT']:,.2f} USDT" in shown
+        assert found.keys[0].key in shown
+        assert found.keys[0].secret not in shown
+        found.built.close()
+
+
+def test_requests_are_counted(tmp_path: Path) -> None:
+    with running(tmp_path) as (server, found):
+        for number in (1, 2):
+            exchanged(server.port, "GET", "/fapi/v1/time", None, {})
+            assert found.serving.requests == number
+
+
+def test_a_journal_that_fails_ends_the_server(tmp_path: Path) -> None:
+    def served() -> None:
+        with running(tmp_path) as (server, found), contextlib.suppress(OSError):
+            found.built.venue.engine.close()
+            while True:
+                exchanged(server.port, "GET", "/fapi/v1/ping", None, {})
+
+    with pytest.raises(JournalFailed):
+        served()
+
+
+def test_the_page_names_every_flag_and_every_path_of_the_control_api() -> None:
+    page = (ROOT / "docs" / "how-to" / "serve.md").read_text(encoding="utf-8")
+    flags = {name for each in serve.params for name in each.opts if name.startswith("--")}
+    assert flags == set(re.findall(r"`(--[a-z-]+)[`  ]", page)) | {"--start"}
+    app = control_app(cast(Assembled, SimpleNamespace(keys=None, venue=None)), cast(Player, None), "")
+    served = {
+        (method, route.path.replace("{name}", "NAME").replace("{symbol}", "SYMBOL"))
+        for route in app.app.routes
+        for method in route.methods - {"HEAD"}
+    }
+    told = {
+        (method.strip(" ,"), path)
+        for methods, path in re.findall(r"^\| ((?:GET|POST)[A-Z, ]*) `(/[^`]*)`", page, re.MULTILINE)
+        for method in methods.split(",")
+    }
+    assert told == served
