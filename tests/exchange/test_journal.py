@@ -204,7 +204,7 @@ def test_a_journal_whose_beginning_was_torn_is_begun_again(path: Path, content: 
 
 @pytest.mark.parametrize("length", [0, 4, 6, 2**32 - 1])
 def test_a_command_of_another_length_than_its_frame_is_no_record(path: Path, length: int) -> None:
-    """The crc is right, so whoever wrote this did not write version 1."""
+    """The crc is right, so whoever wrote this did not write version 2."""
     odd = format_module._framed(struct.pack("<QI", 6, length) + b"12345" + HASH)
     path.write_bytes(TEXT[: ENDS[5]] + odd)
     assert read(path)[2] == Tail(5, ENDS[5], len(odd))
@@ -288,9 +288,9 @@ def test_damage_in_the_middle_is_refused(path: Path, content: bytes, seq: int) -
 def test_replay_gives_the_state_again(path: Path) -> None:
     write(path, WHOLE)
     bank = Bank()
-    assert replay(read(path)[1], bank.apply) == RECORDS
+    assert replay(read(path)[1], lambda record: bank.apply(record.command)) == RECORDS
     assert bank.totals == bank_after(RECORDS).totals
-    assert replay([], bank.apply) == 0
+    assert replay([], lambda record: bank.apply(record.command)) == 0
 
 
 def test_replay_stops_at_the_first_divergence() -> None:
@@ -298,7 +298,7 @@ def test_replay_stops_at_the_first_divergence() -> None:
     changed = [*WHOLE[:9], Record(10, command(11), WHOLE[9].events_hash), *WHOLE[10:]]
     bank = Bank()
     with pytest.raises(Divergence, match="command 10 ") as error:
-        replay(changed, bank.apply)
+        replay(changed, lambda record: bank.apply(record.command))
     assert bank.applied == 10
     assert (error.value.seq, error.value.expected) == (10, WHOLE[9].events_hash)
     assert error.value.got != error.value.expected
@@ -322,12 +322,12 @@ def test_the_same_journal_in_every_process(tmp_path: Path) -> None:
 def test_old_versions_stay_readable(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later version goes on with a journal of this one, and reads both."""
 
-    def record_v2(body: bytes) -> Record:
+    def record_v3(body: bytes) -> Record:
         return Record(int.from_bytes(body[:8], "big"), body[8:-32], body[-32:])
 
     write(path, WHOLE[:3])
-    monkeypatch.setattr(format_module, "FORMATS", {**FORMATS, 2: Format(FORMATS[1].header, record_v2)})
-    monkeypatch.setattr(format_module, "VERSION", 2)
+    monkeypatch.setattr(format_module, "FORMATS", {**FORMATS, 3: Format(FORMATS[1].header, record_v3)})
+    monkeypatch.setattr(format_module, "VERSION", 3)
     body = (4).to_bytes(8, "big") + b"new" + HASH
     path.write_bytes(path.read_bytes() + format_module._framed(body))
     assert list(read(path)[1]) == [*WHOLE[:3], Record(4, b"new", HASH)]
@@ -336,10 +336,10 @@ def test_old_versions_stay_readable(path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("records_before", [None, 0, 3])
 def test_a_newer_version_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch, records_before: int | None) -> None:
     before = b"" if records_before is None else TEXT[: ENDS[records_before]]
-    monkeypatch.setattr(format_module, "VERSION", 2)
+    monkeypatch.setattr(format_module, "VERSION", 3)
     content = before + (header_bytes(HEADER) if records_before is None else record_bytes(Record(1, b"", HASH)))
     path.write_bytes(content)
-    with pytest.raises(NewerJournal, match="version 2"):
+    with pytest.raises(NewerJournal, match="version 3"):
         FileJournal(path, HEADER)
     assert path.read_bytes() == content
 

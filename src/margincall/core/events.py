@@ -101,7 +101,9 @@ class Source(Struct, frozen=True, gc=False):
 NOWHERE = Source("")
 
 
-class Event(Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, gc=False):
+class Event(
+    Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """What all events carry. Times are milliseconds since 1970, UTC. `account` is the user's id where the source prints
     one; it is empty where all that the source tells is of one account.
 

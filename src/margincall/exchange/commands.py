@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from margincall.core.account import MarginType, PositionSide
 from margincall.exchange.book import Side
@@ -271,7 +271,7 @@ def decode(raw: bytes) -> AnyCommand:
         command = _DECODER.decode(raw)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadCommand(str(error)) from None
-    if _LOOSE_NUMBER.search(raw):
+    if _is_unusual(raw) and _LOOSE_NUMBER.search(raw):
         _check_texts(command, msgspec.json.decode(raw))
     _check_numbers(command)
     return command
@@ -282,17 +282,26 @@ def encode(command: AnyCommand) -> bytes:
     return _ENCODER.encode(command)
 
 
+def _is_unusual(raw: bytes) -> bool:
+    """Whether JSON holds anything that `encode` writes nowhere but in names; what does not, has no loose number."""
+    return (
+        not raw.isascii() or len(raw.translate(None, _NOT_WRITTEN)) < len(raw) or _UNDERSCORED.search(raw) is not None
+    )
+
+
 def _check_numbers(command: Struct) -> None:
     """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
-    for field in command.__struct_fields__:
-        value = getattr(command, field)
-        for amount in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(amount, Decimal) and not (amount.is_finite() and is_plausible(amount)):
+    for field, value in zip(command.__struct_fields__, structs.astuple(command), strict=True):
+        kind = type(value)
+        if kind is str or kind is bool or value is None:
+            continue
+        for amount in value.values() if kind is dict else (value,):
+            if type(amount) is Decimal and not (amount.is_finite() and is_plausible(amount)):
                 text = excerpt(str(amount))
                 raise BadCommand(f"{text!r} is no number of at most {AMOUNT_DIGITS} digits - at `$.{field}`")
-        if type(value) is int and abs(value) >= LARGEST:
+        if kind is int and abs(value) >= LARGEST:
             raise BadCommand(f"the integer is too large - at `$.{field}`")
-        if isinstance(value, tuple):
+        if kind is tuple:
             for each in value:
                 if isinstance(each, Struct):
                     _check_numbers(each)
@@ -314,5 +323,7 @@ def _check_texts(command: Struct, fields: Any) -> None:
 _LOOSE_NUMBER = re.compile(rb'\d_\d|"\s+[-+.\d]|\d\s+"|\\|[\x80-\xff]')
 """What may hold a number that only the decoder reads: `1_000`, ` 1`, either behind an escape, digits of other
 scripts."""
+_NOT_WRITTEN = b"\\ \t\n\r\v\f"
+_UNDERSCORED = re.compile(rb"_\d")
 _DECODER: msgspec.json.Decoder[AnyCommand] = msgspec.json.Decoder(AnyCommand)
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

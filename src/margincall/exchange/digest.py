@@ -81,7 +81,7 @@ def _decimal(value: Decimal) -> Ext:
     if not value.is_finite():
         raise ValueError(f"{value} has no digest: it is no finite number")
     text = str(value)
-    if text[-1] not in _DIGITS or "E" in text or "e" in text:
+    if text[-1] not in _DIGITS or "E" in text:
         text = _UNBOUNDED.to_sci_string(_UNBOUNDED.normalize(value)) if value else "0"
     return Ext(DECIMAL_CODE, text.encode())
 
@@ -129,17 +129,21 @@ def _by_class(kind: type) -> Write:
 
 
 def _struct_writer(name: str, kind: type[Struct]) -> Write:
-    fields = [(each.name, _default(each)) for each in sorted(structs.fields(kind), key=_name)]
-    values = attrgetter(*(field for field, _ in fields)) if len(fields) > 1 else None
+    fields = sorted(structs.fields(kind), key=_name)
+    names, defaults = [each.name for each in fields], [_default(each) for each in fields]
+    values = attrgetter(*names) if len(names) > 1 else lambda value: [getattr(value, each) for each in names]
 
     def write(value: Struct) -> object:
         tree: list[object] = [STRUCT, name]
-        found = values(value) if values is not None else [getattr(value, field) for field, _ in fields]
-        for (field, default), each in zip(fields, found, strict=True):
-            kind = type(each)
-            if each is default or (kind is type(default) and each == default and _is_same(each, default)):
+        for field, default, each in zip(names, defaults, values(value)):  # noqa: B905 - of one length, and hot
+            if each is default:
                 continue
-            tree += (field, each if kind in _THEMSELVES else _tree(each))
+            kind = type(each)
+            if kind is str:
+                if each != default:
+                    tree += field, each
+            elif kind is not type(default) or each != default or not _is_same(each, default):
+                tree += field, each if kind in _THEMSELVES else _tree(each)
         return tree
 
     return write

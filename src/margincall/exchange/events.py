@@ -16,7 +16,7 @@ from margincall.core.events import Fill, Flow, IndexPrice, MarginMove, MarkPrice
 from margincall.core.protocol.moves import MoveReason
 
 
-class ExchangeEvent(Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
+class ExchangeEvent(Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
     """Base of the exchange's own events. `time_ms` is the exchange's clock."""
 
     time_ms: int

@@ -64,10 +64,22 @@ def leverage(trader: Trader, market: Market) -> int:
 
 def reach(trader: Trader, market: Market, key: PositionKey, *, buys: Decimal = ZERO, sells: Decimal = ZERO) -> Decimal:
     """The largest notional that the position could come to if its orders filled, with further buys and sells."""
+    return reaches(trader, market, key, buys=buys, sells=sells)[1]
+
+
+def reaches(
+    trader: Trader, market: Market, key: PositionKey, *, buys: Decimal, sells: Decimal
+) -> tuple[Decimal, Decimal]:
+    """The same without and with the further ones."""
     held = trader.exposures.get(key, _NONE)
-    quantity = trader.account.position(key).quantity
-    at_mark = value(market.contract, quantity, market.mark) if quantity and market.mark is not None else ZERO
-    return reach_of(key[1], at_mark, held.buys + buys, held.sells + sells)
+    position = trader.account.positions.get(key)
+    at_mark = ZERO
+    if position is not None and position.quantity and market.mark is not None:
+        at_mark = value(market.contract, position.quantity, market.mark)
+    before = reach_of(key[1], at_mark, held.buys, held.sells)
+    if not buys and not sells:
+        return before, before
+    return before, reach_of(key[1], at_mark, held.buys + buys, held.sells + sells)
 
 
 def reach_of(side: PositionSide, at_mark: Decimal, buys: Decimal, sells: Decimal) -> Decimal:
@@ -149,9 +161,9 @@ def _stakes(state: Exchange, trader: Trader, asset: str) -> Iterator[Stake]:
         market = state.markets[key[0]]
         if market.contract.margin_asset != asset:
             continue
-        position, total = trader.account.position(key), needed(trader, market, key)
+        position, total = trader.account.positions.get(key), needed(trader, market, key)
         isolated = is_isolated(trader, key[0])
-        if not position.quantity:
+        if position is None or not position.quantity:
             yield Stake(isolated, ZERO, ZERO, total)
             continue
         assert market.mark is not None, "a position has a mark"

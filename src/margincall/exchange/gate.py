@@ -167,8 +167,7 @@ def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrd
     if order.ticks is None:
         amount = max(amount, exposure.worth(market, order.left, _mark(market)))
     buys, sells = (amount, ZERO) if order.side == "BUY" else (ZERO, amount)
-    reach = exposure.reach(trader, market, order.key, buys=buys, sells=sells)
-    before = exposure.reach(trader, market, order.key)
+    before, reach = exposure.reaches(trader, market, order.key, buys=buys, sells=sells)
     check_reach(state, trader, market, reach, before)
     check_need(state, trader, market, max(reach - before, ZERO), open_loss(trader, market, order, price))
 

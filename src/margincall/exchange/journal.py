@@ -29,6 +29,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -39,8 +40,8 @@ from margincall.errors import DIFFERENCES, MargincallError, NothingUsable, Refus
 
 MAGIC = b"\x89MCJ\r\n\x1a\n"
 """Its signs are what a transfer as text would change."""
-VERSION = 1
-"""The version that is written."""
+VERSION = 2
+"""The version that is written. 1 and 2 differ in what the exchange hashes (`HASHES` in `engine.py`), not in a byte."""
 HASH_SIZE = 32
 COMMAND_MAX = 1 << 24
 """Bytes of the longest command. It bounds what a damaged length can make a reader take."""
@@ -112,11 +113,12 @@ class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Record(Struct, frozen=True, gc=False):
-    """One command. `seq` counts from 1 without a gap; `events_hash` has 32 bytes."""
+    """One command. `seq` counts from 1 without a gap; `events_hash` has 32 bytes, and is one as `version` has it."""
 
     seq: int
     command: bytes
     events_hash: bytes
+    version: int = VERSION
 
 
 class Tail(Struct, frozen=True):
@@ -161,21 +163,21 @@ def _framed(body: bytes) -> bytes:
     return _GUARD.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def _header_v1(body: bytes) -> Header | None:
+def _read_header(body: bytes) -> Header | None:
     try:
         return msgspec.msgpack.decode(body, type=Header)
     except msgspec.MsgspecError:
         return None
 
 
-def _record_v1(body: bytes) -> Record | None:
+def _read_record(version: int, body: bytes) -> Record | None:
     if len(body) < _RECORD.size + HASH_SIZE:
         return None
     seq, length = _RECORD.unpack_from(body)
     # The length stands twice, and only the inner one is under the crc.
     if length != len(body) - _RECORD.size - HASH_SIZE:
         return None
-    return Record(seq, body[_RECORD.size : -HASH_SIZE], body[-HASH_SIZE:])
+    return Record(seq, body[_RECORD.size : -HASH_SIZE], body[-HASH_SIZE:], version)
 
 
 class Format(NamedTuple):
@@ -185,7 +187,9 @@ class Format(NamedTuple):
     record: Callable[[bytes], Record | None]
 
 
-FORMATS: Mapping[int, Format] = {1: Format(_header_v1, _record_v1)}
+FORMATS: Mapping[int, Format] = {
+    version: Format(_read_header, partial(_read_record, version)) for version in range(1, VERSION + 1)
+}
 """Every version that was ever written. None is removed."""
 
 
@@ -232,14 +236,14 @@ def scan(path: Path) -> Scan:
         return Scan(header, Tail(seq, end, size - end))
 
 
-def replay(records: Iterable[Record], apply: Callable[[bytes], bytes]) -> int:
+def replay(records: Iterable[Record], apply: Callable[[Record], bytes]) -> int:
     """Apply commands again; the seq of the last one, 0 if there was none.
 
-    `apply` takes a command and gives the hash of its events. Raises `Divergence` at the first that differs.
+    `apply` carries out a record's command and gives the hash of its events, as the record's version has it. Raises `Divergence` at the first that differs.
     """
     seq = 0
     for record in records:
-        got = apply(record.command)
+        got = apply(record)
         if got != record.events_hash:
             raise Divergence(record.seq, record.events_hash, got)
         seq = record.seq

@@ -75,8 +75,9 @@ class OpenOrder(Struct, kw_only=True, gc=False):
     @property
     def closes(self) -> bool:
         """Whether the order may only reduce."""
-        flagged = self.reduce_only or self.close_position
-        return only_reduces(self.position_side, buys=self.side == "BUY", flagged=flagged)
+        if self.position_side == "BOTH":
+            return self.reduce_only or self.close_position
+        return only_reduces(self.position_side, buys=self.side == "BUY", flagged=False)
 
 
 def only_reduces(side: PositionSide, *, buys: bool, flagged: bool) -> bool:

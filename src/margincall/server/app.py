@@ -64,7 +64,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 async def _send(send: Send, reply: Reply) -> None:
     headers = [(name.encode(), value.encode()) for name, value in reply.headers]
-    headers.append((b"content-length", str(len(reply.body)).encode()))
+    headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 

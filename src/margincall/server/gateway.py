@@ -4,8 +4,7 @@ The order of the checks is the venue's as far as it shows: address limits, path,
 signature, parameters.
 """
 
-import inspect
-from collections.abc import Mapping
+from types import CoroutineType
 
 import msgspec
 from msgspec import Struct
@@ -68,8 +67,7 @@ class Gateway:
         route = self.table.get(request.method, request.path)
         if len(request.body) > BODY_MAX:
             raise TOO_LARGE
-        found = parameters(request.query, request.body)
-        params = Params(found)
+        params = Params(parameters(request.query, request.body))
         weight = route.weight if route is not None else 1
         used = self.limits.ask(
             request.ip, weight if isinstance(weight, int) else weight(params), route.pool if route else "weight"
@@ -77,21 +75,21 @@ class Gateway:
         headers.append(("x-mbx-used-weight-1m", str(used)))
         if route is None:
             raise UNKNOWN_METHOD
-        account = self._account(route, request, found) if route.security != "none" else ""
+        key = self._key(route, request, params) if route.security != "none" else None
+        account = key.account if key is not None else ""
         if route.orders != (0, 0):
             ten, minute = self.limits.order(account, *route.orders)
             headers += [("x-mbx-order-count-10s", str(ten)), ("x-mbx-order-count-1m", str(minute))]
-        key = self.keys.get(request.key) if account else None
         call = Call(venue=self.venue, request=request, params=params, account=account, key=key)
         answer = route.handler(call)
-        return await answer if inspect.isawaitable(answer) else answer
+        return await answer if isinstance(answer, CoroutineType) else answer
 
-    def _account(self, route: Route, request: Request, found: Mapping[str, str]) -> str:
+    def _key(self, route: Route, request: Request, params: Params) -> Key:
         """Whose request it is, if its key may do that and signed it in time."""
         key = self.key_of(request.key)
         if route.security == "key":
-            return key.account
-        self.check_time(found)
+            return key
+        self.check_time(params)
         payload, signature = signed_part(request.query, request.body)
         if not signature:
             raise missing("signature")
@@ -99,7 +97,7 @@ class Gateway:
             raise SIGNATURE
         if route.security == "trade" and not key.trade:
             raise KEY_UNKNOWN
-        return key.account
+        return key
 
     def key_of(self, name: str) -> Key:
         """A key that was issued here. Raises `ApiError` for any other, which is not looked at further."""
@@ -110,9 +108,8 @@ class Gateway:
             raise KEY_UNKNOWN
         return key
 
-    def check_time(self, found: Mapping[str, str]) -> None:
+    def check_time(self, params: Params) -> None:
         """`timestamp` and `recvWindow`: accepted if less than a second ahead and not older than the window."""
-        params = Params(found)
         sent_ms = params.need_integer("timestamp")
         window_ms = params.decimal("recvWindow")
         if window_ms is not None and window_ms > WINDOW_MOST_MS:

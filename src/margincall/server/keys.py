@@ -6,7 +6,6 @@ mistaken for one of these: anything else is refused unread.
 
 import base64
 import binascii
-import hashlib
 import hmac
 import secrets
 import string
@@ -93,7 +92,7 @@ class Keys:
     def verifies(self, key: Key, payload: bytes, signature: str) -> bool:
         """Whether a signature is that of the key over these bytes."""
         if key.kind == "hmac":
-            due = hmac.new(key.secret.encode(), payload, hashlib.sha256).hexdigest()
+            due = hmac.digest(key.secret.encode(), payload, "sha256").hex()
             return hmac.compare_digest(due.encode(), signature.lower().encode())
         verifier = self._verifiers.get(key.key)
         if verifier is None:

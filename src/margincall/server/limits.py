@@ -84,14 +84,15 @@ class Limits:
     def order(self, account: str, ten: int, minute: int) -> tuple[int, int]:
         """Count orders of an account; what it has used. Raises `ApiError` 429 (−1015)."""
         now_ms = self._now_ms()
-        used = tuple(
-            counter.add(account, more, now_ms) for counter, more in zip(self._orders, (ten, minute), strict=True)
-        )
+        short, long = self._orders
+        used = short.add(account, ten, now_ms), long.add(account, minute, now_ms)
+        if self._is_lenient or (used[0] <= short.window.limit and used[1] <= long.window.limit):
+            return used
         for counter, count, words in zip(self._orders, used, ("10 SECOND", "1 MINUTE"), strict=True):
-            if count > counter.window.limit and not self._is_lenient:
+            if count > counter.window.limit:
                 text = f"Too many new orders; current limit is {counter.window.limit} orders per {words}."
                 raise ApiError(-1015, text, 429, counter.left_s(now_ms))
-        return used[0], used[1]
+        return used
 
     def _check_ban(self, ip: str, now_ms: int) -> None:
         until_ms, _ = self._banned.get(ip, (0, 0))

@@ -173,7 +173,7 @@ class WsApi:
         if "apiKey" not in found and self._key is not None:
             key = self._key
             if route.security != "key":
-                self._gateway.check_time(found)
+                self._gateway.check_time(Params(found))
         else:
             key = self._gateway.key_of(Params(found).need_text("apiKey"))
             if route.security != "key":
@@ -185,7 +185,7 @@ class WsApi:
         return key
 
     def _check_signature(self, key: Key, asked: Asked, found: Mapping[str, str]) -> None:
-        self._gateway.check_time(found)
+        self._gateway.check_time(Params(found))
         signature = found.get("signature")
         if not signature:
             raise missing("signature")

@@ -10,10 +10,9 @@ from margincall.core.events import Order
 from margincall.core.rounding import booked, exact, plain
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.venues.registry import contract_of
-from margincall.wire import answer_keys
 from margincall.wire.prints import printed
 from margincall.wire.reading import close_kind
-from margincall.wire.spelling import Json, id_of, pair_of, side_word, spelled, text
+from margincall.wire.spelling import Json, id_of, pair_of, side_word, text
 
 FORCED = "LIQUIDATION"
 TRAILING = "TRAILING_STOP_MARKET"
@@ -28,15 +27,18 @@ def order_row(order: Order, placed_ms: int | None = None) -> Json:
     value in coin, and neither price matching, self-trade prevention nor a date."""
     terms, contract = printed(order), contract_of(order.symbol)
     original = _as_listed(order, terms.original_type or order.order_type)
-    row: Json = {**_executed(order, contract), "origType": original, "workingType": terms.working_type}
-    row |= {"priceProtect": terms.price_protect, "time": order.time_ms if placed_ms is None else placed_ms}
+    row = _executed(order, contract)
+    row["origType"], row["workingType"] = original, terms.working_type
+    row["priceProtect"], row["time"] = terms.price_protect, order.time_ms if placed_ms is None else placed_ms
     if original == TRAILING:
         row["activatePrice"] = text(terms.activation_price or ZERO)
         row["priceRate"] = text(terms.callback_rate or ZERO)
     if contract.is_inverse:
-        return {**row, "pair": pair_of(contract)}
-    prevention, date = terms.self_trade_prevention, terms.good_till_ms or 0
-    return {**row, "priceMatch": "NONE", "selfTradePreventionMode": prevention, "goodTillDate": date}
+        row["pair"] = pair_of(contract)
+        return row
+    row["priceMatch"], row["selfTradePreventionMode"] = "NONE", terms.self_trade_prevention
+    row["goodTillDate"] = terms.good_till_ms or 0
+    return row
 
 
 def force_order_row(order: Order, placed_ms: int | None = None) -> Json:
@@ -54,19 +56,26 @@ def _executed(order: Order, contract: Contract) -> Json:
     worth = order.executed_value
     if worth is None:
         worth = notional(contract, Quantity(order.executed), Price(average)) if average else ZERO
-    words = spelled(
-        answer_keys.ORDER,
-        order,
-        type=_as_listed(order, order.order_type),
-        buy=side_word(order.buy),
-        order_id=id_of(order.order_id),
-        average_price=_average(average, contract),
-        stop_price=order.stop_price or ZERO,
-        time=order.time_ms,
-        update_time=order.time_ms,
-        executed_value=None,
-    )
-    return {**words, "cumBase" if contract.is_inverse else "cumQuote": text(plain(booked(worth)))}
+    return {
+        "symbol": order.symbol,
+        "orderId": id_of(order.order_id),
+        "clientOrderId": order.client_order_id,
+        "side": side_word(order.buy),
+        "positionSide": order.side,
+        "status": order.status,
+        "type": _as_listed(order, order.order_type),
+        "timeInForce": order.time_in_force,
+        "origQty": text(order.quantity),
+        "price": text(order.price),
+        "stopPrice": text(order.stop_price or ZERO),
+        "avgPrice": _average(average, contract),
+        "executedQty": text(order.executed),
+        "reduceOnly": order.reduce_only,
+        "closePosition": order.close_position,
+        "time": order.time_ms,
+        "updateTime": order.time_ms,
+        "cumBase" if contract.is_inverse else "cumQuote": text(plain(booked(worth))),
+    }
 
 
 def _average(price: Decimal, contract: Contract) -> str:

@@ -43,6 +43,9 @@ def decimal_of(value: str | int | Decimal) -> Decimal:
 
 def is_plausible(number: Decimal) -> bool:
     """Whether a number can stand in an event (see `AMOUNT_DIGITS`)."""
+    text = str(number)
+    if len(text) <= AMOUNT_DIGITS and "E" not in text:
+        return True  # as nearly all do
     _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int), "NaN and Infinity are no numbers here"
     return len(digits) + exponent <= AMOUNT_DIGITS and -exponent <= AMOUNT_DIGITS and len(digits) <= AMOUNT_DIGITS

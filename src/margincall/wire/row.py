@@ -54,9 +54,10 @@ class BadRow(ValueError):
     """An object that cannot become an event; the message names the key and says why."""
 
 
-class Keys(Struct, frozen=True):
+class Keys(Struct, frozen=True, eq=False):
     """How the venue spells an object. `names`: our name -> its spellings, the stream's one-letter key first;
-    `unused`: documented keys that are not read. `label` is what messages call the object."""
+    `unused`: documented keys that are not read. `label` is what messages call the object. Each table is itself alone, so
+    that plans can be kept by it."""
 
     label: str
     names: Mapping[str, tuple[str, ...]]

@@ -1,9 +1,9 @@
 """Words and numbers as the venue prints them: what all that is written shares."""
 
-from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from margincall.core.contract import Contract
 from margincall.core.rounding import exact
@@ -18,9 +18,19 @@ EIGHT_PLACES = Decimal("0E-8")
 def spelled(table: Keys, value: Struct, **other: object) -> Json:
     """The object that a table describes, in the venue's first spelling: fields of `value` under our names, `other`
     where the venue prints something else. What is none is left out."""
-    fields: Mapping[str, object] = {**structs.asdict(value), **other}
-    found = {name: fields[name] for name in table.names if fields.get(name) is not None}
-    return {table.names[name][0]: text(field) if isinstance(field, Decimal) else field for name, field in found.items()}
+    found: Json = {}
+    for name, key, is_field in _plan(table, type(value)):
+        field = other[name] if name in other else getattr(value, name) if is_field else None
+        if field is not None:
+            found[key] = f"{field:f}" if type(field) is Decimal else field
+    return found
+
+
+@lru_cache(maxsize=None)
+def _plan(table: Keys, kind: type[Struct]) -> tuple[tuple[str, str, bool], ...]:
+    """Our names in a table, the venue's first spelling of each, and whether a value of this type has such a field."""
+    fields = frozenset(kind.__struct_fields__)
+    return tuple((name, spellings[0], name in fields) for name, spellings in table.names.items())
 
 
 def text(number: Decimal) -> str:
