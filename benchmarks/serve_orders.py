@@ -149,8 +149,8 @@ def _await(port: int) -> None:
 def _request(method: str, path: str, text: str, key: str, secret: str) -> bytes:
     text += f"&timestamp={time.time_ns() // 1_000_000}&recvWindow=60000"
     text += "&signature=" + hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-    head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-mbx-apikey: {key}\r\ncontent-length: {len(text)}\r\n\r\n"
-    return (head + text).encode()
+    lines = f"{method} {path} HTTP/1.1", "host: 127.0.0.1", f"x-mbx-apikey: {key}", f"content-length: {len(text)}"
+    return "\r\n".join((*lines, "", text)).encode()
 
 
 def _orders(peer: Peer, load: str, each: int) -> list[list[bytes]]:

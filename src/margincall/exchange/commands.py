@@ -8,7 +8,9 @@ direction. `decode` reads one command from JSON and refuses what is not one.
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct, structs
@@ -291,10 +293,11 @@ def _is_unusual(raw: bytes) -> bool:
 
 def _check_numbers(command: Struct) -> None:
     """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
-    for field, value in zip(command.__struct_fields__, structs.astuple(command), strict=True):
-        kind = type(value)
-        if kind is str or kind is bool or value is None:
+    for field in _fields_with_numbers(type(command)):
+        value = getattr(command, field)
+        if value is None:
             continue
+        kind = type(value)
         for amount in value.values() if kind is dict else (value,):
             if type(amount) is Decimal and not (amount.is_finite() and is_plausible(amount)):
                 text = excerpt(str(amount))
@@ -305,6 +308,19 @@ def _check_numbers(command: Struct) -> None:
             for each in value:
                 if isinstance(each, Struct):
                     _check_numbers(each)
+
+
+@cache
+def _fields_with_numbers(kind: type[Struct]) -> tuple[str, ...]:
+    """The fields that are more than words and flags."""
+    return tuple(field.name for field in structs.fields(kind) if not _is_word(field.type))
+
+
+def _is_word(kind: Any) -> bool:
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        return all(map(_is_word, get_args(kind)))
+    return kind in (str, bool, NoneType) or origin is Literal
 
 
 def _check_texts(command: Struct, fields: Any) -> None:

@@ -64,6 +64,8 @@ def traded(state: Exchange, events: Events, since: int) -> None:
 
 def _fire_all(state: Exchange, due: list[OpenOrder], events: Events) -> None:
     """Fire these, then what the trades of each trigger."""
+    if not due:
+        return
     queue = deque(due)
     while queue:
         order = queue.popleft()

@@ -239,7 +239,8 @@ def scan(path: Path) -> Scan:
 def replay(records: Iterable[Record], apply: Callable[[Record], bytes]) -> int:
     """Apply commands again; the seq of the last one, 0 if there was none.
 
-    `apply` carries out a record's command and gives the hash of its events, as the record's version has it. Raises `Divergence` at the first that differs.
+    `apply` carries out a record's command and gives the hash of its events, as the record's version has it. Raises
+    `Divergence` at the first that differs.
     """
     seq = 0
     for record in records:

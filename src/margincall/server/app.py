@@ -2,6 +2,7 @@
 any Content-Type with any method, so nothing here parses one.)"""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from margincall.server.gateway import Gateway, Reply
@@ -63,10 +64,16 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 async def _send(send: Send, reply: Reply) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
+    headers = [(_encoded(name), _encoded(value)) for name, value in reply.headers]
     headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+@lru_cache(maxsize=1024)
+def _encoded(text: str) -> bytes:
+    """Names and most values of headers are few."""
+    return text.encode()
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

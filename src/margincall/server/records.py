@@ -43,6 +43,7 @@ ALGO_SINCE = "2025-12-09"
 """API date since which conditional orders have lists and ids of their own."""
 LEGS_UNTIL = "2026-06-09"
 """API date from which their rows have no prices of take-profit and stop-loss."""
+OF_ACCOUNTS = (Order, Fill, Flow, MarginMove)
 LATEST = "9999"
 encoded = msgspec.json.encode
 
@@ -194,6 +195,6 @@ class Records:
             if self._has_algos and self.algos.take(event):
                 continue
             name = getattr(event, "account", "")
-            if name and isinstance(event, Order | Fill | Flow | MarginMove):
+            if name and isinstance(event, OF_ACCOUNTS):
                 symbol = getattr(event, "symbol", "")
                 self.of(name).take(event, self._assets.get(symbol, ""))

@@ -52,17 +52,22 @@ def signed_part(query: bytes, body: bytes) -> tuple[bytes, str | None]:
     kept = []
     for part in (query, body):
         if b"signature=" in part:
-            pairs = part.split(b"&")
-            others = [pair for pair in pairs if not pair.startswith(b"signature=")]
-            if len(others) < len(pairs):
-                part = b"&".join(others)
-                found = _signature([pair for pair in pairs if pair.startswith(b"signature=")][-1][10:])
+            part, raw = _split_off(part)
+            if raw is not None:
+                found = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin-1")
         kept.append(part)
     return kept[0] + kept[1], found
 
 
-def _signature(raw: bytes) -> str:
-    return (unquote_to_bytes(raw) if b"%" in raw else raw).decode("latin-1")
+def _split_off(part: bytes) -> tuple[bytes, bytes | None]:
+    """The pairs without the signature, and that."""
+    head, _, tail = part.rpartition(b"&signature=")
+    if head and b"&" not in tail and b"signature=" not in head:
+        return head, tail  # the last pair, where nearly all clients put it
+    pairs = part.split(b"&")
+    own = [pair[10:] for pair in pairs if pair.startswith(b"signature=")]
+    others = [pair for pair in pairs if not pair.startswith(b"signature=")]
+    return (b"&".join(others), own[-1]) if own else (part, None)
 
 
 def parameters(query: bytes, body: bytes) -> dict[str, str]:

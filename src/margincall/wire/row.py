@@ -56,8 +56,8 @@ class BadRow(ValueError):
 
 class Keys(Struct, frozen=True, eq=False):
     """How the venue spells an object. `names`: our name -> its spellings, the stream's one-letter key first;
-    `unused`: documented keys that are not read. `label` is what messages call the object. Each table is itself alone, so
-    that plans can be kept by it."""
+    `unused`: documented keys that are not read. `label` is what messages call the object. A table equals itself alone,
+    so that plans can be kept by it."""
 
     label: str
     names: Mapping[str, tuple[str, ...]]

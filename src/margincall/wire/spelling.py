@@ -1,7 +1,7 @@
 """Words and numbers as the venue prints them: what all that is written shares."""
 
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ def spelled(table: Keys, value: Struct, **other: object) -> Json:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _plan(table: Keys, kind: type[Struct]) -> tuple[tuple[str, str, bool], ...]:
     """Our names in a table, the venue's first spelling of each, and whether a value of this type has such a field."""
     fields = frozenset(kind.__struct_fields__)
