@@ -106,8 +106,10 @@ def our_peer(durability: str) -> Iterator[Peer]:
     program = "from margincall.cli.main import main; main()"
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, "-c", program, "exchange", "serve", "--folder", folder, "--port", "0", "--control-port", "0",
-             "--durability", durability, "--no-limits", "--json"],
+            [
+                sys.executable, "-c", program, "exchange", "serve", "--folder", folder, "--port", "0",
+                "--control-port", "0", "--durability", durability, "--no-limits", "--json",
+            ],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         try:
