@@ -7,7 +7,7 @@ came in the same turn of the loop (`group`). Records follow at once, streams are
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -65,6 +65,8 @@ class Venue:
         """Symbols that take no new orders, as the operator said; forgotten with the server."""
         self.on_halt: list[Callable[[str], None]] = []
         """Told of a symbol that was halted, or goes on."""
+        self.queues: dict[str, tuple[int, Mapping[tuple[str, str], int]]] = {}
+        """The last look at each symbol's queue of deleveraging (`lights.py`), with its stamp."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
