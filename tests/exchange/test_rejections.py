@@ -229,7 +229,7 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.PARAM_NOT_REQUIRED, nothing, stop(activation_price="49000")),
     (Code.TIF_NOT_REQUIRED, nothing, market(time_in_force="IOC")),
     (Code.NOT_VALID, nothing, stop(type="TRAILING_STOP_MARKET", stop_price=None, callback_rate="0.09")),
-    (Code.NOT_VALID, nothing, stop(type="TRAILING_STOP_MARKET", stop_price=None, callback_rate="10.1")),
+    (Code.NOT_VALID, nothing, stop(type="TRAILING_STOP_MARKET", stop_price=None, callback_rate="20.1")),
     (Code.NOT_VALID, nothing, of_alice("countdown", countdown_ms=-1)),
     (Code.NOT_VALID, nothing, said("set_asset_index", asset="USDT", index="1", bid="1.1", ask="1.2")),
     (Code.NOT_VALID, nothing, said("inject_fault", kind="wrong_mark", on=True, symbol=BTC, value="0")),

@@ -40,6 +40,7 @@ class Listening:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
         self.until: dict[str, tuple[str, int]] = {}
+        self.on_close: list[Callable[[str], None]] = []
 
     def create(self, account: str) -> str:
         key = f"{account}{'k' * (64 - len(account))}"

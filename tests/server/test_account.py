@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from margincall.exchange import commands
+from margincall.exchange.queue import lights
+from margincall.server import lights as server_lights
 from tests.server.account_desk import BEGUN_MS, Desk
 
 D = Decimal
@@ -76,6 +78,36 @@ def test_the_queue_of_deleveraging_is_one_figure_in_both_answers(tmp_path: Path)
             assert desk.get("/fapi/v3/positionRisk", name)[0]["adl"] == found[name]
         assert found["alice"] > found["bob"]
         assert desk.get("/fapi/v1/adlQuantile", symbol="ETHUSDT") == []
+
+
+def test_everybody_is_looked_at_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the clock of a machine; by a simulated one whenever something was carried out."""
+    looks: list[str] = []
+    monkeypatch.setattr(server_lights, "lights", lambda state, symbol: looks.append(symbol) or lights(state, symbol))
+    with Desk(tmp_path) as desk:
+        desk.do(commands.Transfer(account="maker", asset="USDT", amount=D(1_000_000)))
+        desk.trade("alice", "10")
+        desk.trade("bob", "1")
+        desk.do(commands.SetMark(symbol="BTCUSDT", price=D(50_100)))
+
+        def asked() -> list[int]:
+            return [desk.get("/fapi/v3/positionRisk", name)[0]["adl"] for name in ("alice", "bob", "alice")]
+
+        before = asked()
+        assert len(looks) == 1
+        desk.trade("bob", "18")
+        assert asked() != before
+        assert len(looks) == 2
+        desk.clock.is_simulated = False  # type: ignore[misc]
+        desk.wait(1_000)
+        moved = asked()
+        desk.trade("alice", "15")
+        desk.wait(900)
+        assert asked() == moved
+        assert len(looks) == 3
+        desk.wait(1_000)
+        assert asked() != moved
+        assert looks == ["BTCUSDT"] * 4
 
 
 def test_position_mode(tmp_path: Path) -> None:

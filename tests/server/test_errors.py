@@ -141,7 +141,7 @@ CASES = (
     Case(-1128, "Combination of optional parameters invalid.", limit(goodTillDate=BEGIN_MS + 700_000)),
     Case(-1130, "Data sent for parameter 'reduceOnly' is not valid.", limit(reduceOnly="maybe")),
     Case(-1130, "Data sent for parameter 'callbackRate' is not valid.",
-         stop(type="TRAILING_STOP_MARKET", triggerPrice=None, callbackRate="11"), ALGO),
+         stop(type="TRAILING_STOP_MARKET", triggerPrice=None, callbackRate="20.1"), ALGO),
     Case(-1130, "Data sent for parameter 'batchOrders' is not valid.", {"batchOrders": "[{"}, "POST batchOrders"),
     Case(-1136, "Invalid newOrderRespType.", limit(newOrderRespType="FULL")),
     Case(-2011, "Unknown order sent.", {"symbol": SYMBOL, "orderId": 1}, "DELETE order"),

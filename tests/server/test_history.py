@@ -134,6 +134,21 @@ def test_a_liquidation_stands_in_every_list(tmp_path: Path) -> None:
         assert sum(D(row["income"]) for row in desk.get("/fapi/v1/income", limit=1000)) == wallet
 
 
+def test_a_trade_with_oneself_is_listed_on_both_sides(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        for side in ("SELL", "BUY"):
+            desk.limit("alice", side, "0.1", "50000", selfTradePreventionMode="NONE")
+        rows = desk.get("/fapi/v1/userTrades", **SYMBOL)
+        assert [(row["side"], row["buyer"], row["maker"]) for row in rows] == [
+            ("SELL", False, True), ("BUY", True, False)
+        ]  # fmt: skip
+        assert len({row["id"] for row in rows}) == 1
+        assert [desk.get("/fapi/v1/userTrades", **SYMBOL, orderId=row["orderId"]) for row in rows] == [
+            [rows[0]],
+            [rows[1]],
+        ]
+
+
 def test_amendments_tell_before_and_after(tmp_path: Path) -> None:
     with Desk(tmp_path) as desk:
         number = desk.limit("alice", "BUY", "0.2", "49000", newClientOrderId="mine")["orderId"]

@@ -1,8 +1,13 @@
 """Listen keys: one per account, an hour of the server's clock, the venue's refusal of unknown ones."""
 
+import asyncio
 from pathlib import Path
 
+from margincall.server.hub import Listener
+from margincall.server.listen_keys import ListenKeys
+from margincall.server.streams_user import UserStreams
 from tests.server.account_desk import Desk
+from tests.server.socket_world import World, settled
 
 MINUTE_MS = 60_000
 PATH = "/fapi/v1/listenKey"
@@ -66,3 +71,29 @@ def test_before_april_2024_renewing_told_nothing(tmp_path: Path) -> None:
     with Desk(tmp_path, "2024-04-24") as desk:
         desk.ask("POST", PATH)
         assert desk.ask("PUT", PATH) == {}
+
+
+def test_closing_it_closes_the_sockets_that_have_nothing_else(tmp_path: Path) -> None:
+    """The key with a stream beside it goes silent; another account's socket stays."""
+
+    async def test() -> None:
+        world = World(tmp_path)
+        keys = ListenKeys(world.clock.now_ms)
+        users = UserStreams(world.venue, world.hub, keys)
+        assert users.count == 0
+        await world.begin()
+        ann, bob = keys.create("ann"), keys.create("bob")
+        alone, beside, other = Listener(), Listener(), Listener()
+        for listener, topic in ((alone, ann), (beside, ann), (beside, "btcusdt@trade"), (other, bob)):
+            world.hub.join(listener, topic)
+        keys.close(ann)
+        await world.limit("ann", "BUY", "50000")
+        await settled()
+        assert alone.closing == (1000, "The listen key was closed.")
+        assert beside.closing is other.closing is None
+        assert alone.take() is beside.take() is None
+        assert not world.hub.wants(ann)
+        assert users.count == 1
+        world.venue.close()
+
+    asyncio.run(test())

@@ -13,7 +13,7 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE rows (
     list TEXT NOT NULL, owner TEXT NOT NULL, symbol TEXT NOT NULL, id INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    keeps_ms INTEGER NOT NULL, kind TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (list, owner, symbol, id)
+    keeps_ms INTEGER NOT NULL, kind TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (list, owner, symbol, id, kind)
 ) WITHOUT ROWID;
 CREATE INDEX by_time ON rows (list, owner, time_ms);
 """
@@ -45,7 +45,8 @@ class Archive:
         self, name: str, owner: str, symbol: str, number: int, *, time_ms: int, keeps_ms: int, row: bytes,
         kind: str = "",
     ) -> None:  # fmt: skip
-        """A row, in place of that of the same number; written with others before the next question."""
+        """A row, in place of that of the same number and kind (an account that trades with itself has two rows of one
+        trade); written with others before the next question."""
         self._waiting.append((name, owner, symbol, number, time_ms, keeps_ms, kind, row))
 
     def flush(self) -> None:

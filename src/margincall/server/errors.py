@@ -116,6 +116,7 @@ WINDOW_TOO_LARGE = ApiError(-1131, "recvWindow must be less than 60000")
 BAD_SYMBOL = ApiError(-1121, "Invalid symbol.")
 NOT_TRADING = ApiError(-1122, "Invalid symbol status.")
 """A symbol that has no mark yet, or is halted (assumed)."""
+NOT_AMENDABLE = ApiError(-5024, "Symbol is not in trading status. Order amendment is not permitted.")
 BAD_PRECISION = ApiError(-1111, Code.BAD_PRECISION.text)
 UNKNOWN_ORDER = ApiError(-2011, Code.CANCEL_REJECTED.text)
 NO_SUCH_ORDER = ApiError(-2013, Code.NO_SUCH_ORDER.text)

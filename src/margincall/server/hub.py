@@ -12,7 +12,7 @@ import msgspec
 
 MOST_WAITING, MOST_WAITING_BYTES = 4_096, 4 << 20
 """More messages, or more of them in bytes, may not wait for one connection (assumed: `socket-queue`)."""
-GOING_AWAY, POLICY, DEFECT = 1001, 1008, 1011
+NORMAL, GOING_AWAY, POLICY, DEFECT = 1000, 1001, 1008, 1011
 """Codes of a closing (RFC 6455)."""
 TOO_SLOW = "The connection does not read as fast as its streams are."
 encoded = msgspec.json.encode
@@ -102,6 +102,13 @@ class Hub:
             del self._topics[topic]
             for tell in self.closed:
                 tell(topic)
+
+    def end(self, topic: str, reason: str) -> None:
+        """Nothing more comes by a topic: who listens to nothing else is closed (1000)."""
+        for listener in list(self._topics.get(topic, ())):
+            self.leave(listener, topic)
+            if not any(listener in others for others in self._topics.values()):
+                listener.close(NORMAL, reason)
 
     def tell(self, topic: str, message: object, kind: str = "") -> None:
         """Send a message of a kind to all who listen."""

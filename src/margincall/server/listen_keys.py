@@ -37,6 +37,8 @@ class ListenKeys:
         self._now_ms = now_ms
         self._kept: dict[str, _Kept] = {}
         self._by_account: dict[str, str] = {}
+        self.on_close: list[Callable[[str], None]] = []
+        """Told of a key that was closed, not of one that ran out."""
 
     def create(self, account: str) -> str:
         """The account's active key, valid for another hour, or a new one (what ran out before is still to be told)."""
@@ -65,7 +67,10 @@ class ListenKeys:
 
     def close(self, name: str) -> None:
         """A key, or that of an account, is valid no longer. Raises `ApiError` (−1125)."""
-        self._forget(self._found(name))
+        key = self._found(name)
+        self._forget(key)
+        for tell in self.on_close:
+            tell(key)
 
     def expired(self, now_ms: int) -> list[tuple[str, str]]:
         """The keys that ran out until a time, with their accounts; each is told once."""

@@ -9,10 +9,10 @@ from msgspec import structs
 from margincall.core.account import Account, PositionKey
 from margincall.core.rounding import exact
 from margincall.core.units import ZERO, Collateral
-from margincall.exchange.queue import lights_of
 from margincall.exchange.standing import Told, limit_of, standing
 from margincall.exchange.state import Exchange, Trader
 from margincall.server.errors import ApiError
+from margincall.server.lights import lights_of
 from margincall.server.venue import Venue
 from margincall.wire.encode_state import AccountState, PositionState
 from margincall.wire.serve_account import listed_sides
@@ -54,7 +54,7 @@ def stand(venue: Venue, name: str, *, with_lights: bool = False) -> AccountState
         rules=state.rules.venue,
         orders=[each.order for each in record.live.values()],
         changed={**dict.fromkeys(account.wallets, state.time_ms), **record.changed},
-        lights={key: shown - 1 for key, shown in lights_of(state, name).items()} if with_lights else NO_LIGHTS,
+        lights={key: shown - 1 for key, shown in lights_of(venue, name).items()} if with_lights else NO_LIGHTS,
     )
     found = standing(told)
     return structs.replace(found, positions=tuple(_in_lots(each) for each in found.positions))

@@ -20,7 +20,7 @@ from margincall.server.hub import Hub
 from margincall.server.stream_names import AT_ONCE, Plan, plan_of
 from margincall.server.streams_book import BookStreams, Sent
 from margincall.server.tape import Shown, Tape
-from margincall.server.venue import Venue
+from margincall.server.venue import HALTED, Venue
 from margincall.wire import serve_streams as say
 from margincall.wire.durations import SECOND_MS
 from margincall.wire.encode import Funding, asset_index_update, mark_price_update
@@ -35,6 +35,7 @@ AVERAGE_SINCE = "2026-03-16"
 WITHIN_MS = 100
 """Trades that one `aggTrade` adds up lie within so long."""
 MOST = 1_000
+CONTRACTS = "!contractInfo"
 
 
 class MarketStreams:
@@ -58,6 +59,7 @@ class MarketStreams:
         }  # fmt: skip
         hub.opened.append(self._opened)
         hub.closed.append(self._closed)
+        venue.on_halt.append(self._halted)
 
     @property
     def count(self) -> int:
@@ -227,13 +229,20 @@ class MarketStreams:
         return self._forced.messages(sent.plan.symbol, now_ms)
 
     def _contract_infos(self, events: Events, now_ms: int) -> Iterable[object]:
-        """Brackets are all that changes of a contract here."""
+        """Of a contract whose brackets have changed."""
         for event in events:
             if isinstance(event, FaultSet) and event.fault == "wrong_brackets":
-                table, market = self._state.rules.venue.brackets(event.symbol), self._state.markets[event.symbol]
-                yield say.contract_info(
-                    table, market.contract, now_ms, onboard_ms=self._tape.begun_ms, api_date=self._date
-                )
+                yield self._contract_info(event.symbol, now_ms)
+
+    def _contract_info(self, symbol: str, now_ms: int) -> Json:
+        table, market = self._state.rules.venue.brackets(symbol), self._state.markets[symbol]
+        told = say.contract_info(table, market.contract, now_ms, onboard_ms=self._tape.begun_ms, api_date=self._date)
+        return {**told, "cs": HALTED} if symbol in self._venue.halted else told
+
+    def _halted(self, symbol: str) -> None:
+        """A contract was halted, or goes on."""
+        if self._hub.wants(CONTRACTS):
+            self._hub.tell(CONTRACTS, self._contract_info(symbol, self._venue.now_ms()))
 
 
 def _row(found: object) -> Json:

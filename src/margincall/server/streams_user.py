@@ -5,7 +5,7 @@ the account as it stands then, and goes on while there is one. Beside them `wire
 does not have: TRADE_LITE, ALGO_UPDATE, listenKeyExpired.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from margincall.core.events import IndexPrice, MarkPrice
@@ -25,11 +25,18 @@ ALGO_SINCE, REJECTS_UNTIL, LITE_SINCE = "2025-12-09", "2025-12-15", "2024-09-03"
 """Conditional orders are told by ALGO_UPDATE since then; refused triggers were told by a message of their own until the
 second; TRADE_LITE came with the third."""
 ACTIVATED_SINCE = "2026-08-11"
+DATED = (("o", frozenset({"er"}), "2025-10-23"), ("a", frozenset({"S"}), "2026-08-11"))
+"""Keys of a part of messages that came with a date: why an order expired, the symbol of a funding fee (change log)."""
+NEWEST_SINCE = max(since for _, _, since in DATED)
+KEY_CLOSED = "The listen key was closed."
 """Since then ALGO_UPDATE says whether a trailing stop is activated (`ia`)."""
 
 
 class ListenKeys(Protocol):
     """The keys that were issued, as far as streams need them."""
+
+    on_close: list[Callable[[str], None]]
+    """Told of a key that was closed."""
 
     def account_of(self, key: str) -> str | None:
         """The account of a key that is valid now."""
@@ -59,6 +66,7 @@ class UserStreams:
         """The account of each key that is listened to."""
         hub.opened.append(self._opened)
         hub.closed.append(self._closed)
+        listen_keys.on_close.append(lambda key: hub.end(key, KEY_CLOSED))
 
     @property
     def count(self) -> int:
@@ -128,7 +136,7 @@ class UserStreams:
             found = [each for message in found for each in (trade_lite(message), message) if each is not None]
         if date < REJECTS_UNTIL:
             found += [trigger_reject(each.symbol, each.order_id, each.text, each.time_ms) for each in refused]
-        return found
+        return found if date >= NEWEST_SINCE else [as_of(date, message) for message in found]
 
     def _with_algo(self, algos: Algos, message: Json, refused: Iterable[TriggerRefused]) -> Iterator[Json]:
         """A message, or ALGO_UPDATE in its place, or before that one."""
@@ -145,6 +153,17 @@ class UserStreams:
     def _is_activated(self, number: int) -> bool:
         order = self._venue.state.orders.get(OrderId(number))
         return order is not None and order.extreme is not None
+
+
+def as_of(date: str, message: Json) -> Json:
+    """A message without the keys that came after an API date."""
+    lacking = {part: keys for part, keys, since in DATED if date < since}
+    return {
+        key: {name: word for name, word in field.items() if name not in lacking[key]}
+        if key in lacking and isinstance(field, dict)
+        else field
+        for key, field in message.items()
+    }
 
 
 def _by_account(events: Iterable[AnyExchangeEvent], names: Iterable[str]) -> dict[str, list[AnyExchangeEvent]]:

@@ -7,7 +7,7 @@ came in the same turn of the loop (`group`). Records follow at once, streams are
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ from margincall.exchange.state import Events, Exchange
 from margincall.server.archive import Archive
 from margincall.server.clock import Clock
 from margincall.server.downloads import Downloads
-from margincall.server.errors import NOT_TRADING, ApiError, of_rejected
+from margincall.server.errors import NOT_AMENDABLE, NOT_TRADING, ApiError, of_rejected
 from margincall.server.listen_keys import ListenKeys
 from margincall.server.records import Records
 from margincall.server.tape import Tape
@@ -33,6 +33,8 @@ TICK_MS = 10
 """So far at most the exchange's clock lags behind the server's: it follows before a command, or by a timer."""
 IDLE_MS = 1_000
 """So far it lags behind where nothing is due and nobody asks: each step of the clock is a line of the journal."""
+HALTED = "PENDING_TRADING"
+"""What the status of a symbol reads that is halted (assumed: `halt-status`)."""
 encoded = msgspec.json.encode
 Watcher = Callable[[Events], None]
 
@@ -61,6 +63,10 @@ class Venue:
         """Told of a symbol whose book is about to be shown in an answer."""
         self.halted: set[str] = set()
         """Symbols that take no new orders, as the operator said; forgotten with the server."""
+        self.on_halt: list[Callable[[str], None]] = []
+        """Told of a symbol that was halted, or goes on."""
+        self.queues: dict[str, tuple[int, Mapping[tuple[str, str], int]]] = {}
+        """The last look at each symbol's queue of deleveraging (`lights.py`), with its stamp."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
@@ -118,7 +124,7 @@ class Venue:
         """Carry out a command at once; it is safe with the next sync. For prices and quotes, of which nobody awaits an
         acknowledgement. Raises `ApiError` if it is refused."""
         if self.halted and not self.halted.isdisjoint(_traded(command)):
-            raise NOT_TRADING
+            raise NOT_AMENDABLE if isinstance(command, commands.AmendOrder) else NOT_TRADING
         self.advance()
         events = self._carry_out(command)
         if is_refused(events):
@@ -182,6 +188,13 @@ class Venue:
         untold, self._untold = self._untold, []
         for watcher in self.watchers if untold else ():
             watcher(untold)
+
+    def halt(self, symbol: str, *, on: bool) -> None:
+        """Let a symbol take no new orders, or take them again."""
+        if on != (symbol in self.halted):
+            self.halted ^= {symbol}
+            for tell in self.on_halt:
+                tell(symbol)
 
     def look(self, symbol: str) -> None:
         """To be called by whoever shows the book of a symbol."""

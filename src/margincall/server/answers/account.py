@@ -4,10 +4,10 @@ from decimal import Decimal
 
 from margincall.core.rounding import plain
 from margincall.core.rules import MissingBrackets
-from margincall.exchange.queue import lights_of
 from margincall.exchange.standing import limit_of
 from margincall.server.call import Call
 from margincall.server.errors import BAD_SYMBOL, ApiError
+from margincall.server.lights import lights_of
 from margincall.server.limits import ORDERS_1M, ORDERS_10S, Window
 from margincall.server.request import Params
 from margincall.server.routing import Param, Route
@@ -139,7 +139,7 @@ def adl_quantile(call: Call) -> list[Json]:
     call.venue.advance()
     own = trader_of(call.venue, call.account).account
     isolated = {symbol for symbol, margin in own.margin_types.items() if margin == "isolated"}
-    return _of_symbol(call, adl_quantile_rows(lights_of(call.venue.state, call.account), isolated))
+    return _of_symbol(call, adl_quantile_rows(lights_of(call.venue, call.account), isolated))
 
 
 def portfolio(call: Call) -> Json:

@@ -7,7 +7,7 @@ import msgspec
 
 from margincall.exchange.trading import BATCH_CANCEL_MAX, BATCH_MAX
 from margincall.server.answers.order_params import client_ids
-from margincall.server.answers.orders import amend_one, cancel_one, live, place_one
+from margincall.server.answers.orders import AMENDED_SINCE, amend_one, cancel_one, live, place_one
 from margincall.server.call import Call
 from margincall.server.errors import ApiError, invalid, neither
 from margincall.server.request import INTEGER, Params
@@ -105,7 +105,8 @@ def _parameters(item: object, name: str) -> dict[str, str]:
 BATCH = (Param("batchOrders", "json", required=True),)
 ROUTES = (
     Route("POST", "/fapi/v1/batchOrders", place_batch, "stateful", "trade", 5, (5, 1), params=BATCH),
-    Route("PUT", "/fapi/v1/batchOrders", amend_batch, "stateful", "trade", 5, (5, 1), params=BATCH),
+    Route("PUT", "/fapi/v1/batchOrders", amend_batch, "stateful", "trade", 5, (5, 1), params=BATCH,
+          since=AMENDED_SINCE),
     Route("DELETE", "/fapi/v1/batchOrders", cancel_batch, "stateful", "trade", 1, params=(
         Param("symbol", "symbol", required=True), Param("orderIdList", "json"),
         Param("origClientOrderIdList", "json"),

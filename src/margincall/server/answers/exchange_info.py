@@ -3,7 +3,7 @@
 `maintMarginPercent` and `requiredMarginPercent` are printed and mean nothing, as at the venue (documentation).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -16,6 +16,7 @@ from margincall.exchange.state import Exchange
 from margincall.server.call import Call
 from margincall.server.limits import ORDERS_1M, ORDERS_10S, POOLS, Window
 from margincall.server.rolling_day import places
+from margincall.server.venue import HALTED
 from margincall.wire.spelling import Json, text
 
 NEVER_MS = 4_133_404_800_000
@@ -32,11 +33,12 @@ PRECISION = 8
 
 def exchange_info(call: Call) -> Json:
     """`GET /fapi/v1/exchangeInfo`; a symbol in the request changes nothing, as at the venue."""
-    tape, state = call.venue.tape, call.venue.state
-    symbols = tape.memo.get("symbols")
+    tape, state, halted = call.venue.tape, call.venue.state, call.venue.halted
+    name = " ".join(("symbols", *sorted(halted)))
+    symbols = tape.memo.get(name)
     if symbols is None:
-        rows = list(symbol_rows(state, tape.begun_ms))
-        symbols = tape.memo["symbols"] = msgspec.Raw(msgspec.json.encode(rows))
+        rows = list(symbol_rows(state, tape.begun_ms, halted))
+        symbols = tape.memo[name] = msgspec.Raw(msgspec.json.encode(rows))
     return {
         "exchangeFilters": [],
         "rateLimits": rate_limits(),
@@ -67,12 +69,13 @@ def assets(state: Exchange) -> Iterator[Json]:
         yield {"asset": asset, "marginAvailable": True, "autoAssetExchange": "0"}
 
 
-def symbol_rows(state: Exchange, begun_ms: int) -> Iterator[Json]:
-    """All symbols, each listed since the exchange began."""
+def symbol_rows(state: Exchange, begun_ms: int, halted: Collection[str] = ()) -> Iterator[Json]:
+    """All symbols, each listed since the exchange began; `halted` are those that take no orders now."""
     for symbol, market in state.markets.items():
         rate = state.rules.venue.brackets(symbol).rows[0].rate
         algo = None if state.rules.max_waiting_orders is not None else market.listing.filters.max_stop_orders
-        yield symbol_row(market.contract, market.listing, begun_ms, first_rate=rate, most_algo=algo)
+        row = symbol_row(market.contract, market.listing, begun_ms, first_rate=rate, most_algo=algo)
+        yield {**row, "status": HALTED} if symbol in halted else row
 
 
 def symbol_row(

@@ -14,7 +14,7 @@ from margincall.exchange.gate import CONDITIONAL, RESERVED_IDS
 from margincall.exchange.orders import own_client_id
 from margincall.exchange.state import Market
 from margincall.server.call import Call
-from margincall.server.errors import BAD_PRECISION, BAD_SYMBOL, ApiError, illegal, missing
+from margincall.server.errors import BAD_PRECISION, BAD_SYMBOL, ApiError, illegal, invalid, missing
 from margincall.server.price_match import INVALID as INVALID_MATCH
 from margincall.server.price_match import MATCHES, match_of, matched_price
 from margincall.server.records import ALGO_SINCE, Placed
@@ -35,6 +35,8 @@ TO_ALGO = ApiError(
 BAD_TYPE = ApiError(-1116, "Invalid orderType.")
 CHARACTERS = re.compile(r"[.A-Z:/a-z0-9_-]+")
 CLIENT_ID_MOST = 36
+CALLBACK_BEFORE, CALLBACK_SINCE = 10, "2026-10-23"
+"""The largest `callbackRate` until then; since then it is the engine's (`gate.CALLBACK_RANGE`)."""
 
 
 class Names(NamedTuple):
@@ -125,6 +127,8 @@ def conditional(call: Call, params: Params, names: Names) -> Asked:
         raise missing("price")
     if kind == "TRAILING_STOP_MARKET" and callback is None:
         raise missing("callbackRate")
+    if callback is not None and callback > CALLBACK_BEFORE and call.venue.api_date < CALLBACK_SINCE:
+        raise invalid("callbackRate")
     if kind != "TRAILING_STOP_MARKET" and stop is None:
         raise missing(names.stop)
     if match_of(params, kind) is not None:

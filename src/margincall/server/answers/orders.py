@@ -31,6 +31,8 @@ from margincall.wire.spelling import Json
 
 PLAIN_SINCE = "2026-07-15"
 """Since then the answers to placing, amending and cancelling print neither average price nor executed value."""
+AMENDED_SINCE = "2023-05-05"
+"""Since then orders can be amended."""
 MODIFY_ID_SINCE = "2026-07-28"
 """Since then an amendment may carry `modifyId`, which is told back, and `reduceOnly`, which is checked."""
 AMENDMENTS_MOST = 10_000
@@ -231,7 +233,7 @@ AMENDED = (
 ROUTES = (
     Route("POST", "/fapi/v1/order", place, "stateful", "trade", 0, (1, 1), params=PLACED),
     Route("POST", "/fapi/v1/order/test", trial, "stateful", "trade", 0, params=PLACED),
-    Route("PUT", "/fapi/v1/order", amend, "stateful", "trade", 0, (1, 1), params=AMENDED),
+    Route("PUT", "/fapi/v1/order", amend, "stateful", "trade", 0, (1, 1), params=AMENDED, since=AMENDED_SINCE),
     Route("DELETE", "/fapi/v1/order", cancel, "stateful", "trade", 1, params=NAMED),
     Route("GET", "/fapi/v1/order", order, "stateful", "read", 1, params=NAMED),
     Route("DELETE", "/fapi/v1/allOpenOrders", cancel_all, "stateful", "trade", 1, params=(SYMBOL,)),

@@ -105,7 +105,7 @@ class Market:
     async def _halt(self, request: Request) -> object:
         wanted = await body(request, Halt)
         self._check(wanted.symbol)
-        (self._venue.halted.add if wanted.on else self._venue.halted.discard)(wanted.symbol)
+        self._venue.halt(wanted.symbol, on=wanted.on)
         return sorted(self._venue.halted)
 
     async def _faults(self, request: Request) -> object:
