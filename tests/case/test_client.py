@@ -173,7 +173,7 @@ def test_a_time_stamp_out_of_the_window_measures_the_clock_again_and_tries_once(
 
 
 def test_what_was_waited_before_the_clock_is_measured_is_no_part_of_it() -> None:
-    """A time stamp that is refused in a minute whose weight is used up: the question for the time waits for the next."""
+    """A time stamp is refused in a minute whose weight is used up: the question for the time waits for the next."""
     stamp = reply(400, b'{"code":-1021,"msg":"Timestamp."}', x_mbx_used_weight_1m="2000")
     client, venue, clock = client_and_venue(stamp, reply())
     client.offsets["fapi"] = 0
