@@ -62,6 +62,18 @@ def test_where_somebody_listens_it_goes_on_by_the_minute(built: Assembled) -> No
     built.close()
 
 
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_who_listens_is_told_at_each_moment_of_what_is_played(built: Assembled, *, is_heard: bool) -> None:
+    times: list[int] = []
+    clock = built.venue.clock
+    assert isinstance(clock, SimulatedClock)
+    player = Player(built.venue, lambda: times.append(clock.now_ms()), lambda: is_heard)
+    player.play(SYMBOL, [(START_MS + second * 1000, MARK + second) for second in range(1, 31)])
+    asyncio.run(player.go_to(clock, START_MS + 30_000))
+    assert len(set(times)) == (30 if is_heard else 1)
+    built.close()
+
+
 def test_a_price_that_is_played_is_met_on_the_way(built: Assembled) -> None:
     player = Player(built.venue, built.streaming.tick, lambda: False)
     clock = built.venue.clock

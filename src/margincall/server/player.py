@@ -121,5 +121,7 @@ class Player:
                         break
                     clock.set(max(moment[0], clock.now_ms()))
                     self._tell(moment[1])
+                    if self._is_heard():
+                        self._passed()
                 self._passed()
                 await asyncio.sleep(0)
