@@ -172,6 +172,17 @@ def test_a_time_stamp_out_of_the_window_measures_the_clock_again_and_tries_once(
     assert (answer.status, len(venue.asked)) == (400, 2)
 
 
+def test_what_was_waited_before_the_clock_is_measured_is_no_part_of_it() -> None:
+    """A time stamp is refused in a minute whose weight is used up: the question for the time waits for the next."""
+    stamp = reply(400, b'{"code":-1021,"msg":"Timestamp."}', x_mbx_used_weight_1m="2000")
+    client, venue, clock = client_and_venue(stamp, reply())
+    client.offsets["fapi"] = 0
+    answer = ask(client, SIGNED)[0]
+    assert clock.slept
+    assert (answer.is_good, answer.offset_ms) == (True, SKEW)
+    assert f"timestamp={clock.ms + SKEW}&" in venue.asked[1]
+
+
 @pytest.mark.parametrize("status", [400, 401, 404])
 def test_what_the_venue_refuses_is_an_answer(status: int) -> None:
     """As received, to be kept."""

@@ -99,6 +99,8 @@ class Client:
         self.budget = budget
         self.offsets: dict[Host, int] = {}
         self.used: dict[Host, tuple[int, int]] = {}
+        self.trip = (0, 0)
+        """When the last request was sent and answered, by our clock, without what was waited before."""
 
     async def server_now_ms(self, host: Host) -> int:
         """The server's time now; measures its clock first if that was not done yet."""
@@ -108,14 +110,13 @@ class Client:
 
     async def measure_clock(self, host: Host) -> int:
         """The server's clock minus ours, in milliseconds, taken in the middle of the round trip."""
-        before = self.world.now_ms()
         answer = await self._asked(Request(host, TIME_PATH[host], signed=False))
-        after = self.world.now_ms()
+        sent_ms, heard_ms = self.trip
         try:
             time_ms = msgspec.json.decode(answer.body, type=dict[str, int])["serverTime"]
         except (msgspec.DecodeError, KeyError):
             raise Unanswered(f"{TIME_PATH[host]}: the server does not tell its time") from None
-        self.offsets[host] = time_ms - (before + after) // 2
+        self.offsets[host] = time_ms - (sent_ms + heard_ms) // 2
         return self.offsets[host]
 
     async def ask(self, request: Request) -> Answer:
@@ -174,7 +175,9 @@ class Client:
         else:
             text = query(request.params)
         address = f"{self.hosts[request.host]}{request.path}" + (f"?{text}" if text else "")
+        sent_ms = self.world.now_ms()
         reply = await self.world.get(address, self.credentials.header() if request.signed else {})
+        self.trip = sent_ms, self.world.now_ms()
         self._note_weight(request.host, reply)
         # An answer that repeats what must stay secret is worth nothing as evidence, and is never written down.
         if self.credentials.is_in(reply.body) or (signature and signature.encode() in reply.body):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from margincall.core.protocol.funding import SAMPLE_MS
-from margincall.exchange import desk, orders, pricing, timers
+from margincall.exchange import calm, desk, orders, pricing, timers
 from margincall.exchange.book import OrderId
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange
@@ -33,7 +33,7 @@ def pieces(now_ms: int, to_ms: int) -> Iterator[int]:
 def advance(state: Exchange, to_ms: int, events: Events) -> Iterator[set[str]]:
     """Let everything fall due up to `to_ms`, in order; after each, the accounts that it concerns. The clock reads the
     time at which each is due."""
-    while (found := timers.due(state, to_ms)) is not None:
+    while calm.pass_by(state, to_ms) and (found := timers.due(state, to_ms)) is not None:
         due_ms, kind, about = found
         state.time_ms = max(due_ms, state.time_ms)
         yield _happen(state, due_ms, kind, about, events)

@@ -169,16 +169,27 @@ def sample_basis(state: Exchange, market: Market, due_ms: int, events: Events) -
 def sample_premium(state: Exchange, market: Market, events: Events) -> set[str]:
     """One sample of the premium: at what an order of the impact size would fill, against the index. Where no samples
     of the basis make index and mark anew, this one does. Returns the accounts concerned."""
+    concerned = refresh(state, market, events) if is_refreshed(market) else set()
+    if (sample := premium_now(state, market)) is not None:
+        market.premiums.append(sample)
+    return concerned
+
+
+def is_refreshed(market: Market) -> bool:
+    """Whether a sample of the premium makes index and mark anew."""
     has_window = market.listing.mark is not None and market.listing.mark.window is not None
-    concerned = set() if has_window or market.listing.index is None else refresh(state, market, events)
-    rows = state.rules.venue.brackets(market.contract.symbol).rows
+    return not has_window and market.listing.index is not None
+
+
+def premium_now(state: Exchange, market: Market) -> Decimal | None:
+    """The premium by book and index as they are; none without an index."""
     if market.index is None:
-        return concerned
+        return None
+    rows = state.rules.venue.brackets(market.contract.symbol).rows
     size = impact_notional(rows[0].max_leverage or market.listing.default_leverage)
     bid = impact_price(market.contract, _levels(market, "BUY"), size)
     ask = impact_price(market.contract, _levels(market, "SELL"), size)
-    market.premiums.append(premium(bid, ask, market.index))
-    return concerned
+    return premium(bid, ask, market.index)
 
 
 def settle(state: Exchange, market: Market, due_ms: int, events: Events) -> set[str]:

@@ -8,7 +8,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-SCHEMA = """
+FOR_GOOD = "list NOT IN ('orders', 'trades', 'income', 'forceOrders')"
+"""What goes for good with its time: exports and the rules of older API dates tell more of the other lists."""
+AT_ONCE = 500
+"""Rows that are dropped at once, at most: others wait meanwhile."""
+SCHEMA = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE rows (
@@ -16,6 +20,14 @@ CREATE TABLE rows (
     keeps_ms INTEGER NOT NULL, kind TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (list, owner, symbol, id, kind)
 ) WITHOUT ROWID;
 CREATE INDEX by_time ON rows (list, owner, time_ms);
+CREATE INDEX by_end ON rows (keeps_ms) WHERE {FOR_GOOD};
+"""
+
+
+FORGET = f"""
+DELETE FROM rows WHERE (list, owner, symbol, id) IN (
+    SELECT list, owner, symbol, id FROM rows INDEXED BY by_end WHERE keeps_ms <= ? AND {FOR_GOOD} LIMIT ?
+)
 """
 
 
@@ -89,13 +101,10 @@ class Archive:
         found = self._base.execute(text, (name, owner, symbol, number, now_ms)).fetchone()
         return found[0] if found else None
 
-    def forget(self, now_ms: int) -> None:
-        """Drop what the venue has forgotten, but what exports or the rules of older API dates still tell."""
+    def forget(self, now_ms: int) -> bool:
+        """Drop what the venue has forgotten for good, `AT_ONCE` rows at most; whether all of it is gone."""
         self.flush()
-        self._base.execute(
-            "DELETE FROM rows WHERE keeps_ms <= ? AND list NOT IN ('orders', 'trades', 'income', 'forceOrders')",
-            (now_ms,),
-        )
+        return self._base.execute(FORGET, (now_ms, AT_ONCE)).rowcount < AT_ONCE
 
     def all(self, name: str, owner: str) -> Iterator[bytes]:
         """Every row of a list, also of what is forgotten soon, oldest first."""

@@ -61,6 +61,8 @@ class Series:
         self.minute: Candle | None = None
         """That of the minute in which something was told last."""
         self._open: dict[str, Candle] = {}
+        self._ends: dict[str, int] = {}
+        """When the span of each open candle ends."""
         self._first_ms: int | None = None
 
     def tell(self, time_ms: int, price: Decimal) -> None:
@@ -97,18 +99,19 @@ class Series:
 
     def _over(self, minute: Candle) -> None:
         """Add a minute that is over to the open candles."""
-        for interval, held in [(each, self._open.get(each)) for each in INTERVALS]:
-            start_ms = begin_ms(interval, minute.start_ms)
-            if held is not None and held.start_ms == start_ms:
-                held.take(minute)
-                continue
+        for interval in INTERVALS:
+            held = self._open.get(interval)
             if held is not None:
+                if minute.start_ms < self._ends[interval]:
+                    held.take(minute)
+                    continue
                 self._put_away(interval, held)
             fresh = self._open[interval] = minute.copy()
-            fresh.start_ms = start_ms
+            fresh.start_ms = begin_ms(interval, minute.start_ms)
+            self._ends[interval] = next_ms(interval, fresh.start_ms)
 
     def _put_away(self, interval: str, candle: Candle) -> None:
-        row = msgspec.json.encode(candle_row(candle, next_ms(interval, candle.start_ms), trades=self._trades))
+        row = msgspec.json.encode(candle_row(candle, self._ends[interval], trades=self._trades))
         self._archive.add(
             self._names[interval], "", self._symbol, candle.start_ms, time_ms=candle.start_ms,
             keeps_ms=expires_ms(PUBLIC, candle.start_ms), row=row,

@@ -82,6 +82,10 @@ class Hub:
         """Whether anybody listens."""
         return topic in self._topics
 
+    def is_heard(self) -> bool:
+        """Whether anybody listens to anything."""
+        return bool(self._topics)
+
     def join(self, listener: Listener, topic: str, kinds: frozenset[str] = EVERYTHING) -> None:
         """Let a connection listen to a topic: to the given kinds of message, if any are given."""
         listeners = self._topics.get(topic)

@@ -81,7 +81,7 @@ def _opened(options: Options, folder: Path, clock: Clock) -> Opened:
     )  # fmt: skip
     try:
         keys = begin(built)
-        player, token = Player(built.venue, built.streaming.tick), new_token()
+        player, token = Player(built.venue, built.streaming.tick, built.streaming.hub.is_heard), new_token()
         seed = options.seed if options.seed is not None else SystemRandom().getrandbits(32)
         works = (Demo(built.venue, seed).run,) if options.is_demo else ()
         serving = Serving(built, control_app(built, player, token), player, works=works)

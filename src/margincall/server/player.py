@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from margincall.exchange.clock import pieces
 from margincall.exchange.paths import Point
 from margincall.server.clock import SimulatedClock
 from margincall.server.prices import on_tick, priced
@@ -15,6 +14,8 @@ AT_ONCE = 200
 """Moments that are played in one turn of the loop: what else waits comes in between."""
 PIECE_MS = 60_000
 """A simulated clock goes on in pieces of so much: requests are answered in between, at the time that it reads then."""
+CALM_MS = 3_600_000
+"""In such pieces where no price is played and nobody listens to a stream."""
 
 
 def scaled(points: Iterable[Point], begin_ms: int, speed: Decimal = Decimal(1)) -> Iterator[Point]:
@@ -48,9 +49,10 @@ class Playing(NamedTuple):
 class Player:
     """Plays one path for each symbol, as the server's clock goes on."""
 
-    def __init__(self, venue: Venue, passed: Callable[[], None]) -> None:
-        """Nothing is played yet. `passed` is told whenever a simulated clock has gone on."""
-        self._venue, self._passed = venue, passed
+    def __init__(self, venue: Venue, passed: Callable[[], None], is_heard: Callable[[], bool] = lambda: True) -> None:
+        """Nothing is played yet. `passed` is told whenever a simulated clock has gone on; `is_heard` says whether
+        anybody listens to a stream."""
+        self._venue, self._passed, self._is_heard = venue, passed, is_heard
         self._tracks: dict[str, _Track] = {}
         self._turn = asyncio.Lock()
 
@@ -94,6 +96,15 @@ class Player:
         for command in priced(self._venue.state, prices):
             self._venue.carry_out(command)
 
+    def _piece_ms(self, now_ms: int) -> int:
+        """Until when the clock goes on at once. Calm ends before each settlement of funding, with which the samples of
+        the premium are gone that the charts have not seen yet."""
+        if self._tracks or self._is_heard():
+            return now_ms + PIECE_MS
+        ends = (market.next_funding_ms for market in self._venue.state.markets.values())
+        before = (each - 1 for each in ends if each is not None and each - 1 > now_ms)
+        return min(now_ms + CALM_MS, *before, now_ms + CALM_MS)
+
     async def go_to(self, clock: SimulatedClock, to_ms: int) -> None:
         """Let a simulated clock go on to a time, through every price that is played until then. Raises `ValueError`
         for an earlier time than it reads."""
@@ -101,7 +112,7 @@ class Player:
             if to_ms < clock.now_ms():
                 raise ValueError(f"{to_ms} is before {clock.now_ms()}")
             while (now_ms := clock.now_ms()) < to_ms:
-                piece_ms = next(pieces(now_ms, min(to_ms, now_ms + PIECE_MS)))
+                piece_ms = min(to_ms, self._piece_ms(now_ms))
                 for _ in range(AT_ONCE):
                     moment = self._moment(piece_ms)
                     if moment is None:
@@ -110,5 +121,7 @@ class Player:
                         break
                     clock.set(max(moment[0], clock.now_ms()))
                     self._tell(moment[1])
+                    if self._is_heard():
+                        self._passed()
                 self._passed()
                 await asyncio.sleep(0)

@@ -35,6 +35,8 @@ IDLE_MS = 1_000
 """So far it lags behind where nothing is due and nobody asks: each step of the clock is a line of the journal."""
 HALTED = "PENDING_TRADING"
 """What the status of a symbol reads that is halted (assumed: `halt-status`)."""
+FORGET_MS = 60_000
+"""So often what the venue keeps no longer is dropped."""
 encoded = msgspec.json.encode
 Watcher = Callable[[Events], None]
 
@@ -67,6 +69,8 @@ class Venue:
         """Told of a symbol that was halted, or goes on."""
         self.queues: dict[str, tuple[int, Mapping[tuple[str, str], int]]] = {}
         """The last look at each symbol's queue of deleveraging (`lights.py`), with its stamp."""
+        self._forgets_ms = 0
+        """When it is looked for next."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
@@ -112,13 +116,15 @@ class Venue:
                 self._carry_out(commands.Advance(time_ms=time_ms))
 
     def tick(self) -> None:
-        """What a timer does: let the clock of a machine follow where something is due, and hand to the system what
-        waits, if nobody syncs it. Raises `JournalFailed`."""
+        """What a timer does: let the clock of a machine follow where something is due, hand to the system what waits,
+        if nobody syncs it, and drop some of what is kept no longer. Raises `JournalFailed`."""
         now_ms, timers = self.clock.now_ms(), self.state.timers
         if (timers and timers[0][0] <= now_ms) or now_ms >= self.state.time_ms + IDLE_MS:
             self.advance()
         if self.durability == "none":
             self.engine.sync()
+        if now_ms >= self._forgets_ms and self.archive.forget(now_ms):
+            self._forgets_ms = now_ms + FORGET_MS
 
     def carry_out(self, command: commands.AnyCommand) -> Events:
         """Carry out a command at once; it is safe with the next sync. For prices and quotes, of which nobody awaits an
