@@ -200,6 +200,33 @@ def test_a_message_in_pieces_has_an_end(server: tuple[Server, Opened], more: byt
     assert found[2:4] == struct.pack("!H", 1008)
 
 
+def test_half_a_frame_is_closed(server: tuple[Server, Opened]) -> None:
+    """Also where another byte comes now and then; not where frames follow each other."""
+    with socket_to(server[0].port) as client:
+        client.sendall(frame(1, b"a" * 125)[:20])
+        assert b"A message must come" in told(client)
+    with socket_to(server[0].port) as client:
+        client.sendall(frame(1, b"a" * 60_000)[:20])
+        assert cut_off(client, b"a", LOOK_S / 5)
+    with socket_to(server[0].port) as client:
+        pings = frame(9, b"p") * 40
+        for begin in range(0, len(pings), 5):
+            client.sendall(pings[begin : begin + 5])
+            time.sleep(LOOK_S / 5)
+        assert client.recv(1 << 12) == b"\x8a\x01p" * 40
+
+
+def test_who_has_said_all_is_answered(server: tuple[Server, Opened]) -> None:
+    with opened(server[0].port) as client:
+        client.sendall(TIME * 3)
+        client.shutdown(socket.SHUT_WR)
+        assert told(client).count(b"HTTP/1.1 200 ") == 3
+    with opened(server[0].port) as client:
+        client.sendall(TIME + TIME[:9])
+        client.shutdown(socket.SHUT_WR)
+        assert told(client).count(b"HTTP/1.1 200 ") == 1
+
+
 def test_pings_of_who_does_not_read_have_an_end(server: tuple[Server, Opened]) -> None:
     with socket_to(server[0].port) as client:
         assert cut_off(client, frame(9, b"p" * 125) * 1_000, 0)

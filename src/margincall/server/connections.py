@@ -51,6 +51,14 @@ class HttpConnection(HttpToolsProtocol):
             if self._head > HEAD_MAX and not self.transport.is_closing():
                 self._refuse(HEAD_TOO_LARGE)
 
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client says no more: it may still wait for the answer to what it has said."""
+        cycle = self._asked()
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return None
+        cycle.keep_alive = False
+        return True
+
     def handle_websocket_upgrade(self) -> None:
         """From now on it is a `SocketConnection`."""
         self._is_socket = True
@@ -111,6 +119,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self._seen: list[bytes] | None = None
         self._unsent = 0
+        self._is_in_frame, self._has_moved = False, True
         self._next = self.loop.call_later(self.look_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -126,6 +135,12 @@ class SocketConnection(WebSocketsSansIOProtocol):
             self.transport.write(refusal(BAD_REQUEST))
             self.transport.close()
 
+    def handle_events(self) -> None:
+        """Know that something came that was whole."""
+        if self.conn.events:
+            self._has_moved = True
+        super().handle_events()
+
     def handle_ping(self) -> None:
         """Answer it, if answers are taken."""
         if self.transport.get_write_buffer_size() > UNSENT_MAX:
@@ -138,10 +153,13 @@ class SocketConnection(WebSocketsSansIOProtocol):
         if self.transport.is_closing() and unsent and unsent == self._unsent:
             self.transport.abort()
             return
-        if self.frames and self.frames is self._seen and not self.close_sent:
+        is_stuck = bool(self.frames) and self.frames is self._seen
+        is_in_frame = bool(self.conn.reader.buffer)
+        if (is_stuck or (is_in_frame and self._is_in_frame and not self._has_moved)) and not self.close_sent:
             self.conn.fail(POLICY, "A message must come within a few seconds.")
             self.handle_parser_exception()
         self._seen, self._unsent = self.frames, unsent
+        self._is_in_frame, self._has_moved = is_in_frame, False
         self._next = self.loop.call_later(self.look_s, self._look)
 
 
