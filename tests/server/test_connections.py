@@ -200,6 +200,14 @@ def test_a_message_in_pieces_has_an_end(server: tuple[Server, Opened], more: byt
     assert found[2:4] == struct.pack("!H", 1008)
 
 
+def test_text_that_is_none_closes(server: tuple[Server, Opened]) -> None:
+    """Also where the client has closed in the same breath."""
+    for more, code in ((b"", 1007), (frame(8, b"\x03\xe8"), 1000)):
+        with socket_to(server[0].port) as client:
+            client.sendall(frame(1, b"\xff") + more)
+            assert told(client)[2:4] == struct.pack("!H", code)
+
+
 def test_half_a_frame_is_closed(server: tuple[Server, Opened]) -> None:
     """Also where another byte comes now and then; not where frames follow each other."""
     with socket_to(server[0].port) as client:

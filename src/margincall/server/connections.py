@@ -19,7 +19,7 @@ HEAD_MAX = 1 << 16
 """Bytes of an address and its headers that come in several pieces. (One piece is at most 256 KiB.)"""
 UNSENT_MAX = 1 << 20
 """Bytes that may wait for a client that pings and does not read."""
-POLICY = 1008
+NO_TEXT, POLICY = 1007, 1008
 BAD_REQUEST, HEAD_TOO_LARGE = 400, 431
 
 
@@ -141,6 +141,19 @@ class SocketConnection(WebSocketsSansIOProtocol):
             self._has_moved = True
         super().handle_events()
 
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on. Text that is no UTF-8 ends the connection."""
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(b"".join(self.frames)):
+            self.frames = []
+            self._fail(NO_TEXT, "A text must be UTF-8.")
+        else:
+            super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """The client broke the protocol: what waits to be sent to it is not sent."""
+        super().handle_parser_exception()
+        self.disconnected = True
+
     def handle_ping(self) -> None:
         """Answer it, if answers are taken."""
         if self.transport.get_write_buffer_size() > UNSENT_MAX:
@@ -156,11 +169,23 @@ class SocketConnection(WebSocketsSansIOProtocol):
         is_stuck = bool(self.frames) and self.frames is self._seen
         is_in_frame = bool(self.conn.reader.buffer)
         if (is_stuck or (is_in_frame and self._is_in_frame and not self._has_moved)) and not self.close_sent:
-            self.conn.fail(POLICY, "A message must come within a few seconds.")
-            self.handle_parser_exception()
+            self._fail(POLICY, "A message must come within a few seconds.")
         self._seen, self._unsent = self.frames, unsent
         self._is_in_frame, self._has_moved = is_in_frame, False
         self._next = self.loop.call_later(self.look_s, self._look)
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close for what the client did."""
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
+
+
+def _is_text(message: bytes) -> bool:
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def refusal(status: int) -> bytes:
