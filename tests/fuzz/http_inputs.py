@@ -50,10 +50,11 @@ ASKED: tuple[tuple[str, str, Mapping[str, str]], ...] = (
 
 
 class World(NamedTuple):
-    """What an input may know: a key, and the time of the server."""
+    """What an input may know: a key, the time of the server, and the address of the account's stream."""
 
     own: Credentials
     now_ms: int
+    listen_key: str = ""
 
 
 class Input(NamedTuple):

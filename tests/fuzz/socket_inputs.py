@@ -15,7 +15,9 @@ API = "/ws-fapi/v1"
 PATHS = (
     "/ws", "/stream", "/ws/btcusdt@trade", "/stream?streams=btcusdt@depth/ethusdt@aggTrade",
     "/public/ws/btcusdt@bookTicker",
-    "/market/stream?streams=!markPrice@arr@1s", "/private/ws?listenKey=x", "/private/stream", "/ws/0",
+    "/market/stream?streams=!markPrice@arr@1s", "/private/ws?listenKey=x",
+    "/private/ws?listenKey=KEY", "/ws/KEY", "/private/stream?listenKey=KEY&events=ORDER_TRADE_UPDATE",
+    "/private/stream", "/ws/0",
     "/btcusdt@kline_1m",
 )  # fmt: skip
 ODD_PATHS = (
@@ -39,7 +41,8 @@ PARAMS = (
     '{"a":[]}',
     '{"symbol":null}', '{"symbol":1}', '{"quantity":1e400}', '{"timestamp":1e3}', '{"":""}', '{"a":"\\ud800"}',
     "[" * 3_000,
-    '["btcusdt@trade"]', '["combined",true]', '["combined",1]', '["combined"]', "[" + '"a@b",' * 1_100 + '"c"]',
+    '["KEY"]', '["btcusdt@trade"]', '["combined",true]', '["combined",1]', '["combined"]',
+    "[" + '"a@b",' * 1_100 + '"c"]',
 )  # fmt: skip
 STREAMS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY", "subscribe", "", "NOPE")
 METHODS = (
@@ -48,6 +51,8 @@ METHODS = (
     "v2/account.balance", "depth", "ticker.price", "ticker.book", "userDataStream.start", "userDataStream.ping",
     "userDataStream.stop", "session.logon", "session.status", "session.logout", "nope", "", "order.place ",
 )  # fmt: skip
+NAMED = "KEY"
+"""Stands for the account's listen key."""
 BYE = frame(CLOSE, b"\x03\xe8")
 Pieces = tuple[bytes, ...]
 
@@ -57,6 +62,11 @@ def text(message: str) -> bytes:
     return frame(TEXT, message.encode("utf-8", "surrogatepass"))
 
 
+def path_of(chance: Random, world: World, *more: str) -> str:
+    """The address of a market's stream, of the account's, or one of `more`."""
+    return chance.choice((*PATHS, *more)).replace(NAMED, world.listen_key)
+
+
 def no_message(chance: Random, world: World) -> Pieces:
     """Texts and bytes that are no message."""
     bad = chance.choice((b"\xff\xfe", b"\xc3\x28", b'{"id":"\xf5"}', b"\xed\xa0\x80", chance.randbytes(200)))
@@ -64,16 +74,17 @@ def no_message(chance: Random, world: World) -> Pieces:
         chance.choice((text(chance.choice(TEXTS)), frame(TEXT, bad), frame(BINARY, bad), frame(BINARY, b"{}")))
         for _ in range(chance.randint(1, 5))
     ]
-    return opening(chance.choice((*PATHS, API))), *several, BYE
+    return opening(path_of(chance, world, API)), *several, BYE
 
 
 def odd_asks(chance: Random, world: World) -> Pieces:
     """SUBSCRIBE and its friends with odd ids and parameters."""
     several = []
     for _ in range(chance.randint(1, 8)):
-        method, params, number = chance.choice(STREAMS), chance.choice(PARAMS), chance.choice(IDS)
+        method, number = chance.choice(STREAMS), chance.choice(IDS)
+        params = chance.choice(PARAMS).replace(NAMED, world.listen_key)
         several.append(text(f'{{"method":{json.dumps(method)},"params":{params},"id":{number}}}'))
-    return opening(chance.choice(PATHS)), *several, BYE
+    return opening(path_of(chance, world)), *several, BYE
 
 
 def odd_requests(chance: Random, world: World) -> Pieces:
@@ -131,7 +142,7 @@ def bad_frames(chance: Random, world: World) -> Pieces:
         frame(PING, b"p") * 2_000, chance.randbytes(500), b"GET / HTTP/1.1\r\n\r\n",
     ))  # fmt: skip
     before = (frame(TEXT, ask),) if chance.random() < 0.5 else ()
-    return opening(chance.choice((*PATHS, API))), *before, bad, *((BYE,) if chance.random() < 0.5 else ())
+    return opening(path_of(chance, world, API)), *before, bad, *((BYE,) if chance.random() < 0.5 else ())
 
 
 def floods(chance: Random, world: World) -> Pieces:
@@ -161,7 +172,7 @@ def odd_openings(chance: Random, world: World) -> Pieces:
         b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n",
     ))  # fmt: skip
     version = chance.choice((b"13", b"13", b"8", b"", b"x"))
-    return opening(chance.choice((*PATHS, *ODD_PATHS)), more=more, version=version), BYE
+    return opening(path_of(chance, world, *ODD_PATHS), more=more, version=version), BYE
 
 
 FAMILIES: tuple[Callable[[Random, World], Pieces], ...] = (

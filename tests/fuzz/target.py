@@ -59,6 +59,12 @@ class Target(Server):
         status, found = self.ask("POST", "/fapi/v1/order", {**order, "price": price}, own, now_ms=self.now_ms)
         assert status == 200, found
 
+    def listen_key(self) -> str:
+        """The first account's, for its stream; empty where there is none."""
+        _, found = self.ask("POST", "/fapi/v1/listenKey", {}, self.keys[0], now_ms=self.now_ms)
+        key: str = found.get("listenKey", "")
+        return key
+
     def operator(self, method: str, path: str, body: object = None) -> Any:
         """The control API, over one connection. (It is closed where nothing was asked for a while.)"""
         data = None if body is None else json.dumps(body)
