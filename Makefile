@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults fuzz bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,10 @@ $(VENV)/.base: $(VENV)/.created $(PINS)
 $(VENV)/.test: $(VENV)/.created $(PINS)
 	$(PIP) --editable '.[test]'
 	@touch $(VENV)/.base $@
+
+$(VENV)/.fuzz: $(VENV)/.created $(PINS)
+	$(PIP) --editable '.[test,fuzz]'
+	@touch $(VENV)/.base $(VENV)/.test $@
 
 $(VENV)/.lint: $(VENV)/.created $(PINS)
 	$(PIP) --editable '.[lint]'
@@ -80,6 +84,9 @@ soak: $(VENV)/.test  ## play 10,000 seeds to the exchange under the eyes of the 
 
 faults: $(VENV)/.test  ## let the exchange err in every way and size, and see what verify finds (half an hour)
 	$(BIN)/python -m tests.accept.faults.run --write
+
+fuzz: $(VENV)/.fuzz  ## try the server with what no client sends, for three minutes (SEED=N for the same again)
+	$(BIN)/python -m tests.fuzz.run --seconds 180 $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.test  ## measure the figures of the README
 	$(BIN)/python -m benchmarks

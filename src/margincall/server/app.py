@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from typing import Any
 
-from margincall.server.gateway import Gateway, Reply
+from margincall.server.gateway import JSON, SIMULATED, Gateway, Reply
 from margincall.server.request import BODY_MAX, Request
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Sockets = Callable[[Scope, Receive, Send], Awaitable[None]]
-TOO_LONG = Reply(413, b'{"code":-1101,"msg":"Request body is too large."}')
+TOO_LONG = Reply(413, b'{"code":-1101,"msg":"Request body is too large."}', (JSON, SIMULATED))
 
 
 class App:
@@ -32,7 +32,10 @@ class App:
             await _lifespan(receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
+        try:
+            body = await _body(receive)
+        except _Gone:
+            return
         if body is None:
             await _send(send, TOO_LONG)
             return
@@ -51,15 +54,19 @@ class App:
         await _send(send, await self._gateway.answer(request))
 
 
+class _Gone(Exception):
+    """The client went before its request was whole: nothing of it is carried out."""
+
+
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; none if it is longer than any request may be."""
-    message = await receive()
-    found: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    """The whole body; none if it is longer than any request may be. Raises `_Gone`."""
+    found, is_whole = b"", False
+    while not is_whole and len(found) <= BODY_MAX:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         found += message.get("body", b"")
-        if len(found) > BODY_MAX:
-            return None
+        is_whole = not message.get("more_body")
     return found if len(found) <= BODY_MAX else None
 
 

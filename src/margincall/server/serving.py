@@ -15,6 +15,7 @@ import uvicorn
 
 from margincall.errors import UsageError
 from margincall.server.assembled import Assembled
+from margincall.server.connections import HttpConnection
 from margincall.server.player import Player
 from margincall.server.sockets import OPTIONS
 from margincall.server.venue import TICK_MS
@@ -127,7 +128,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        app, **OPTIONS, http="httptools", lifespan="off", access_log=False, log_level="warning", log_config=None,
+        app, **OPTIONS, http=HttpConnection, lifespan="off", access_log=False, log_level="warning", log_config=None,
         server_header=False, timeout_graceful_shutdown=GRACE_S,
         proxy_headers=False,  # else any local client says by X-Forwarded-For whose limits it uses
     )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from margincall.server.app import Receive, Scope, Send
+from margincall.server.connections import SocketConnection
 from margincall.server.hub import GOING_AWAY, POLICY, Hub, Listener
 from margincall.server.socket_paths import API, address
 from margincall.server.subscribing import Accounts, Routing, Subscriber
@@ -18,7 +19,7 @@ LIFE_MS = 24 * 3_600_000
 CLOSE_WITHIN_S = 5.0
 """So long a connection that does not read is given to take its closing; then it is cut off."""
 OPTIONS: Mapping[str, Any] = {
-    "ws": "websockets-sansio", "ws_ping_interval": 180.0, "ws_ping_timeout": 600.0, "ws_max_size": 1 << 20,
+    "ws": SocketConnection, "ws_ping_interval": 180.0, "ws_ping_timeout": 600.0, "ws_max_size": 1 << 20,
     "ws_per_message_deflate": False,
 }  # fmt: skip
 """What uvicorn is told: a ping every three minutes, a pong within ten, messages of at most 1 MiB."""

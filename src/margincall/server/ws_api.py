@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 
 from margincall.server.app import Scope
 from margincall.server.call import Call
-from margincall.server.errors import KEY_UNKNOWN, SIGNATURE, UNKNOWN_METHOD, ApiError, missing
+from margincall.server.errors import KEY_UNKNOWN, NO_MESSAGE, SIGNATURE, UNKNOWN_METHOD, ApiError, missing
 from margincall.server.gateway import Gateway
 from margincall.server.hub import DEFECT, POLICY, Listener
 from margincall.server.keys import Key
@@ -51,7 +51,6 @@ METHODS: Mapping[str, tuple[str, str]] = {
 }
 """The route that answers a method."""
 SESSIONS = frozenset({"session.logon", "session.status", "session.logout"})
-NO_MESSAGE = ApiError(-1013, "INVALID_MESSAGE.")
 KEY_TYPE = ApiError(-4056, "Invalid api key type.")
 encoded = msgspec.json.encode
 

@@ -1,0 +1,1 @@
+"""What no client sends, against a running server: `make fuzz`."""
