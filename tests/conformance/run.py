@@ -85,7 +85,7 @@ def run(client: Client) -> Run:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="margincall-") as folder:
         out = Path(folder) / "results.jsonl"
-        with process(Path(folder) / "exchange", "--demo") as server:
+        with process(Path(folder) / "exchange", "--demo", "--no-limits") as server:
             own = server.keys[0]
             said = {
                 "rest": f"http://127.0.0.1:{server.port}", "ws": f"ws://127.0.0.1:{server.port}",
@@ -109,7 +109,7 @@ def _script(client: Client, said: list[str]) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"not done after {client.patience_s} s"
-    return f"exit {done.returncode}: {done.stderr[-600:]}" if done.returncode else ""
+    return f"exit {done.returncode}: {done.stderr[:1500]}" if done.returncode else ""
 
 
 def _printed(each: Run) -> Run:

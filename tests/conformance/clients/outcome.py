@@ -66,7 +66,7 @@ class Outcomes:
         self._heard = _Heard()
         logging.getLogger().addHandler(self._heard)
         logging.captureWarnings(True)
-        warnings.simplefilter("default")
+        warnings.simplefilter("default", UserWarning)
 
     def tell(self, method: str, result: str, detail: str = "") -> None:
         """One result."""
@@ -86,7 +86,7 @@ class Outcomes:
 
     async def watch(self, method: str, work: Callable[[], Awaitable[object]], patience_s: float = PATIENCE_S) -> Any:
         """The same of what is awaited, for so long at most."""
-        self._heard.lines.clear()
+        self._between()
         found = None
         try:
             async with asyncio.timeout(patience_s):
@@ -98,6 +98,7 @@ class Outcomes:
             result, detail = ERROR, f"{type(error).__name__}: {error}"
         if self._heard.lines and result != ERROR:
             result, detail = WARNING, "; ".join(self._heard.lines)
+        self._heard.lines.clear()
         self.tell(method, result, detail)
         return found
 
@@ -105,6 +106,13 @@ class Outcomes:
         """An error for each method that nobody tried."""
         for method in sorted(methods - self.told):
             self.tell(method, ERROR, "not tried")
+        self._between()
+
+    def _between(self) -> None:
+        """What was logged while no method was tried: by a socket that listens, for instance."""
+        if self._heard.lines:
+            self.tell("(between two methods)", WARNING, "; ".join(self._heard.lines))
+            self._heard.lines.clear()
 
 
 def arguments() -> argparse.Namespace:
