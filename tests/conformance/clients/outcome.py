@@ -49,7 +49,8 @@ class _Heard(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.name}: {record.getMessage()}")
+        cause = f" ({record.exc_info[1]!r})" if record.exc_info and record.exc_info[1] else ""
+        self.lines.append(f"{record.name}: {record.getMessage()[:200]}{cause}")
 
 
 class Refused(Exception):

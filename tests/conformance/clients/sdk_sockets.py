@@ -16,12 +16,33 @@ from outcome import UNSUPPORTED, Control, Outcomes, need
 from sdk_rest import Rest, strangers
 
 S, PATIENCE_S = "BTCUSDT", 60
-MACHINERY = frozenset(
-    "close_connection connect create_connection init_connection is_one_of_model list_subscribe off_connection on "
-    "on_connection parse_signed_stream_message ping ping_server ping_ws_api ping_ws_stream receive_loop reconnect "
-    "schedule_reconnect send_message send_signed_message session_re_log_on sign_stream_url stream_messages subscribe "
-    "subscribe_user_data unsubscribe".split()
-)
+MACHINERY = {
+    "close_connection",
+    "connect",
+    "create_connection",
+    "init_connection",
+    "is_one_of_model",
+    "list_subscribe",
+    "off_connection",
+    "on",
+    "on_connection",
+    "parse_signed_stream_message",
+    "ping",
+    "ping_server",
+    "ping_ws_api",
+    "ping_ws_stream",
+    "receive_loop",
+    "reconnect",
+    "schedule_reconnect",
+    "send_message",
+    "send_signed_message",
+    "session_re_log_on",
+    "sign_stream_url",
+    "stream_messages",
+    "subscribe",
+    "subscribe_user_data",
+    "unsubscribe",
+}
 """Methods of both socket clients that are about the connection."""
 STREAMS: dict[str, dict[str, str]] = {
     "aggregate_trade_streams": {"symbol": S},
