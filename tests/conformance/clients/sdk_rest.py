@@ -31,6 +31,8 @@ NEWER = {
 """Keys that the venue sends and this version of the client has no field for: in its exchangeInfo, in the sample of
 `bookTicker` of its documentation, in the positions of `v2/account` (answers of the venue that are quoted in ccxt's
 source), in the book of the WebSocket API (the client looks for them beside the result)."""
+PORTFOLIO, CONVERT = -21001, -1020
+"""No account of portfolio margin; nothing can be converted."""
 DAY_MS, WAIT_S = 86_400_000, 30
 
 
@@ -274,11 +276,11 @@ def listen_keys(rest: Rest) -> None:
 
 def refusals(rest: Rest) -> None:
     """What is of no use to an account like this one."""
-    rest.refused("classic_portfolio_margin_account_information", 0, asset="USDT")
+    rest.refused("classic_portfolio_margin_account_information", PORTFOLIO, asset="USDT")
     rest.call("list_all_convert_pairs")
-    rest.refused("send_quote_request", 0, from_asset="USDT", to_asset="BNB", from_amount=10)
-    rest.refused("accept_the_offered_quote", 0, quote_id="1")
-    rest.refused("order_status", 0, quote_id="1")
+    rest.refused("send_quote_request", CONVERT, from_asset="USDT", to_asset="BNB", from_amount=10)
+    rest.refused("accept_the_offered_quote", CONVERT, quote_id="1")
+    rest.refused("order_status", CONVERT, quote_id="1")
 
 
 def until(holds: Callable[[], object], patience_s: float = WAIT_S) -> bool:
