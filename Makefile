@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults fuzz bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults fuzz conformance conformance-quick bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -88,9 +88,15 @@ faults: $(VENV)/.test  ## let the exchange err in every way and size, and see wh
 fuzz: $(VENV)/.fuzz  ## try the server with what no client sends, for three minutes (SEED=N for the same again)
 	$(BIN)/python -m tests.fuzz.run --seconds 180 $(if $(SEED),--seed $(SEED))
 
+conformance: $(VENV)/.test  ## let real clients of the venue, each in an environment of its own, call the server
+	$(BIN)/python -m tests.conformance.run
+
+conformance-quick: $(VENV)/.test  ## the part of it that CI runs; writes nothing
+	$(BIN)/python -m tests.conformance.run --quick
+
 bench: $(VENV)/.test  ## measure the figures of the README
 	$(BIN)/python -m benchmarks
 
 clean:  ## remove the environment, builds and caches
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .clients build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

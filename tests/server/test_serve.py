@@ -132,6 +132,20 @@ def test_a_folder_goes_on_under_its_own_rules(tmp_path: Path) -> None:
         pass
 
 
+def test_multi_assets_mode_can_be_entered_from_the_first(tmp_path: Path) -> None:
+    for _ in range(2):
+        with running(tmp_path) as (server, found):
+            own = next(iter(server.keys), None)
+            if own is not None:
+                wanted = {"multiAssetsMargin": "true"}
+                assert server.ask("POST", "/fapi/v1/multiAssetsMargin", wanted, own)[0] == 200
+            rows = exchanged(server.port, "GET", "/fapi/v1/assetIndex", None, {})[1]
+            assert [(row["symbol"], row["bidRate"], row["askRate"]) for row in rows] == [
+                ("USDTUSD", "0.99990000", "1.00010000")
+            ]
+            assert found.built.venue.state.traders["demo-1"].account.multi_assets
+
+
 def test_symbols_beside_the_catalogue_are_listed_and_what_is_assumed_is_named() -> None:
     rules = rules_for("usdm", ("BTCUSDT", "DOGEUSDT"))
     assert list(rules.listings) == list(rules.venue.contracts) == ["BTCUSDT", "DOGEUSDT"]

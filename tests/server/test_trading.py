@@ -218,12 +218,19 @@ def test_a_batch_amends_and_another_cancels(desk: Desk) -> None:
     assert open_ids(desk) == []
 
 
-def test_a_batch_cancels_by_the_clients_ids(desk: Desk) -> None:
-    for name in ("a", "b"):
-        desk.limit("BUY", 49000, newClientOrderId=name)
-    gone = desk.ask("DELETE", "batchOrders", symbol=SYMBOL, origClientOrderIdList='["b","c"]')
+@pytest.mark.parametrize("name", ["origClientOrderIdList", "origclientorderidlist"])
+def test_a_batch_cancels_by_the_clients_ids(desk: Desk, name: str) -> None:
+    for own in ("a", "b"):
+        desk.limit("BUY", 49000, newClientOrderId=own)
+    gone = desk.ask("DELETE", "batchOrders", symbol=SYMBOL, **{name: '["b","c"]'})
     assert [each.get("clientOrderId", each.get("code")) for each in gone] == ["b", -2011]
     assert open_ids(desk) == [1]
+
+
+def test_a_list_of_ids_may_be_named_in_small_letters(desk: Desk) -> None:
+    number = desk.limit("BUY", 49000)["orderId"]
+    gone = desk.ask("DELETE", "batchOrders", symbol=SYMBOL, orderidlist=f"[{number}]")
+    assert [each["status"] for each in gone] == ["CANCELED"]
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,9 @@ def listed(call: Call, name: str) -> list[Params]:
 
 
 def texts(call: Call, name: str) -> list[str]:
-    """A list of ids, as JSON; numbers as text. Raises `ApiError`."""
-    value = call.params.text(name)
+    """A list of ids, as JSON; numbers as text. The name may also stand in small letters, as ccxt and python-binance
+    write it (assumed: `small-letter-lists`). Raises `ApiError`."""
+    value = call.params.text(name) or call.params.text(name.lower())
     found = _list(value, name) if value is not None else []
     if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in found):
         raise invalid(name)
