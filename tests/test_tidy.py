@@ -31,7 +31,7 @@ LATE_IMPORTS: dict[str, str] = {
 BROAD_HANDLERS: dict[str, tuple[int, str]] = {
     "src/margincall/cli/main.py": (1, "the last resort: a bug becomes exit code 70 with its traceback"),
     "tests/accept/bullets.py": (1, "whatever stops a bullet, it was not shown; the next one is"),
-    "tests/conformance/clients/outcome.py": (1, "whatever a client raises is the result of one method; the next is tried"),
+    "tests/conformance/clients/outcome.py": (1, "what a client raises is the result of one method; the next is tried"),
     "src/margincall/exchange/soak.py": (1, "a bug becomes the failure of one seed, told with its command and place"),
 }
 

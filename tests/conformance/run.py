@@ -2,10 +2,11 @@
 
     python -m tests.conformance.run [--quick] [CLIENT ...]
 
-Each client has its environment (`.clients/`, pins in `requirements/`), a server of its own with makers and liquidations
-(`--demo`), and a script in `clients/`, which is told addresses and a key and writes what each method did
-(`clients/outcome.py`). All of them together write `docs/reference/clients.md` and `docs/accept/conformance.json`; some
-of them, or the quick part, only print. The exit code is 0 only if no method ended in an error or a warning.
+Each client has its environment (`.clients/`, pins in `requirements/`), a server of its own (with makers and
+liquidations, `--demo`, unless its script moves the prices), and a script in `clients/`, which is told addresses and a
+key and writes what each method did (`clients/outcome.py`). All of them together write `docs/reference/clients.md` and
+`docs/accept/conformance.json`; some of them, or the quick part, only print. The exit code is 0 only if no method ended
+in an error or a warning.
 """
 
 import argparse
@@ -28,16 +29,19 @@ from tests.sources import ROOT
 PAGE, RESULT = ROOT / "docs/reference/clients.md", ROOT / "docs/accept/conformance.json"
 SCRIPTS = Path(__file__).parent / "clients"
 AT_ONCE = 2
+DEMO = ("--demo", "--no-limits")
 
 
 class Client(NamedTuple):
-    """A script, the environment that it runs in, whose version counts there, and how long it may take."""
+    """A script, the environment that it runs in, whose version counts there, how long it may take, and what the server
+    is started with."""
 
     name: str
     environment: str
     package: str
     is_quick: bool = True
     patience_s: int = 300
+    flags: tuple[str, ...] = DEMO
 
 
 class Run(NamedTuple):
@@ -53,6 +57,7 @@ CLIENTS = (
     Client("python_binance", "python_binance", "python-binance"),
     Client("ccxt_rest", "ccxt", "ccxt"),
     Client("ccxt_pro", "ccxt", "ccxt"),
+    Client("freqtrade", "freqtrade", "freqtrade", is_quick=False, patience_s=480, flags=()),
 )
 
 
@@ -85,7 +90,7 @@ def run(client: Client) -> Run:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="margincall-") as folder:
         out = Path(folder) / "results.jsonl"
-        with process(Path(folder) / "exchange", "--demo", "--no-limits") as server:
+        with process(Path(folder) / "exchange", *client.flags) as server:
             own = server.keys[0]
             said = {
                 "rest": f"http://127.0.0.1:{server.port}", "ws": f"ws://127.0.0.1:{server.port}",
