@@ -18,8 +18,8 @@ DOLLAR, BUFFER = Decimal(1), Decimal("0.0001")
 
 
 def begin(built: Assembled) -> list[Key]:
-    """Open the first accounts of a server that has issued no key yet, and issue their keys; none if it has. In any case the
-    exchange learns an index of each dollar coin that is margin here, without which none could enter multi-assets
+    """Open the first accounts of a server that has issued no key yet, and issue their keys; none if it has. In any case
+    the exchange learns an index of each dollar coin that is margin here, without which none could enter multi-assets
     mode."""
     venue = built.venue
     _index_dollars(venue)
@@ -43,6 +43,4 @@ def _index_dollars(venue: Venue) -> None:
     linear = margin_assets({symbol: each for symbol, each in contracts.items() if not each.is_inverse})
     for asset in linear:
         if asset not in venue.state.indices:
-            venue.carry_out(
-                commands.SetAssetIndex(asset=asset, index=DOLLAR, bid=DOLLAR - BUFFER, ask=DOLLAR + BUFFER)
-            )
+            venue.carry_out(commands.SetAssetIndex(asset=asset, index=DOLLAR, bid=DOLLAR - BUFFER, ask=DOLLAR + BUFFER))
