@@ -147,5 +147,4 @@ def to_step_up(value: Decimal, step: Decimal) -> Decimal:
 def plain(value: Decimal) -> Decimal:
     """The same number without trailing zeros or exponent, for printing."""
     value = value.normalize(CONTEXT)
-    _, _, exponent = value.as_tuple()
-    return value.quantize(Decimal(1), context=CONTEXT) if isinstance(exponent, int) and exponent > 0 else value
+    return value.quantize(Decimal(1), context=CONTEXT) if "E+" in str(value) else value

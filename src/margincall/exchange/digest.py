@@ -81,7 +81,7 @@ def _decimal(value: Decimal) -> Ext:
     if not value.is_finite():
         raise ValueError(f"{value} has no digest: it is no finite number")
     text = str(value)
-    if text[-1] not in _DIGITS or "E" in text:
+    if text[-1] not in _DIGITS or "E" in text or "e" in text:
         text = _UNBOUNDED.to_sci_string(_UNBOUNDED.normalize(value)) if value else "0"
     return Ext(DECIMAL_CODE, text.encode())
 

@@ -5,13 +5,13 @@ The same commands give the same events and the same state, in any process. A com
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from margincall.core.account import AssetIndex
 from margincall.core.events import Flow, MarginMove, Setting
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
-from margincall.core.rounding import CONTEXT
+from margincall.core.rounding import exact
 from margincall.core.units import ZERO, Price
 from margincall.exchange import clock, commands, conditional, desk, disputes, pricing, settings, trading
 from margincall.exchange.events import AccountOpened, AnyExchangeEvent, Rejected
@@ -24,16 +24,16 @@ from margincall.exchange.state import Events, Exchange, Market, Trader
 NAME_MAX = 64
 
 
+@exact
 def step(state: Exchange, command: commands.AnyCommand) -> Events:
     """Carry out one command; returns what happened, in order."""
-    with localcontext(CONTEXT):
-        try:
-            events = _HANDLERS[type(command)](state, command)
-            if state.fees_due:
-                collect_fees(state)
-            return events
-        except Refusal as refusal:
-            return [rejected(state, refusal)]
+    try:
+        events = _HANDLERS[type(command)](state, command)
+        if state.fees_due:
+            collect_fees(state)
+        return events
+    except Refusal as refusal:
+        return [rejected(state, refusal)]
 
 
 def receive(state: Exchange, raw: bytes) -> Events:

@@ -134,13 +134,19 @@ class Params:
 
     def word(self, name: str, allowed: frozenset[str], code: int = -1130, msg: str = "") -> str | None:
         """One of several words; another is refused with `code` and `msg`."""
-        value = self.text(name)
-        return value if value is None or value in allowed else _other_word(name, code, msg)
+        value = self.found.get(name)
+        if value is None or value in allowed:
+            return value
+        if value == "":
+            raise empty(name)
+        _refuse_word(name, code, msg)
 
     def need_word(self, name: str, allowed: frozenset[str], code: int = -1130, msg: str = "") -> str:
         """The same, which must be there."""
         value = self.need_text(name)
-        return value if value in allowed else _other_word(name, code, msg)
+        if value not in allowed:
+            _refuse_word(name, code, msg)
+        return value
 
     def integer(self, name: str, least: int = -(2**63), most: int = 2**63 - 1) -> int | None:
         """A whole number within bounds."""
@@ -153,8 +159,12 @@ class Params:
 
     def decimal(self, name: str) -> Decimal | None:
         """A number, as text in any notation that clients send (`1e-05`)."""
-        value = self.text(name)
-        return None if value is None else _decimal(name, value)
+        value = self.found.get(name)
+        if value is None:
+            return None
+        if value == "":
+            raise empty(name)
+        return _decimal(name, value)
 
     def need_decimal(self, name: str) -> Decimal:
         """The same, which must be there."""
@@ -182,7 +192,7 @@ class Params:
         return default if found is None else found
 
 
-def _other_word(name: str, code: int, msg: str) -> NoReturn:
+def _refuse_word(name: str, code: int, msg: str) -> NoReturn:
     raise ApiError(code, msg) if msg else invalid(name)
 
 

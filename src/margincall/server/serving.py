@@ -9,10 +9,12 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from decimal import setcontext
 from typing import Any, NamedTuple
 
 import uvicorn
 
+from margincall.core.rounding import CONTEXT
 from margincall.errors import UsageError
 from margincall.server.assembled import Assembled
 from margincall.server.connections import HttpConnection
@@ -121,6 +123,7 @@ def is_loopback(host: str) -> bool:
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine in the fastest loop that there is here."""
+    setcontext(CONTEXT.copy())  # which each exact function would else set for itself
     factory = uvloop.new_event_loop if sys.platform != "win32" else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from margincall.core.rounding import CONTEXT
 from margincall.exchange import commands
 from margincall.exchange.book import OrderId, Side
 from margincall.exchange.gate import CONDITIONAL, RESERVED_IDS
@@ -200,19 +201,14 @@ def position_side(params: Params) -> Any:
 def check_precision(market: Market, quantity: Decimal | None, *prices: Decimal | None) -> None:
     """−1111: more decimals than lot and tick have."""
     for value in prices:
-        _check_places(value, market.contract.tick)
-    _check_places(quantity, market.contract.lot)
-
-
-def _check_places(value: Decimal | None, unit: Decimal) -> None:
-    if value is not None and _places(value) > _places(unit) and _places(value.normalize()) > _places(unit):
+        if value is not None and _is_finer(value, market.contract.tick):
+            raise BAD_PRECISION
+    if quantity is not None and _is_finer(quantity, market.contract.lot):
         raise BAD_PRECISION
 
 
-def _places(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int), "NaN and Infinity are no parameters"
-    return -exponent
+def _is_finer(value: Decimal, unit: Decimal) -> bool:
+    return value.quantize(unit, context=CONTEXT) != value
 
 
 def _in_force(params: Params) -> Any:

@@ -50,9 +50,12 @@ async def place_one(call: Call, params: Params) -> Json:
     """One order, that of a request or one of several. Raises `ApiError`."""
     order, tells_end = asked(call, params), is_result(params)
     own = own_orders(await carried_out(call, order), call.account)
-    first = next(each for each in own if each.execution == "NEW")
-    last = [each for each in own if each.order_id == first.order_id][-1]
-    return brief(call, last if tells_end else first, order.matched)
+    at = next(place for place, each in enumerate(own) if each.execution == "NEW")
+    taken = ended = own[at]
+    for each in own[at + 1 :]:
+        if each.order_id == taken.order_id:
+            ended = each
+    return brief(call, ended if tells_end else taken, order.matched)
 
 
 async def carried_out(call: Call, order: Asked) -> Events:
@@ -69,7 +72,7 @@ async def carried_out(call: Call, order: Asked) -> Events:
 
 def own_orders(events: Events, account: str) -> list[PrintedOrder]:
     """The states of an account's orders among events."""
-    return [event for event in events if isinstance(event, PrintedOrder) and event.account == account]
+    return [event for event in events if type(event) is PrintedOrder and event.account == account]
 
 
 def brief(call: Call, order: PrintedOrder, matched: str | None = None) -> Json:
