@@ -100,6 +100,17 @@ def test_every_documented_event_has_a_case() -> None:
     assert EVENTS.keys() | NOT_TOLD.keys() == DOCUMENTED
 
 
+async def ordered(heard: Heard) -> None:
+    await heard.world.limit(ANN, "BUY", "49000")
+
+
+@pytest.mark.parametrize(("scene", "told"), [(ordered, []), (traded, [100]), (configured, [7])])
+def test_a_leverage_is_told_when_it_is_set(tmp_path: Path, scene: Scene, told: list[int]) -> None:
+    """The one that an account begins with is none that was set."""
+    found = [each for each in heard(tmp_path, scene) if each["e"] == "ACCOUNT_CONFIG_UPDATE"]
+    assert [each["ac"]["l"] for each in found if "ac" in each] == told
+
+
 # --- reasons of account updates -------------------------------------------------------------------------------
 
 

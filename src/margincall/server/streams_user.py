@@ -5,10 +5,11 @@ the account as it stands then, and goes on while there is one. Beside them `wire
 does not have: TRADE_LITE, ALGO_UPDATE, listenKeyExpired.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
-from margincall.core.events import IndexPrice, MarkPrice
+from margincall.core.events import IndexPrice, MarkPrice, Order, Setting
 from margincall.exchange.book import OrderId
 from margincall.exchange.diary import Diary
 from margincall.exchange.events import AnyExchangeEvent, FaultSet, TriggerRefused
@@ -130,7 +131,10 @@ class UserStreams:
         date = self._venue.api_date
         refused = [each for each in events if isinstance(each, TriggerRefused)]
         found: list[Json] = []
+        untold = [encode.setting_update(each) for each in firsts(events, diary)]
         for message in encode.stream(list(diary.tell(events))):
+            if message in untold:
+                continue
             found += self._with_algo(follower.algos, message, refused) if date >= ALGO_SINCE else (message,)
         if date >= LITE_SINCE:
             found = [each for message in found for each in (trade_lite(message), message) if each is not None]
@@ -153,6 +157,18 @@ class UserStreams:
     def _is_activated(self, number: int) -> bool:
         order = self._venue.state.orders.get(OrderId(number))
         return order is not None and order.extreme is not None
+
+
+def firsts(events: Sequence[AnyExchangeEvent], diary: Diary) -> Iterator[Setting]:
+    """Leverages that the exchange says because an order is the first of its symbol. The venue says none of them: they
+    are what its accounts begin with."""
+    known = diary.account.leverage
+    for event, after in pairwise(events):
+        match event, after:
+            case Setting(leverage=int(), symbol=symbol), Order() if symbol == after.symbol and symbol not in known:
+                yield event
+            case _:
+                pass
 
 
 def as_of(date: str, message: Json) -> Json:
