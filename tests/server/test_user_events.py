@@ -238,7 +238,8 @@ def test_deleveraging_is_told_to_both_sides(tmp_path: Path) -> None:
     messages = heard(tmp_path / BOB, deleveraged, BOB)
     (order,) = [each for each in orders(messages) if each["c"] == "adl_autoclose"]
     assert (order["S"], order["x"], order["X"], order["q"], D(order["n"])) == ("BUY", "TRADE", "FILLED", "1.000", 0)
-    assert D(order["L"]) == D(order["ap"]) == D(49_025)
+    assert D(order["ap"]) == D(49_025)
+    assert order["L"] == "49025"
     assert D(order["rp"]) == D(975)
     update = of(messages, "ACCOUNT_UPDATE", "a")[-1]
     assert (update["m"], update["P"][0]["pa"], update["P"][0]["cr"]) == ("ORDER", "0.000", "975.00000000")
