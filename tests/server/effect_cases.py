@@ -158,7 +158,7 @@ WRITES: Mapping[str, Write] = {
         (BALANCE,), isolated,
     ),
     "POST /fapi/v1/feeBurn": Write(asks("POST", "feeBurn", feeBurn="true"), gets("feeBurn")),
-    "POST /fapi/v1/order": Write(asks("POST", "order", **LIMIT), OPEN, (CONFIG, ORDER)),
+    "POST /fapi/v1/order": Write(asks("POST", "order", **LIMIT), OPEN, (ORDER,)),
     "PUT /fapi/v1/order": Write(on_order("PUT", "order", amended), OPEN, (ORDER,), rests),
     "DELETE /fapi/v1/order": Write(
         on_order("DELETE", "order", lambda _, number: {**BTC, "orderId": number}), OPEN, (ORDER,), rests
@@ -167,7 +167,7 @@ WRITES: Mapping[str, Write] = {
     "POST /fapi/v1/countdownCancelAll": Write(counted, OPEN, (ORDER,), rests),
     "POST /fapi/v1/batchOrders": Write(
         asks("POST", "batchOrders", batchOrders=json.dumps([LIMIT, {**LIMIT, "price": "49010"}])), OPEN,
-        (CONFIG, ORDER, ORDER),
+        (ORDER, ORDER),
     ),
     "PUT /fapi/v1/batchOrders": Write(
         on_order("PUT", "batchOrders", lambda desk, number: {"batchOrders": json.dumps([amended(desk, number)])}), OPEN,
@@ -177,7 +177,7 @@ WRITES: Mapping[str, Write] = {
         on_order("DELETE", "batchOrders", lambda _, number: {**BTC, "orderIdList": f"[{number}]"}), OPEN, (ORDER,),
         rests,
     ),
-    "POST /fapi/v1/algoOrder": Write(waits, OPEN_ALGOS, (CONFIG, ALGO_TOLD)),
+    "POST /fapi/v1/algoOrder": Write(waits, OPEN_ALGOS, (ALGO_TOLD,)),
     "DELETE /fapi/v1/algoOrder": Write(cancelled_algo, OPEN_ALGOS, (ALGO_TOLD,), waits),
     "DELETE /fapi/v1/algoOpenOrders": Write(asks("DELETE", "algoOpenOrders", **BTC), OPEN_ALGOS, (ALGO_TOLD,), waits),
     "POST /fapi/v1/listenKey": Write(listens, listened),

@@ -168,7 +168,7 @@ def test_the_list_of_all_goes_by_id_span_and_page(desk: Desk) -> None:
         ({"triggerPrice": None}, -1102), ({"triggerPrice": "51000"}, -2021), ({"quantity": None}, -1102),
         ({"closePosition": "true"}, -4137), ({"type": "STOP"}, -1102), ({"price": "47000"}, -1106),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None}, -1102), ({"workingType": "LAST"}, -4031),
-        ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "11"}, -1130),
+        ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "20.1"}, -1130),
         ({"callbackRate": "1"}, -1106), ({"priceMatch": "QUEUE"}, -5038), ({"timeInForce": "IOC"}, -1114),
         ({"type": "STOP", "priceMatch": "QUEUE", "price": "1"}, -5037),
     ],

@@ -34,11 +34,11 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def target(folder: Path, *, is_prepared: bool = True) -> Iterator[Target]:
+def target(folder: Path) -> Iterator[Target]:
     issue_keys(folder)
     with running(folder, clock="simulated", start=START, is_lenient=True, durability="none") as (server, _):
         found = Target(server.told)
-        yield found.prepare() if is_prepared else found
+        yield found.prepare()
         found.close()
 
 
@@ -60,9 +60,10 @@ def test_an_error_of_the_server_is_found(tmp_path: Path, monkeypatch: pytest.Mon
     def broken(self: Gateway, name: str) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Gateway, "key_of", broken)
-    with target(tmp_path, is_prepared=False) as found:
-        figures = asyncio.run(Raw(found, SEED).run(0.5, slow_at_once=0))
+    with target(tmp_path) as found:
+        raw = Raw(found, SEED)
+        monkeypatch.setattr(Gateway, "key_of", broken)
+        figures = asyncio.run(raw.run(0.5, slow_at_once=0))
     assert any("500" in each and "--replay http" in each for each in figures.wrong), figures.wrong
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from margincall.exchange import commands
 from tests.server.account_desk import BEGUN_MS, Desk
+from tests.server.shape_scenes import forced
 
 D = Decimal
 DAY_MS = 86_400_000
@@ -147,6 +148,15 @@ def test_a_trade_with_oneself_is_listed_on_both_sides(tmp_path: Path) -> None:
             [rows[0]],
             [rows[1]],
         ]
+
+
+def test_a_deleveraging_is_printed_without_the_zeros_of_its_price(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        forced(desk)
+        for name in ("alice", "bob"):
+            row = desk.get("/fapi/v1/userTrades", name, **SYMBOL)[-1]
+            assert (row["price"], D(row["commission"])) == ("49025", 0)
+        assert desk.get("/fapi/v1/userTrades", "bob", **SYMBOL)[0]["price"] == "50000.0"
 
 
 def test_amendments_tell_before_and_after(tmp_path: Path) -> None:

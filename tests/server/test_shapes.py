@@ -1,6 +1,9 @@
 """Every answer and every stream that has a sample of the venue's: key by key, type by type, and none forgotten."""
 
+import gzip
+import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from tests.server.comparison import (
     stream_sample,
 )
 from tests.server.shape_scenes import BEFORE_ALGO, BTC, ENDPOINT_CASES, TRAILING, bare, opened, plain
-from tests.server.stream_scenes import STREAM_CASES, StreamCase, played
+from tests.server.stream_scenes import STREAM_CASES, StreamCase, played, traded
 
 Scenes = Callable[[str], Desk]
 LIKE: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
@@ -28,6 +31,9 @@ LIKE: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
     "GET /fapi/v1/ticker/price": ("GET", "/fapi/v2/ticker/price", BTC),
 }
 """Routes without a sample of their own, and whose answer theirs is like."""
+
+
+RECORDED, RECORDED_ON, MANY = "order_book_stream/binance-usdm-btcusdt-20240808.gz", "2024-08-08", 5_000
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +68,22 @@ def test_a_message_has_the_shape_of_its_sample(tmp_path: Path, shared: Path, nam
     assert messages, "nothing was told"
     found = {each for message in messages for each in differences(message, stream_sample(shared, name).told)}
     assert found == deviations.STREAMS.get(name, {}).keys()
+
+
+@pytest.mark.parametrize("topic", ["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"])
+def test_a_message_has_the_shape_of_the_recorded_stream(tmp_path: Path, shared: Path, topic: str) -> None:
+    """As the venue sent it on that day; it sent the book at another speed."""
+    theirs = []
+    with gzip.open(shared / RECORDED, "rt") as lines:
+        for line in islice(lines, MANY):
+            message = json.loads(line.partition(" ")[2])
+            if message.get("stream", "@").split("@")[1] == topic.split("@")[1]:
+                theirs.append(message["data"])
+    assert theirs
+    ours = played(tmp_path, StreamCase(traded, topic, date=RECORDED_ON))
+    assert ours
+    for each in ours:
+        assert min((differences(each, other) for other in theirs[:50]), key=len) == set()
 
 
 def test_every_sample_and_every_route_is_compared(shared: Path) -> None:

@@ -100,6 +100,17 @@ def test_every_documented_event_has_a_case() -> None:
     assert EVENTS.keys() | NOT_TOLD.keys() == DOCUMENTED
 
 
+async def ordered(heard: Heard) -> None:
+    await heard.world.limit(ANN, "BUY", "49000")
+
+
+@pytest.mark.parametrize(("scene", "told"), [(ordered, []), (traded, [100]), (configured, [7])])
+def test_a_leverage_is_told_when_it_is_set(tmp_path: Path, scene: Scene, told: list[int]) -> None:
+    """The one that an account begins with is none that was set."""
+    found = [each for each in heard(tmp_path, scene) if each["e"] == "ACCOUNT_CONFIG_UPDATE"]
+    assert [each["ac"]["l"] for each in found if "ac" in each] == told
+
+
 # --- reasons of account updates -------------------------------------------------------------------------------
 
 
@@ -227,7 +238,8 @@ def test_deleveraging_is_told_to_both_sides(tmp_path: Path) -> None:
     messages = heard(tmp_path / BOB, deleveraged, BOB)
     (order,) = [each for each in orders(messages) if each["c"] == "adl_autoclose"]
     assert (order["S"], order["x"], order["X"], order["q"], D(order["n"])) == ("BUY", "TRADE", "FILLED", "1.000", 0)
-    assert D(order["L"]) == D(order["ap"]) == D(49_025)
+    assert D(order["ap"]) == D(49_025)
+    assert order["L"] == "49025"
     assert D(order["rp"]) == D(975)
     update = of(messages, "ACCOUNT_UPDATE", "a")[-1]
     assert (update["m"], update["P"][0]["pa"], update["P"][0]["cr"]) == ("ORDER", "0.000", "975.00000000")

@@ -14,6 +14,7 @@ import msgspec
 
 from margincall.cli.output import console
 from margincall.core.rounding import plain
+from margincall.server.listening import IssuedKey, ServeDocument
 from margincall.wire.iso_time import utc
 
 if TYPE_CHECKING:
@@ -32,23 +33,18 @@ NO_KEYS = "issued before; their secrets are in keys.json of the folder, or issue
 
 def line(found: Opened, ports: Ports) -> str:
     """One line of JSON: where it listens, and the keys that were made just now."""
-    folder = found.options.folder
-    return msgspec.json.encode(
-        {
-            "schema": "margincall.exchange.serve/1",
-            "is_simulated": True,
-            "host": ports.host,
-            "port": ports.api,
-            "control_port": ports.control,
-            "control_token": found.token,
-            "folder": str(found.built.folder),
-            "is_temporary": folder is None,
-            "keys": [{"account": each.account, "key": each.key, "secret": each.secret} for each in found.keys],
-            "symbols": list(found.built.venue.state.markets),
-            "problems": [],
-            "assumptions": list(found.built.venue.state.rules.assumed),
-        }
-    ).decode()
+    told = ServeDocument(
+        host=ports.host,
+        port=ports.api,
+        control_port=ports.control,
+        control_token=found.token,
+        folder=str(found.built.folder),
+        is_temporary=found.options.folder is None,
+        keys=tuple(IssuedKey(each.account, each.key, each.secret) for each in found.keys),
+        symbols=tuple(found.built.venue.state.markets),
+        assumptions=tuple(found.built.venue.state.rules.assumed),
+    )
+    return msgspec.json.encode(told).decode()
 
 
 def banner(found: Opened, ports: Ports) -> Iterator[str]:

@@ -22,8 +22,8 @@ from margincall.case.retention import (
 )
 from margincall.core.account import PositionKey
 from margincall.core.events import Fill, Flow, MarginMove, Order
-from margincall.core.rounding import booked
-from margincall.core.units import ZERO
+from margincall.core.rounding import booked, plain
+from margincall.core.units import ZERO, Price
 from margincall.exchange.conditional import TRIGGERED
 from margincall.exchange.events import AnyExchangeEvent
 from margincall.exchange.ledger import TAKEN_OVER
@@ -45,6 +45,8 @@ LEGS_UNTIL = "2026-06-09"
 """API date from which their rows have no prices of take-profit and stop-loss."""
 OF_ACCOUNTS = (Order, Fill, Flow, MarginMove)
 LATEST = "9999"
+PRICE_PLACES = 8
+"""Decimals of prices that are printed as they are."""
 encoded = msgspec.json.encode
 
 
@@ -137,7 +139,7 @@ class Record:
 
     def _fill(self, fill: Fill) -> None:
         if fill.trade_id != TAKEN_OVER:
-            row = encode.user_trade_row(structs.replace(fill, account=""))
+            row = encode.user_trade_row(structs.replace(printed_fill(fill), account=""))
             times = fill.time_ms, expires_ms(TRADES, fill.time_ms)
             self._keep("trades", fill.symbol, int(fill.trade_id), times, row=row, kind=fill.order_id)
             self._income(fill)
@@ -169,6 +171,13 @@ def printed_value(order: PrintedOrder) -> PrintedOrder:
     if order.executed_value is None:
         return order
     return structs.replace(order, account="", executed_value=booked(order.executed_value))
+
+
+def printed_fill(fill: Fill) -> Fill:
+    """A fill with its price as it is printed: one off the tick, of deleveraging, without the zeros of its division."""
+    exponent = fill.price.as_tuple().exponent
+    is_long = isinstance(exponent, int) and exponent < -PRICE_PLACES
+    return structs.replace(fill, price=Price(plain(fill.price))) if is_long else fill
 
 
 class Records:

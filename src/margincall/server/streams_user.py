@@ -5,17 +5,18 @@ the account as it stands then, and goes on while there is one. Beside them `wire
 does not have: TRADE_LITE, ALGO_UPDATE, listenKeyExpired.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Protocol
 
-from margincall.core.events import IndexPrice, MarkPrice
+from margincall.core.events import AnyEvent, Fill, IndexPrice, MarkPrice, Order, Setting
 from margincall.exchange.book import OrderId
 from margincall.exchange.diary import Diary
 from margincall.exchange.events import AnyExchangeEvent, FaultSet, TriggerRefused
 from margincall.exchange.standing import rests
 from margincall.exchange.state import Events, Exchange
 from margincall.server.hub import Hub
-from margincall.server.records import Record
+from margincall.server.records import Record, printed_fill
 from margincall.server.venue import Venue
 from margincall.wire import encode
 from margincall.wire.serve_user import Algos, listen_key_expired, trade_lite, trigger_reject
@@ -25,11 +26,11 @@ ALGO_SINCE, REJECTS_UNTIL, LITE_SINCE = "2025-12-09", "2025-12-15", "2024-09-03"
 """Conditional orders are told by ALGO_UPDATE since then; refused triggers were told by a message of their own until the
 second; TRADE_LITE came with the third."""
 ACTIVATED_SINCE = "2026-08-11"
+"""Since then ALGO_UPDATE says whether a trailing stop is activated (`ia`)."""
 DATED = (("o", frozenset({"er"}), "2025-10-23"), ("a", frozenset({"S"}), "2026-08-11"))
 """Keys of a part of messages that came with a date: why an order expired, the symbol of a funding fee (change log)."""
 NEWEST_SINCE = max(since for _, _, since in DATED)
 KEY_CLOSED = "The listen key was closed."
-"""Since then ALGO_UPDATE says whether a trailing stop is activated (`ia`)."""
 
 
 class ListenKeys(Protocol):
@@ -130,7 +131,10 @@ class UserStreams:
         date = self._venue.api_date
         refused = [each for each in events if isinstance(each, TriggerRefused)]
         found: list[Json] = []
-        for message in encode.stream(list(diary.tell(events))):
+        untold = [encode.setting_update(each) for each in firsts(events, diary)]
+        for message in encode.stream(printed(diary.tell(events))):
+            if message in untold:
+                continue
             found += self._with_algo(follower.algos, message, refused) if date >= ALGO_SINCE else (message,)
         if date >= LITE_SINCE:
             found = [each for message in found for each in (trade_lite(message), message) if each is not None]
@@ -153,6 +157,23 @@ class UserStreams:
     def _is_activated(self, number: int) -> bool:
         order = self._venue.state.orders.get(OrderId(number))
         return order is not None and order.extreme is not None
+
+
+def firsts(events: Sequence[AnyExchangeEvent], diary: Diary) -> Iterator[Setting]:
+    """Leverages that the exchange says because an order is the first of its symbol. The venue says none of them: they
+    are what its accounts begin with."""
+    known = diary.account.leverage
+    for event, after in pairwise(events):
+        match event, after:
+            case Setting(leverage=int(), symbol=symbol), Order() if symbol == after.symbol and symbol not in known:
+                yield event
+            case _:
+                pass
+
+
+def printed(events: Iterable[AnyEvent]) -> Iterator[AnyEvent]:
+    """Events with their prices as they are printed."""
+    return (printed_fill(each) if isinstance(each, Fill) else each for each in events)
 
 
 def as_of(date: str, message: Json) -> Json:

@@ -1,55 +1,103 @@
-"""How the exchange stands, for the operator: `margincall.exchange.state/1`."""
+"""How the exchange stands, for the operator: `margincall.exchange.state/1`.
 
+`json_schema()` is committed as `docs/reference/exchange_state.schema.json`.
+"""
+
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct
 
 from margincall.exchange.book import Ticks
-from margincall.exchange.state import Liquidation, Market, Trader
+from margincall.exchange.state import DisputeEntry, Liquidation, Market, Trader
 from margincall.server.assembled import Assembled
+from margincall.server.player import Playing
 from margincall.version import VERSION
 
 LATEST_TOLD = 20
 """Liquidations that a summary holds."""
 
 
-def summary(built: Assembled) -> dict[str, object]:
-    """The whole exchange in a few figures."""
+class MarketSummary(Struct, frozen=True):
+    """One symbol: its prices, none before the first, and how many orders rest."""
+
+    mark: Decimal | None
+    index: Decimal | None
+    last: Decimal | None
+    bid: Decimal | None
+    ask: Decimal | None
+    resting: int
+    is_halted: bool
+
+
+class StateDocument(Struct, frozen=True, kw_only=True):
+    """The whole exchange in a few figures. `seq` counts the commands of its journal, `faults` are those injected,
+    `paths` what is played; `liquidations` are the latest."""
+
+    schema: str = "margincall.exchange.state/1"
+    is_simulated: bool = True
+    version: str
+    time_ms: int
+    rules: str
+    api_date: str
+    durability: str
+    seq: int
+    symbols: dict[str, MarketSummary]
+    accounts: int
+    orders: int
+    fund: dict[str, Decimal]
+    liquidations: tuple[Liquidation, ...]
+    deleveraged: int
+    shared_losses: int
+    disputes: tuple[DisputeEntry, ...]
+    faults: dict[str, Decimal | None]
+    paths: tuple[Playing, ...]
+    problems: tuple[str, ...] = ()
+    assumptions: tuple[str, ...]
+
+
+def summary(built: Assembled, paths: Iterable[Playing] = ()) -> StateDocument:
+    """The exchange as it stands."""
     venue, state = built.venue, built.venue.state
-    return {
-        "schema": "margincall.exchange.state/1",
-        "is_simulated": True,
-        "version": VERSION,
-        "time_ms": venue.now_ms(),
-        "rules": state.rules.name,
-        "api_date": venue.api_date,
-        "durability": venue.durability,
-        "seq": venue.engine.seq,
-        "symbols": {symbol: market_summary(market, venue.halted) for symbol, market in state.markets.items()},
-        "accounts": sum(1 for _ in state.owners()),
-        "orders": len(state.orders),
-        "fund": dict(state.fund.account.wallets),
-        "liquidations": [line(each) for each in state.liquidations[-LATEST_TOLD:]],
-        "deleveraged": len(state.deleveraged),
-        "shared_losses": len(state.shared_losses),
-        "disputes": list(state.disputes.values()),
-        "faults": state.faults,
-        "problems": [],
-        "assumptions": list(state.rules.assumed),
-    }
+    return StateDocument(
+        version=VERSION,
+        time_ms=venue.now_ms(),
+        rules=state.rules.name,
+        api_date=venue.api_date,
+        durability=venue.durability,
+        seq=venue.engine.seq,
+        symbols={symbol: market_summary(market, venue.halted) for symbol, market in state.markets.items()},
+        accounts=sum(1 for _ in state.owners()),
+        orders=len(state.orders),
+        fund=dict(state.fund.account.wallets),
+        liquidations=tuple(state.liquidations[-LATEST_TOLD:]),
+        deleveraged=len(state.deleveraged),
+        shared_losses=len(state.shared_losses),
+        disputes=tuple(state.disputes.values()),
+        faults=state.faults,
+        paths=tuple(paths),
+        assumptions=tuple(state.rules.assumed),
+    )
 
 
-def market_summary(market: Market, halted: set[str]) -> dict[str, object]:
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of `margincall.exchange.state/1`."""
+    return msgspec.json.schema(StateDocument)
+
+
+def market_summary(market: Market, halted: set[str]) -> MarketSummary:
     """One symbol."""
-    return {
-        "mark": market.mark,
-        "index": market.index,
-        "last": market.last,
-        "bid": _price(market, market.book.best_bid),
-        "ask": _price(market, market.book.best_ask),
-        "resting": len(market.book),
-        "is_halted": market.contract.symbol in halted,
-    }
+    return MarketSummary(
+        mark=market.mark,
+        index=market.index,
+        last=market.last,
+        bid=_price(market, market.book.best_bid),
+        ask=_price(market, market.book.best_ask),
+        resting=len(market.book),
+        is_halted=market.contract.symbol in halted,
+    )
 
 
 def account_summary(trader: Trader) -> dict[str, object]:
@@ -67,11 +115,6 @@ def account_summary(trader: Trader) -> dict[str, object]:
         "multi_assets": account.multi_assets,
         "leverage": dict(account.leverage),
     }
-
-
-def line(each: Liquidation) -> dict[str, object]:
-    """One line of the public history."""
-    return structs.asdict(each)
 
 
 def _price(market: Market, ticks: Ticks | None) -> Decimal | None:

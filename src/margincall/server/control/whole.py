@@ -34,7 +34,7 @@ class Whole:
         }
 
     async def _state(self, request: Request) -> object:
-        return {**summary(self._built), "paths": self._player.playing()}
+        return summary(self._built, self._player.playing())
 
     async def _digest(self, request: Request) -> object:
         return {"seq": self._venue.engine.seq, "digest": digest(self._venue.state)}
