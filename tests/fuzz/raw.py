@@ -57,7 +57,6 @@ class Raw:
     def __init__(self, target: Target, seed: int) -> None:
         """Nothing was sent yet."""
         self._target, self._seed = target, seed
-        self._listen_key = target.listen_key()
         self._digest = target.digest()
         self._taken: Input | None = None
         self.figures = Figures(Counter(), [])
@@ -87,7 +86,7 @@ class Raw:
 
     async def one(self, family: str, number: int) -> None:
         """One input of a family; what is wrong with it goes into the figures."""
-        world = World(self._target.keys[0], self._target.now_ms, self._listen_key)
+        world = World(self._target.keys[0], self._target.now_ms, self._target.listen_key)
         await self._play(family, number, MADE[family](self._seed, number, world))
 
     async def _play(self, family: str, number: int, sent: Input) -> None:

@@ -39,7 +39,7 @@ class Target(Server):
         super().__init__(told)
         self.keys = [Credentials(each.account, each.key, each.secret) for each in ISSUED]
         self._operator = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=30)
-        self.now_ms = 0
+        self.now_ms, self.listen_key = 0, ""
         self.read_clock()
 
     def prepare(self) -> "Target":
@@ -51,6 +51,8 @@ class Target(Server):
             for price in prices:
                 self.order(side, price, self.keys[1])
         self.order("BUY", 49_000, self.keys[0])
+        _, found = self.ask("POST", "/fapi/v1/listenKey", {}, self.keys[0], now_ms=self.now_ms)
+        self.listen_key = found["listenKey"]
         return self
 
     def order(self, side: str, price: int, own: Credentials) -> None:
@@ -58,12 +60,6 @@ class Target(Server):
         order = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
         status, found = self.ask("POST", "/fapi/v1/order", {**order, "price": price}, own, now_ms=self.now_ms)
         assert status == 200, found
-
-    def listen_key(self) -> str:
-        """The first account's, for its stream; empty where there is none."""
-        _, found = self.ask("POST", "/fapi/v1/listenKey", {}, self.keys[0], now_ms=self.now_ms)
-        key: str = found.get("listenKey", "")
-        return key
 
     def operator(self, method: str, path: str, body: object = None) -> Any:
         """The control API, over one connection. (It is closed where nothing was asked for a while.)"""

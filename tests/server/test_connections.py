@@ -208,6 +208,28 @@ def test_text_that_is_none_closes(server: tuple[Server, Opened]) -> None:
             assert told(client)[2:4] == struct.pack("!H", code)
 
 
+@pytest.mark.parametrize(
+    ("sent", "told_last"),
+    [
+        (frame(9, b"p"), b"\x8a\x01p"),
+        (frame(8, b"\x03\xe8"), b"\x88\x02\x03\xe8"),
+        (frame(1, b'{"method":"LIST_SUBSCRIPTIONS","id":1}'), b'{"result":[],"id":1}'),
+        (frame(1, b"\xff"), b"A text must be UTF-8."),
+        (b"\xff\xff", b""),
+    ],
+    ids=["ping", "closing", "message", "no text", "no frame"],
+)
+def test_what_comes_with_the_opening_is_heard(server: tuple[Server, Opened], sent: bytes, told_last: bytes) -> None:
+    with opened(server[0].port) as client:
+        client.sendall(b"GET /ws HTTP/1.1\r\n" + OPENING + b"\r\n" + sent)
+        client.settimeout(0.5)
+        found = b""
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while piece := client.recv(1 << 12):
+                found += piece
+        assert found.endswith(told_last), found
+
+
 def test_half_a_frame_is_closed(server: tuple[Server, Opened]) -> None:
     """Also where another byte comes now and then; not where frames follow each other."""
     with socket_to(server[0].port) as client:

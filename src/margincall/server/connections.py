@@ -8,6 +8,7 @@ next is over: so after one to two of them. What is no HTTP is refused as JSON, l
 import asyncio
 from typing import ClassVar, cast
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -33,7 +34,6 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_made(cast(asyncio.Transport, transport))
         self._seen: object = self  # what was read at the last look: nothing yet, not even that nothing came
         self._unsent = self._head = 0
-        self._is_socket = False
         self._next = self.loop.call_later(self.look_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -42,11 +42,21 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece; of a head only so much."""
-        super().data_received(data)
+        """Take a piece; of a head only so much. What comes right behind the opening of a socket is the socket's."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            self.send_400_response("")
+            return
+        except HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+                self._hand_over(data[upgrade.args[0] :])
+                return
         if self._is_head_whole():
             self._head = 0
-        elif not self._is_socket:
+        else:
             self._head += len(data)
             if self._head > HEAD_MAX and not self.transport.is_closing():
                 self._refuse(HEAD_TOO_LARGE)
@@ -61,9 +71,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """From now on it is a `SocketConnection`."""
-        self._is_socket = True
         self._next.cancel()
         super().handle_websocket_upgrade()
+
+    def _hand_over(self, rest: bytes) -> None:
+        connection = self.transport.get_protocol()
+        if rest and not self.transport.is_closing():
+            assert isinstance(connection, SocketConnection), "`Serving` sets it"
+            connection.data_received(rest)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP. A request before it, which was whole, is answered first: it has been carried out."""
@@ -120,6 +135,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
         self._seen: list[bytes] | None = None
         self._unsent = 0
         self._is_in_frame, self._has_moved = False, True
+        self._early = b""
         self._next = self.loop.call_later(self.look_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -128,12 +144,21 @@ class SocketConnection(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a piece. An opening that cannot be read is refused."""
+        """Take a piece, once the opening is answered. One that cannot be read is refused."""
+        if self.handshake_initiated and not self.handshake_complete:
+            self._early += data
+            return
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.handshake_initiated:
             self.handshake_initiated = True
             self.transport.write(refusal(BAD_REQUEST))
             self.transport.close()
+
+    def start_keepalive(self) -> None:
+        """The opening is answered: take what came before that."""
+        super().start_keepalive()
+        if self._early:
+            self.loop.call_soon(self.data_received, self._early)
 
     def handle_events(self) -> None:
         """Know that something came that was whole."""

@@ -4,6 +4,9 @@ import hmac
 from random import SystemRandom
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -12,6 +15,7 @@ from margincall.server.control.accounts import Accounts
 from margincall.server.control.http import endpoint, refusal
 from margincall.server.control.market import Market
 from margincall.server.control.whole import Whole
+from margincall.server.errors import UNKNOWN_METHOD
 from margincall.server.keys import ALPHABET
 from margincall.server.player import Player
 
@@ -33,7 +37,13 @@ def control_app(built: Assembled, player: Player, token: str) -> "Guarded":
         for method, answer in zip(("GET", "POST"), answers, strict=True)
         if answer is not None
     ]
-    return Guarded(Starlette(routes=routes), token)
+    return Guarded(Starlette(routes=routes, exception_handlers={404: _no_path, 405: _no_path}), token)
+
+
+async def _no_path(request: Request, error: Exception) -> Response:
+    """A path that there is not, or no such method of it."""
+    assert isinstance(error, HTTPException), "these are Starlette's"
+    return refusal(error.status_code, UNKNOWN_METHOD.code, UNKNOWN_METHOD.msg)
 
 
 class Guarded:

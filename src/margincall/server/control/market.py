@@ -18,6 +18,13 @@ from margincall.server.control.http import Answers, body
 from margincall.server.errors import BAD_SYMBOL, ApiError
 from margincall.server.player import Player, scaled
 from margincall.server.prices import on_tick, priced
+from margincall.wire.durations import DAY_MS
+
+MOST_AT_ONCE_MS = 366 * DAY_MS
+"""So far a request may set the clock further; every minute of it is carried out."""
+
+MOST_STEPS = 1_000_000
+"""Of a crash: all of them are computed before it begins."""
 
 
 class Market:
@@ -65,7 +72,7 @@ class Market:
         try:
             points = await self._points(wanted)
             self._player.play(wanted.symbol, scaled(points, self._venue.now_ms(), wanted.speed))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise ApiError(-1130, str(error)) from None
         self._player.follow()
         return self._player.playing()
@@ -92,6 +99,8 @@ class Market:
         steps = wanted.seconds * 1000 // step_ms
         if steps < 1:
             raise UsageError("a crash takes at least one step")
+        if steps > MOST_STEPS:
+            raise UsageError(f"a crash takes at most {MOST_STEPS:,} steps")
         start = on_tick(self._venue.state, symbol, mark)
         return crash(start, wanted.to, steps, tick=tick, step_ms=step_ms)
 
@@ -131,6 +140,8 @@ class Market:
         if (wanted.time_ms is None) == (wanted.advance_ms is None):
             raise ApiError(-1130, "expected time_ms or advance_ms")
         to_ms = wanted.time_ms if wanted.time_ms is not None else clock.now_ms() + (wanted.advance_ms or 0)
+        if to_ms > clock.now_ms() + MOST_AT_ONCE_MS:
+            raise ApiError(-1130, "the clock goes on by at most 366 days at once")
         try:
             await self._player.go_to(clock, to_ms)
         except ValueError as error:
