@@ -15,20 +15,21 @@ a typed model about a key that it does not know, counts as a failure.
 RESULTS = ("ok", "refused as the venue does", "unsupported by the venue")
 
 
-def page(runs: list[tuple[dict[str, Any], list[dict[str, str]]]]) -> str:
-    """The page of what was found; the rows as in `docs/accept/conformance.json`, and the lines of each client."""
-    parts = [HEAD + "".join(_summary(row) for row, _ in runs)]
-    for row, lines in runs:
+def page(rows: list[dict[str, Any]]) -> str:
+    """The page of the clients in `docs/accept/conformance.json`."""
+    parts = [HEAD, *map(_summary, rows)]
+    for row in rows:
         parts.append(f"\n## {row['client']}\n\n{row['package']} {row['version']}\n\n")
         parts.append("| method | result | |\n|---|---|---|\n")
-        parts += [f"| `{line['method']}` | {line['result']} | {_cell(line['detail'])} |\n" for line in lines]
+        parts += [f"| `{each['method']}` | {each['result']} | {_cell(each['detail'])} |\n" for each in row["methods"]]
     return "".join(parts)
 
 
 def _summary(row: dict[str, Any]) -> str:
     counts = [row["results"].get(each, 0) for each in RESULTS]
-    numbers = [row["methods"], *counts, row["methods"] - sum(counts)]
-    return f"| [{row['client']}](#{row['client']}) | {row['version']} | {' | '.join(map(str, numbers))} |\n"
+    methods = sum(row["results"].values())
+    numbers = " | ".join(map(str, [methods, *counts, methods - sum(counts)]))
+    return f"| [{row['client']}](#{row['client']}) | {row['version']} | {numbers} |\n"
 
 
 def _cell(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
@@ -15,6 +16,7 @@ from outcome import UNSUPPORTED, Control, Outcomes, arguments, need, refused
 S = "BTCUSDT"
 PORTFOLIO, CONVERT = -21001, -1020
 """No account of portfolio margin; nothing can be converted."""
+SIGNATURE = -1022
 DAY_MS, WAIT_S = 86_400_000, 30
 WALLET = "the spot wallet, no part of USDⓈ-M"
 ELSEWHERE = {
@@ -148,6 +150,9 @@ def orders(of: Caller) -> None:
         "futures_cancel_orders", lambda it: [each["status"] for each in it] == ["CANCELED"] * 2,
         symbol=S, orderidlist=ids,
     )  # fmt: skip
+    several = json.dumps([{**own, "side": "BUY", "quantity": "0.01", "price": low}])
+    # The client signs the text before it encodes it, and no list has the same bytes then.
+    of.refused("futures_v1_put_batch_orders", SIGNATURE, batchOrders=several)
     for name in ("futures_v1_post_batch_order", "futures_v1_put_batch_order", "futures_v1_delete_batch_order"):
         of.refused(name, -5000)
     limit = {name: buy[name] for name in ("symbol", "timeInForce", "quantity", "price")}
