@@ -165,7 +165,7 @@ async def liquidation(victim: Watcher, control: Control) -> None:
     own: list[tuple[str, tuple[Any, ...]]] = [("watchMyLiquidations", (S,)), ("watchMyLiquidationsForSymbols", ([S],))]
     async with asyncio.TaskGroup() as group:
         for name, given in others:
-            group.create_task(victim.call(name, *given, check=lambda it: it[-1]["price"] > 0))
+            group.create_task(victim.call(name, *given, check=lambda it: it[-1]["info"]["p"] > "0"))
         for name, given in own:
             group.create_task(victim.call(name, *given, check=_is_own))
         await asyncio.sleep(1)
