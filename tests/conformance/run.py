@@ -32,8 +32,8 @@ COMMAND = "python -m tests.conformance.run"
 AT_ONCE = 2
 DEMO = ("--demo", "--no-limits")
 """A market that moves; one client asks more in a minute than the limits allow, most of it for downloads."""
-STILL = ("--clock", "simulated", "--start", "2026-11-28T00:00:00Z", "--no-limits")
-"""A server whose clock a script sets."""
+STILL = ("--clock", "simulated", "--start", "2026-11-28T00:00:00Z")
+"""A server whose clock a script sets, with the limits of the venue."""
 
 
 class Client(NamedTuple):

@@ -7,7 +7,8 @@ HEAD = """# Clients that were tried
 Written by `make conformance`, which lets real clients, as their packages are installed, call `margincall exchange
 serve`; do not edit. They are unmodified and only told another address. Each calls its methods against a market that
 moves; what a method changes is looked for in other answers and in the streams. A warning of a client, for instance of
-a typed model about a key that it does not know, counts as a failure.
+a typed model about a key that it does not know, counts as a failure. Limits are counted and not enforced (but for
+`error 429` and `error 418`), since the official SDK has more methods than the limits allow in a minute.
 
 | client | version | methods | ok | refused as the venue does | unsupported by the venue | failed |
 |---|---|---|---|---|---|---|

@@ -37,6 +37,7 @@ async def sockets() -> None:
     held = Control(still["control"], still["token"])
     waiting = client(*held.account("waiting"), still["rest"], still["ws"])
     await sdk_sockets.expired_key(waiting, held, outcomes)
+    await asyncio.to_thread(sdk_rest.limits, sdk_rest.Rest(waiting.rest_api, outcomes), outcomes)
     victim = client(*doomed.new(control, "doomed"))
     await sdk_sockets.market_streams(own, outcomes, lambda: sdk_sockets.liquidated(victim, control, outcomes))
 
