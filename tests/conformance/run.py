@@ -2,10 +2,10 @@
 
     python -m tests.conformance.run [--quick] [CLIENT ...]
 
-Each client has its environment (`.clients/`, pins in `requirements/`), a server of its own (with makers and
-liquidations, `--demo`, unless its script moves the prices), and a script in `clients/`, which is told addresses and a
-key and writes what each method did (`clients/outcome.py`). All of them together write `docs/reference/clients.md` and
-`docs/accept/conformance.json`; some of them, or the quick part, only print. The exit code is 0 only if no method ended
+Each client has its environment (`.clients/`, pins in `requirements/`), a server of its own with makers and liquidations
+(`--demo`), and a script in `clients/`, which is told addresses and a key and writes what each method did
+(`clients/outcome.py`). What was found goes to `docs/accept/conformance.json` and `docs/reference/clients.md`, where
+clients that were not run keep what they had; the quick part writes nothing. The exit code is 0 only if no method ended
 in an error or a warning.
 """
 
@@ -23,17 +23,21 @@ from tests.accept.hashes import src_hash
 from tests.conformance.clients.outcome import ERROR, FAILING, OK
 from tests.conformance.environments import clean, environment, version
 from tests.conformance.table import page
-from tests.server.running import process
+from tests.server.running import Process, process
 from tests.sources import ROOT
 
 PAGE, RESULT = ROOT / "docs/reference/clients.md", ROOT / "docs/accept/conformance.json"
 SCRIPTS = Path(__file__).parent / "clients"
+COMMAND = "python -m tests.conformance.run"
 AT_ONCE = 2
 DEMO = ("--demo", "--no-limits")
+"""A market that moves; one client asks more in a minute than the limits allow, most of it for downloads."""
+STILL = ("--clock", "simulated", "--start", "2026-11-28T00:00:00Z")
+"""A server whose clock a script sets, with the limits of the venue."""
 
 
 class Client(NamedTuple):
-    """A script, the environment that it runs in, whose version counts there, how long it may take, and what the server
+    """A script, the environment that it runs in, whose version counts there, how long it may take, and what its server
     is started with."""
 
     name: str
@@ -79,30 +83,42 @@ def main() -> int:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         runs = [_printed(each) for each in pool.map(run, clients)]
     failing = sum(line["result"] in FAILING for each in runs for line in each.lines)
-    if len(clients) == len(CLIENTS):
+    if not chosen.quick:
         _write(runs, code)
     print(f"{sum(len(each.lines) for each in runs)} methods, {failing} failed, {time.monotonic() - began:.0f} s")
     return 1 if failing else 0
 
 
 def run(client: Client) -> Run:
-    """Let a client do all that its script says, against a server of its own."""
+    """Let a client do all that its script says, against servers of its own, which must end without an error."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="margincall-") as folder:
-        out = Path(folder) / "results.jsonl"
-        with process(Path(folder) / "exchange", *client.flags) as server:
+    with tempfile.TemporaryDirectory(prefix="margincall-") as name:
+        folder = Path(name)
+        out = folder / "results.jsonl"
+        with process(folder / "living", *client.flags) as server, process(folder / "still", *STILL) as still:
             own = server.keys[0]
-            said = {
-                "rest": f"http://127.0.0.1:{server.port}", "ws": f"ws://127.0.0.1:{server.port}",
-                "control": f"http://127.0.0.1:{server.control_port}", "token": server.told["control_token"],
-                "key": own.key, "secret": own.secret, "out": str(out),
-            }  # fmt: skip
-            problem = _script(client, [part for name, value in said.items() for part in (f"--{name}", value)])
+            said = {**_addresses(server), "key": own.key, "secret": own.secret, "still": json.dumps(_addresses(still))}
+            arguments = [part for name, value in {**said, "out": str(out)}.items() for part in (f"--{name}", value)]
+            problems = [_script(client, arguments), *(_ended(each) for each in (server, still))]
         lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
     found = [json.loads(line) for line in lines]
-    if problem:
-        found.append({"client": client.name, "method": "(the script)", "result": ERROR, "detail": problem})
+    for problem in filter(None, problems):
+        found.append({"client": client.name, "method": "(the run)", "result": ERROR, "detail": problem})
     return Run(client, found, round(time.monotonic() - began))
+
+
+def _addresses(server: Process) -> dict[str, str]:
+    host = "127.0.0.1"
+    return {
+        "rest": f"http://{host}:{server.port}", "ws": f"ws://{host}:{server.port}",
+        "control": f"http://{host}:{server.control_port}", "token": server.told["control_token"],
+    }  # fmt: skip
+
+
+def _ended(server: Process) -> str:
+    """End a server; what was wrong with it, or nothing."""
+    code, errors = server.end()
+    return f"the server: exit {code}: {errors[-600:]}" if code or errors.strip() else ""
 
 
 def _script(client: Client, said: list[str]) -> str:
@@ -128,21 +144,24 @@ def _printed(each: Run) -> Run:
 
 
 def _write(runs: list[Run], code: str) -> None:
-    """The page and the figures."""
-    told: list[dict[str, Any]] = [
-        {
-            "client": each.client.name,
-            "package": each.client.package,
-            "version": version(each.client.environment, each.client.package),
-            "methods": len(each.lines),
-            "results": counted(each.lines),
-            "seconds": each.seconds,
-        }
-        for each in runs
-    ]
-    PAGE.write_text(page([(row, each.lines) for row, each in zip(told, runs, strict=True)]), encoding="utf-8")
-    result = {"command": "python -m tests.conformance.run", "clients": told, "hash": code}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    """Put what was found in the place of what these clients had, and make the page anew."""
+    known = json.loads(RESULT.read_text(encoding="utf-8"))["clients"] if RESULT.is_file() else []
+    rows = {row["client"]: row for row in known} | {each.client.name: _row(each, code) for each in runs}
+    result = {"command": COMMAND, "clients": [rows[each.name] for each in CLIENTS if each.name in rows]}
+    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    PAGE.write_text(page(result["clients"]), encoding="utf-8")
+
+
+def _row(each: Run, code: str) -> dict[str, Any]:
+    return {
+        "client": each.client.name,
+        "package": each.client.package,
+        "version": version(each.client.environment, each.client.package),
+        "results": counted(each.lines),
+        "seconds": each.seconds,
+        "hash": code,
+        "methods": [{name: line[name] for name in ("method", "result", "detail")} for line in each.lines],
+    }
 
 
 def counted(lines: list[dict[str, str]]) -> dict[str, int]:

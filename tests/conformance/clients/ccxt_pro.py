@@ -8,22 +8,14 @@ from typing import Any
 
 import ccxt as errors
 import ccxt.pro as ccxt
+import ccxt_elsewhere
 import doomed
 from ccxt_urls import sandbox
-from outcome import UNSUPPORTED, Control, Outcomes, arguments, need, refused_later
+from outcome import Control, Outcomes, arguments, need, refused_later
 
 S, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
 BOOKS = 20
 """Books in a row whose differences have to follow each other."""
-SPOT = "ccxt asks it of spot alone"
-ELSEWHERE = {
-    "cancelAllOrdersWs": SPOT,
-    "fetchOrdersWs": SPOT,
-    "fetchOpenOrdersWs": SPOT,
-    "fetchClosedOrdersWs": SPOT,
-    "fetchCurrenciesWs": SPOT,
-    "watchOrdersForSymbols": "ccxt has no such method of this venue",
-}
 
 
 class Watcher:
@@ -173,7 +165,7 @@ async def liquidation(victim: Watcher, control: Control) -> None:
     own: list[tuple[str, tuple[Any, ...]]] = [("watchMyLiquidations", (S,)), ("watchMyLiquidationsForSymbols", ([S],))]
     async with asyncio.TaskGroup() as group:
         for name, given in others:
-            group.create_task(victim.call(name, *given, check=lambda it: it[-1]["price"] > 0))
+            group.create_task(victim.call(name, *given, check=lambda it: it[-1]["info"]["p"] > "0"))
         for name, given in own:
             group.create_task(victim.call(name, *given, check=_is_own))
         await asyncio.sleep(1)
@@ -198,9 +190,8 @@ async def main() -> None:
         await over_ws_api(of)
         await account(of)
         await liquidation(Watcher(victim, outcomes), control)
-        for name, why in ELSEWHERE.items():
-            if name in methods(own):
-                outcomes.tell(name, UNSUPPORTED, why)
+        for name, product, ask in ccxt_elsewhere.attempts(own, methods(own)):
+            await outcomes.watch(name, lambda ask=ask, product=product: ccxt_elsewhere.elsewhere_later(ask, product))
         outcomes.need(methods(own))
     finally:
         await own.close()

@@ -6,32 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import ccxt
+import ccxt_elsewhere
 import ccxt_errors
 import doomed
 from ccxt_urls import sandbox
-from outcome import UNSUPPORTED, Control, Outcomes, arguments, need
+from outcome import Control, Outcomes, arguments, need
 
 S = "BTC/USDT:USDT"
 PATIENCE_S = 30
-LOANS, CONVERSIONS = "loans of spot margin, no part of USDⓈ-M", "conversions of the spot wallet, no part of USDⓈ-M"
-WALLETS, OPTIONS = "the spot wallet, no part of USDⓈ-M", "options, no part of USDⓈ-M"
-ELSEWHERE = {
-    "borrowCrossMargin": LOANS, "borrowIsolatedMargin": LOANS, "fetchBorrowInterest": LOANS,
-    "fetchBorrowRateHistory": LOANS, "fetchCrossBorrowRate": LOANS, "fetchIsolatedBorrowRates": LOANS,
-    "fetchIsolatedBorrowRate": LOANS, "repayCrossMargin": LOANS, "repayIsolatedMargin": LOANS,
-    "createConvertTrade": CONVERSIONS, "fetchConvertCurrencies": CONVERSIONS, "fetchConvertQuote": CONVERSIONS,
-    "fetchConvertTrade": CONVERSIONS, "fetchConvertTradeHistory": CONVERSIONS,
-    "fetchDepositAddress": WALLETS, "fetchDeposits": WALLETS, "fetchDepositWithdrawFees": WALLETS,
-    "fetchDepositWithdrawFee": WALLETS, "fetchTransactionFees": WALLETS, "fetchTransactionFee": WALLETS,
-    "fetchTransfers": WALLETS, "fetchWithdrawals": WALLETS, "transfer": WALLETS, "withdraw": WALLETS,
-    "fetchGreeks": OPTIONS, "fetchAllGreeks": OPTIONS, "fetchOption": OPTIONS, "fetchSettlementHistory": OPTIONS,
-    "fetchMySettlementHistory": OPTIONS, "fetchLedgerEntry": OPTIONS,
-    "createMarketOrderWithCost": "spot alone", "createMarketBuyOrderWithCost": "spot alone",
-    "createMarketSellOrderWithCost": "spot alone",
-    "fetchTradingLimits": "ccxt has no such method of this venue", "fetchOrderTrades": "spot alone",
-    "fetchPosition": OPTIONS,
-}  # fmt: skip
-"""Methods that ccxt counts among the venue's and that are of its other products."""
 
 
 class Trader:
@@ -69,6 +51,12 @@ def market(of: Trader) -> None:
     call("fetchCurrencies", check=lambda it: isinstance(it, dict))
     call("fetchTime", check=lambda it: abs(it - time.time() * 1000) < 5000)
     call("fetchStatus", check=lambda it: it["status"] == "ok")
+    for name, given in (
+        ("fetchDepositWithdrawFees", ()), ("fetchDepositWithdrawFee", ("USDT",)), ("fetchTransactionFees", ()),
+        ("fetchTransactionFee", ("USDT",)),
+    ):  # fmt: skip
+        call(name, *given, check=lambda it: not it or not it["withdraw"])
+    call("fetchTradingLimits", check=lambda it: it[S]["min"] == 0.001)
     for name in ("fetchOrderBook", "fetchL2OrderBook"):
         call(name, S, 5, check=lambda it: it["bids"][0][0] < it["asks"][0][0] and it["nonce"])
     call("fetchTrades", S, check=lambda it: it[-1]["price"] > 0)
@@ -218,8 +206,8 @@ def main() -> None:
     trades(own)
     conditional_orders(own)
     liquidation(Trader(sandbox(ccxt.binanceusdm, *doomed.new(control, "doomed"), said), outcomes), control)
-    for name, why in ELSEWHERE.items():
-        outcomes.tell(name, UNSUPPORTED, why)
+    for name, product, ask in ccxt_elsewhere.attempts(own.ex, methods(own.ex)):
+        outcomes.show(name, lambda ask=ask, product=product: ccxt_elsewhere.elsewhere(ask, product))
     outcomes.need(methods(own.ex))
     fresh = sandbox(ccxt.binanceusdm, *control.account("fresh"), said)
     fresh.load_markets()

@@ -2,15 +2,14 @@
 
 import argparse
 from typing import Any
+from urllib.parse import urlsplit
 
 
 def sandbox(kind: Any, key: str, secret: str, said: argparse.Namespace) -> Any:
-    """A client of a class of ccxt, in sandbox mode, with the addresses of the server as those of the sandbox."""
-    rest = {"fapiPublic": "fapi/v1", "fapiPublicV2": "fapi/v2", "fapiPublicV3": "fapi/v3"}
-    rest |= {name.replace("Public", "Private"): path for name, path in rest.items()}
-    rest |= {"fapiData": "futures/data", "public": "api/v3", "sapi": "sapi/v1", "dapiPublic": "dapi/v1"}
-    sockets = {"linear": f"{said.ws}/ws", "ws-api": {"linear": f"{said.ws}/ws-fapi/v1"}}
-    test: dict[str, Any] = {name: f"{said.rest}/{path}" for name, path in rest.items()}
-    found = kind({"apiKey": key, "secret": secret, "urls": {"test": {**test, "ws": sockets}}})
+    """A client of a class of ccxt, in sandbox mode, with the server in the place of every host of the venue."""
+    rest = {name: url for name, url in kind().urls["api"].items() if isinstance(url, str)}
+    test: dict[str, Any] = {name: said.rest + urlsplit(url).path for name, url in rest.items()}
+    test["ws"] = {"linear": f"{said.ws}/ws", "ws-api": {"linear": f"{said.ws}/ws-fapi/v1"}}
+    found = kind({"apiKey": key, "secret": secret, "urls": {"test": test}})
     found.set_sandbox_mode(True)
     return found

@@ -57,12 +57,16 @@ class Refused(Exception):
     """A method that is refused, as it has to be; the message says by what."""
 
 
+class Unsupported(Exception):
+    """A method of something that the venue has not, as it has to be; the message says of what."""
+
+
 class Outcomes:
     """The results of one client, written as they come."""
 
     def __init__(self, client: str, path: Path) -> None:
         """From here on warnings are heard."""
-        self.client, self._path = client, path
+        self.client, self.path = client, path
         self.told: set[str] = set()
         self._heard = _Heard()
         logging.getLogger().addHandler(self._heard)
@@ -73,11 +77,11 @@ class Outcomes:
         """One result."""
         self.told.add(method)
         line = {"client": self.client, "method": method, "result": result, "detail": " ".join(detail.split())[:400]}
-        with self._path.open("a", encoding="utf-8") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def show(self, method: str, work: Callable[[], object]) -> Any:
-        """Call; `ok` unless it raises, `Refused` where a refusal is what has to come. A text that is returned is the
+        """Call; `ok` unless it raises; `Refused` and `Unsupported` are results too. A text that is returned is the
         detail. What `work` returned, or none."""
 
         async def worked() -> object:
@@ -95,6 +99,8 @@ class Outcomes:
             result, detail = OK, found if isinstance(found, str) else ""
         except Refused as refusal:
             result, detail = REFUSED, str(refusal)
+        except Unsupported as found_out:
+            result, detail = UNSUPPORTED, str(found_out)
         except Exception as error:
             result, detail = ERROR, f"{type(error).__name__}: {error}"
         if self._heard.lines and result != ERROR:
@@ -117,9 +123,10 @@ class Outcomes:
 
 
 def arguments() -> argparse.Namespace:
-    """What the runner says: addresses without a slash at their ends, and a key of an account with 10,000 USDT."""
+    """What the runner says: addresses without a slash at their ends, and a key of an account with 10,000 USDT; `still`
+    is another server without a market, whose clock the control API sets: addresses and token, as JSON."""
     parser = argparse.ArgumentParser()
-    for name in ("rest", "ws", "control", "token", "key", "secret"):
+    for name in ("rest", "ws", "control", "token", "key", "secret", "still"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_known_args()[0]

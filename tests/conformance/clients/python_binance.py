@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
@@ -10,23 +11,29 @@ from typing import Any
 import doomed
 from binance import AsyncClient, BinanceSocketManager, Client
 from binance.exceptions import BinanceAPIException
-from outcome import UNSUPPORTED, Control, Outcomes, arguments, need, refused
+from outcome import Control, Outcomes, Unsupported, arguments, need, refused
 
 S = "BTCUSDT"
 PORTFOLIO, CONVERT = -21001, -1020
 """No account of portfolio margin; nothing can be converted."""
+SIGNATURE, UNKNOWN_PATH = -1022, -5000
 DAY_MS, WAIT_S = 86_400_000, 30
 WALLET = "the spot wallet, no part of USDⓈ-M"
-ELSEWHERE = {
-    "futures_account_transfer": WALLET,
-    "futures_loan_borrow_history": WALLET,
-    "futures_loan_repay_history": WALLET,
-    "futures_loan_wallet": WALLET,
-    "futures_loan_interest_history": WALLET,
-    "futures_cross_collateral_adjust_history": WALLET,
-    "futures_cross_collateral_liquidation_history": WALLET,
-    "futures_historical_data_link": "past books for VIP users, by an address of spot",
+ELSEWHERE: dict[str, tuple[str, dict[str, object]]] = {
+    "futures_account_transfer": (WALLET, {"asset": "USDT", "amount": 1, "type": 1}),
+    "futures_loan_borrow_history": (WALLET, {}),
+    "futures_loan_repay_history": (WALLET, {}),
+    "futures_loan_wallet": (WALLET, {}),
+    "futures_loan_interest_history": (WALLET, {}),
+    "futures_cross_collateral_adjust_history": (WALLET, {}),
+    "futures_cross_collateral_liquidation_history": (WALLET, {}),
+    "futures_historical_data_link": (
+        "past books for VIP users, by the host of spot",
+        {"symbol": S, "dataType": "T_DEPTH"},
+    ),
 }
+"""What the client asks the host of spot, which the server answers as that of futures does: there is no such path."""
+HOSTS = ("api", "sapi", "fapi")
 KLINES = ("futures_klines", "futures_mark_price_klines", "futures_premium_index_klines")
 RATIOS = (
     "futures_open_interest_hist", "futures_top_longshort_account_ratio", "futures_top_longshort_position_ratio",
@@ -148,6 +155,9 @@ def orders(of: Caller) -> None:
         "futures_cancel_orders", lambda it: [each["status"] for each in it] == ["CANCELED"] * 2,
         symbol=S, orderidlist=ids,
     )  # fmt: skip
+    several = json.dumps([{**own, "side": "BUY", "quantity": "0.01", "price": low}])
+    # The client signs the text before it encodes it, and no list has the same bytes then.
+    of.refused("futures_v1_put_batch_orders", SIGNATURE, batchOrders=several)
     for name in ("futures_v1_post_batch_order", "futures_v1_put_batch_order", "futures_v1_delete_batch_order"):
         of.refused(name, -5000)
     limit = {name: buy[name] for name in ("symbol", "timeInForce", "quantity", "price")}
@@ -313,6 +323,17 @@ async def over_sockets(client: AsyncClient, outcomes: Outcomes, low: str, lower:
         await call(f"ws_futures_{version}account_status", lambda it: Decimal(it["totalWalletBalance"]) > 0)
 
 
+def elsewhere(client: Client, name: str, why: str, **params: object) -> None:
+    """Raise `Unsupported` where there is no such path."""
+    try:
+        getattr(client, name)(**params)
+    except BinanceAPIException as error:
+        if error.code == UNKNOWN_PATH:
+            raise Unsupported(why) from None
+        raise
+    raise AssertionError("it was answered")
+
+
 def liquidation(of: Caller, control: Control) -> None:
     """An account is liquidated, and finds it among its forced orders."""
     client = of.client
@@ -328,15 +349,15 @@ def main() -> None:
     said = arguments()
     outcomes, control = Outcomes("python_binance", said.out), Control(said.control, said.token)
     for kind in (Client, AsyncClient):
-        kind.API_URL, kind.FUTURES_URL = f"{said.rest}/api", f"{said.rest}/fapi"
+        kind.API_URL, kind.MARGIN_API_URL, kind.FUTURES_URL = (f"{said.rest}/{name}" for name in HOSTS)
         kind.FUTURES_DATA_URL, kind.WS_FUTURES_URL = f"{said.rest}/futures/data", f"{said.ws}/ws-fapi/v1"
     BinanceSocketManager.FSTREAM_URL = f"{said.ws}/"
     of = Caller(Client(said.key, said.secret), outcomes)
     for part in (market, settings, orders, algo_orders, trades, the_rest):
         part(of)
     liquidation(Caller(Client(*doomed.new(control, "doomed")), outcomes), control)
-    for name, why in ELSEWHERE.items():
-        outcomes.tell(name, UNSUPPORTED, why)
+    for name, (why, params) in ELSEWHERE.items():
+        outcomes.show(name, lambda name=name, why=why, params=params: elsewhere(of.client, name, why, **params))
 
     async def later() -> None:
         client = await AsyncClient.create(said.key, said.secret)

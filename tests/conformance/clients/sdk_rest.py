@@ -6,13 +6,13 @@ from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from binance_common.errors import BadRequestError
+from binance_common.errors import BadRequestError, RateLimitBanError, TooManyRequestsError
 from binance_sdk_derivatives_trading_usds_futures.rest_api import DerivativesTradingUsdsFuturesRestAPI
 from binance_sdk_derivatives_trading_usds_futures.rest_api.models import (
     ModifyMultipleOrdersBatchOrdersParameterInner,
     PlaceMultipleOrdersBatchOrdersParameterInner,
 )
-from outcome import Outcomes, need, refused
+from outcome import Outcomes, Refused, need, refused
 from pydantic import BaseModel
 
 S, TICK = "BTCUSDT", Decimal("0.1")
@@ -33,6 +33,7 @@ NEWER = {
 source), in the book of the WebSocket API (the client looks for them beside the result)."""
 PORTFOLIO, CONVERT = -21001, -1020
 """No account of portfolio margin; nothing can be converted."""
+ASKED_MOST = 150
 DAY_MS, WAIT_S = 86_400_000, 30
 
 
@@ -281,6 +282,23 @@ def refusals(rest: Rest) -> None:
     rest.refused("send_quote_request", CONVERT, from_asset="USDT", to_asset="BNB", from_amount=10)
     rest.refused("accept_the_offered_quote", CONVERT, quote_id="1")
     rest.refused("order_status", CONVERT, quote_id="1")
+
+
+def limits(rest: Rest, outcomes: Outcomes) -> None:
+    """Ask until the limit of a minute is reached, and on until the address is banned; both say for how long."""
+    for status, kind in ((429, TooManyRequestsError), (418, RateLimitBanError)):
+
+        def work(kind: type[Exception] = kind) -> None:
+            for _ in range(ASKED_MOST):
+                try:
+                    rest.api.ticker24hr_price_change_statistics()
+                except (TooManyRequestsError, RateLimitBanError) as error:
+                    need((error.retry_after or 0) > 0, f"no Retry-After: {error!r}")
+                    if type(error) is kind:
+                        raise Refused(f"{kind.__name__} with Retry-After") from None
+            need(False, f"not refused in {ASKED_MOST} requests")
+
+        outcomes.show(f"error {status}", work)
 
 
 def until(holds: Callable[[], object], patience_s: float = WAIT_S) -> bool:

@@ -15,7 +15,7 @@ from binance_sdk_derivatives_trading_usds_futures.websocket_streams import (
 from outcome import UNSUPPORTED, Control, Outcomes, need
 from sdk_rest import Rest, strangers
 
-S, PATIENCE_S = "BTCUSDT", 60
+S, PATIENCE_S, HOUR_MS = "BTCUSDT", 60, 3_600_000
 MACHINERY = {
     "close_connection",
     "connect",
@@ -54,6 +54,7 @@ STREAMS: dict[str, dict[str, str]] = {
     "continuous_contract_kline_candlestick_streams": {
         "pair": S.lower(), "contract_type": "perpetual", "interval": "1m",
     },
+    "contract_info_stream": {},
     "diff_book_depth_streams": {"symbol": S},
     "individual_symbol_book_ticker_streams": {"symbol": S},
     "individual_symbol_mini_ticker_stream": {"symbol": S},
@@ -67,7 +68,6 @@ STREAMS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 SILENT = {
     "composite_index_symbol_information_streams": ({"symbol": S}, "no contract of a composite index is listed"),
-    "contract_info_stream": ({}, "told when the brackets of a symbol change"),
     "trading_session_stream": ({}, "no contract with trading sessions is listed"),
 }
 UNHEARD = {
@@ -228,7 +228,8 @@ async def _asked(rest: Rest, name: str, **params: object) -> Any:
 
 
 async def liquidated(own: DerivativesTradingUsdsFutures, control: Control, outcomes: Outcomes) -> None:
-    """A long account hears its margin call and its liquidation order, and finds it among its forced orders."""
+    """A long account hears its margin call and its liquidation order, and finds it among its forced orders. Brackets of
+    another symbol change meanwhile, for the stream that tells it."""
     user = User(own)
     await user.listen()
     rest = Rest(own.rest_api, outcomes)
@@ -242,6 +243,9 @@ async def liquidated(own: DerivativesTradingUsdsFutures, control: Control, outco
         return not rest.api.position_information_v3(symbol=S).data()
 
     await asyncio.to_thread(doomed.fall, control, entry, gone)
+    brackets = {"kind": "wrong_brackets", "symbol": "BNBUSDT", "value": "1.1"}
+    for on in (True, False):
+        await asyncio.to_thread(control.ask, "POST", "/faults", {**brackets, "on": on})
     for name, wanted in (
         ("MARGIN_CALL", lambda it: it.p[0].s == S),
         ("ORDER_TRADE_UPDATE", lambda it: it.o.c.startswith("autoclose-")),
@@ -300,3 +304,12 @@ async def ws_api(own: DerivativesTradingUsdsFutures, outcomes: Outcomes, price: 
         await call("close_user_data_stream")
     finally:
         await connection.close_connection()
+
+
+async def expired_key(still: DerivativesTradingUsdsFutures, control: Control, outcomes: Outcomes) -> None:
+    """A listen key that nobody renews for an hour, of a server whose clock is set."""
+    user = User(still)
+    await user.listen()
+    await asyncio.to_thread(control.ask, "POST", "/clock", {"advance_ms": HOUR_MS})
+    await outcomes.watch("event listenKeyExpired", lambda: user.event("listenKeyExpired"))
+    await user.close()
