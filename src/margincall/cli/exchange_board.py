@@ -36,6 +36,7 @@ def line(found: Opened, ports: Ports) -> str:
     told = ServeDocument(
         host=ports.host,
         port=ports.api,
+        is_encrypted=found.tls is not None,
         control_port=ports.control,
         control_token=found.token,
         folder=str(found.built.folder),
@@ -52,7 +53,8 @@ def banner(found: Opened, ports: Ports) -> Iterator[str]:
     options, venue = found.options, found.built.venue
     yield "SIMULATED EXCHANGE: nothing here is real money, no order reaches a venue, and no venue's key works here."
     yield from warning(found, ports)
-    yield f"API      http://{ports.host}:{ports.api}    ws://{ports.host}:{ports.api}"
+    s = "s" if found.tls is not None else ""
+    yield f"API      http{s}://{ports.host}:{ports.api}    ws{s}://{ports.host}:{ports.api}"
     yield f"Control  http://{ports.host}:{ports.control}    header x-control-token: {found.token}"
     gone = "temporary: gone when the server ends" if options.folder is None else "started again, it goes on"
     yield f"Folder   {found.built.folder}    ({gone})"
@@ -68,9 +70,15 @@ def banner(found: Opened, ports: Ports) -> Iterator[str]:
 
 
 def warning(found: Opened, ports: Ports) -> Iterator[str]:
-    """What must be said where others reach it."""
+    """What must be said where others reach it, or where it may be taken for something else."""
     if found.options.is_exposed:
-        yield f"WARNING: it listens on {ports.host}. Whoever reaches it sees everything that is sent, unencrypted."
+        what = "can use it" if found.tls is not None else "sees everything that is sent, unencrypted"
+        yield f"WARNING: it listens on {ports.host}. Whoever reaches it {what}."
+    if found.tls is not None:
+        yield (
+            f"WARNING: it answers as {', '.join(found.tls.names) or 'whom its certificate names'}. Whoever trusts that "
+            "certificate takes this SIMULATION for them. Never install its authority where a real account is used."
+        )
 
 
 def announce(found: Opened, ports: Ports, *, as_json: bool) -> None:

@@ -44,6 +44,8 @@ RULES = ("usdm", "coinm", "dydx", "socialised", "clawback")
 @click.option("--demo", is_flag=True, help="A market for show: makers, traders with leverage, liquidations, a board.")
 @click.option("--no-limits", is_flag=True, help="Count requests and orders, but refuse none.")
 @click.option("--strict-streams", is_flag=True, help="Send a stream only over the route that the venue has for it.")
+@click.option("--tls-cert", type=click.Path(path_type=Path), help="Encrypt the API: a certificate in PEM.")
+@click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, in PEM and without a passphrase.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line with ports and keys for scripts.")
 def serve(
     *,
@@ -62,6 +64,8 @@ def serve(
     demo: bool,
     no_limits: bool,
     strict_streams: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     as_json: bool,
 ) -> int:
     """Serve an exchange of this machine by the REST and WebSocket API of Binance USDⓈ-M Futures.
@@ -83,7 +87,7 @@ def serve(
         host=host, port=port, control_port=control_port, folder=folder, rules=rules,
         symbols=tuple(filter(None, (symbols or "").split(","))), marks=marks, durability=durability,
         api_date=api_date, clock=clock, start=start, is_demo=demo, is_lenient=no_limits, is_exposed=expose,
-        is_strict=strict_streams,
+        is_strict=strict_streams, tls_cert=tls_cert, tls_key=tls_key,
     )  # fmt: skip
     with opened(options) as found:
         if demo and not as_json and console().is_terminal:

@@ -24,6 +24,7 @@ class ServeDocument(Struct, frozen=True, kw_only=True):
     is_simulated: bool = True
     host: str
     port: int
+    is_encrypted: bool
     control_port: int
     control_token: str
     folder: str

@@ -21,6 +21,7 @@ from margincall.server.keys import Key
 from margincall.server.listing import rules_of_journal
 from margincall.server.player import Player
 from margincall.server.serving import Serving, is_loopback
+from margincall.server.tls import Tls, tls_of
 from margincall.wire.iso_time import BadTime, time_of
 
 
@@ -42,6 +43,8 @@ class Options(Struct, frozen=True, kw_only=True):
     is_lenient: bool = False
     is_exposed: bool = False
     is_strict: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     seed: int | None = None
 
 
@@ -54,6 +57,7 @@ class Opened(Struct, frozen=True, kw_only=True):
     serving: Serving
     token: str
     keys: list[Key]
+    tls: Tls | None
 
 
 @contextmanager
@@ -65,15 +69,15 @@ def opened(options: Options) -> Iterator[Opened]:
             f"{options.host} can be reached by others, who could trade here with the keys and see everything: add "
             "--expose if that is meant"
         )
-    clock = _clock(options)
+    clock, tls = _clock(options), tls_of(options.tls_cert, options.tls_key)
     if options.folder is not None:
-        yield _opened(options, options.folder, clock)
+        yield _opened(options, options.folder, clock, tls)
         return
     with tempfile.TemporaryDirectory(prefix="margincall-") as folder:
-        yield _opened(options, Path(folder), clock)
+        yield _opened(options, Path(folder), clock, tls)
 
 
-def _opened(options: Options, folder: Path, clock: Clock) -> Opened:
+def _opened(options: Options, folder: Path, clock: Clock, tls: Tls | None) -> Opened:
     rules = rules_of_journal(folder / JOURNAL, options.rules, options.symbols, options.marks)
     built = assembled(
         folder, rules, clock, durability=options.durability, api_date=options.api_date,
@@ -84,11 +88,11 @@ def _opened(options: Options, folder: Path, clock: Clock) -> Opened:
         player, token = Player(built.venue, built.streaming.tick, built.streaming.hub.is_heard), new_token()
         seed = options.seed if options.seed is not None else SystemRandom().getrandbits(32)
         works = (Demo(built.venue, seed).run,) if options.is_demo else ()
-        serving = Serving(built, control_app(built, player, token), player, works=works)
+        serving = Serving(built, control_app(built, player, token), player, works=works, tls=tls)
     except BaseException:
         built.close()
         raise
-    return Opened(options=options, built=built, player=player, serving=serving, token=token, keys=keys)
+    return Opened(options=options, built=built, player=player, serving=serving, token=token, keys=keys, tls=tls)
 
 
 def _clock(options: Options) -> Clock:

@@ -20,6 +20,7 @@ from margincall.server.assembled import Assembled
 from margincall.server.connections import HttpConnection
 from margincall.server.player import Player
 from margincall.server.sockets import OPTIONS
+from margincall.server.tls import Tls
 from margincall.server.venue import TICK_MS
 
 if sys.platform != "win32":
@@ -53,10 +54,12 @@ class Serving:
     `works` run beside it (a market for show); one that fails ends the server.
     """
 
-    def __init__(self, built: Assembled, control: Any, player: Player, *, works: tuple[Work, ...] = ()) -> None:
-        """`control` is the ASGI application of the control API."""
+    def __init__(
+        self, built: Assembled, control: Any, player: Player, *, works: tuple[Work, ...] = (), tls: Tls | None = None
+    ) -> None:
+        """`control` is the ASGI application of the control API, which is never encrypted: `tls` is for the other."""
         self.built, self._player, self._works = built, player, works
-        self._servers = tuple(_Server(_config(app)) for app in (built.app, control))
+        self._servers = (_Server(_config(built.app, tls)), _Server(_config(control)))
         self._ended = asyncio.Event()
 
     @property
@@ -129,11 +132,12 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def _config(app: Any) -> uvicorn.Config:
+def _config(app: Any, tls: Tls | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         app, **OPTIONS, http=HttpConnection, lifespan="off", access_log=False, log_level="warning", log_config=None,
         server_header=False, timeout_graceful_shutdown=GRACE_S,
         proxy_headers=False,  # else any local client says by X-Forwarded-For whose limits it uses
+        ssl_certfile=tls.certificate if tls is not None else None, ssl_keyfile=tls.key if tls is not None else None,
     )  # fmt: skip
 
 
