@@ -70,6 +70,15 @@ class Series:
         minute = self._at(time_ms, price)
         minute.count += 1
 
+    def tell_often(self, time_ms: int, price: Decimal, count: int, apart_ms: int) -> None:
+        """The same price so many times, from a time on, so far apart."""
+        while count:
+            minute = self._at(time_ms, price)
+            here = min(count, (minute.start_ms + MINUTE_MS - time_ms - 1) // apart_ms + 1)
+            minute.count += here
+            time_ms += here * apart_ms
+            count -= here
+
     def trade(self, time_ms: int, price: Decimal, quantity: Decimal, quote: Decimal, *, bought: bool) -> None:
         """A trade; `bought`: its taker was the buyer."""
         minute = self._at(time_ms, price)

@@ -45,9 +45,11 @@ class Candle(Struct, gc=False):
     def take(self, other: "Candle") -> None:
         """A later candle within the same span."""
         self.high, self.low, self.close = max(self.high, other.high), min(self.low, other.low), other.close
+        self.count += other.count
+        if not other.volume:
+            return  # a price that is not traded at
         self.volume = CONTEXT.add(self.volume, other.volume)
         self.quote = CONTEXT.add(self.quote, other.quote)
-        self.count += other.count
         self.bought = CONTEXT.add(self.bought, other.bought)
         self.bought_quote = CONTEXT.add(self.bought_quote, other.bought_quote)
 
