@@ -174,10 +174,11 @@ def test_every_interval_is_that_of_the_trades(seed: int) -> None:
             assert (current.start_ms, current.close, current.count) == (asked[-1][0], asked[-1][4], asked[-1][8])
 
 
-@pytest.mark.parametrize("count", [1, 11, 12, 13, 5_000])
-def test_a_price_that_is_told_often_is_one_that_is_told_each_time(count: int) -> None:
+@pytest.mark.parametrize("late_ms", [0, 20_000, 55_000])
+@pytest.mark.parametrize("count", [1, 11, 12, 13, 36, 47, 5_000, 5_001])
+def test_a_price_that_is_told_often_is_one_that_is_told_each_time(count: int, late_ms: int) -> None:
     """Every interval, from within a minute on, between other prices."""
-    begin_ms, found = BEGUN_MS + 20_000, []
+    begin_ms, found = BEGUN_MS + MINUTE_MS + late_ms, []
     for at_once in (True, False):
         with Archive() as archive:
             series = Series(archive, "premium", "BTCUSDT")
