@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults fuzz conformance conformance-quick bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults way fuzz conformance conformance-quick bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -93,6 +93,9 @@ conformance: $(VENV)/.test  ## let real clients of the venue, each in an environ
 
 conformance-quick: $(VENV)/.test  ## the part of it that CI runs; writes nothing
 	$(BIN)/python -m tests.conformance.run --quick
+
+way: $(VENV)/.test  ## go a user's way from a liquidation to the dispute, and through 91 simulated days (2 minutes)
+	$(BIN)/python -m tests.accept.serve_way
 
 bench: $(VENV)/.test  ## measure the figures of the README
 	$(BIN)/python -m benchmarks

@@ -6,6 +6,9 @@ The table is that of `docs/accept/lost_when.md`, which was made with a recorded 
 liquidated on a living exchange at the same moment, and rescued by the command at the same ages.
 """
 
+import contextlib
+import http.client
+import json
 import re
 import sys
 import tempfile
@@ -22,8 +25,10 @@ from tests.accept.rescue import table as written
 from tests.recorded import account as made
 from tests.recorded.server import AGES
 from tests.server.commands import Said, margincall
-from tests.server.running import Credentials, Process
+from tests.server.running import Credentials, Process, exchanged
 
+PATIENCE_S = 600
+"""So long a jump of the clock by two months may take."""
 SYMBOL, PAIR = "BTCUSDT", ("BTCUSDT", "ETHUSDT")
 OPENED_MS = made.START + 2 * made.HOUR
 """After the funding of 16:00: none is paid before the event."""
@@ -35,15 +40,21 @@ class Living(Process):
     """A server with a market, and accounts like the recorded one: one for each age, as exports are five a month."""
 
     def __init__(self, folder: Path) -> None:
-        """It stands at the begin of the story."""
+        """It stands at the begin of the story, or where it was when it ended."""
         super().__init__(
             folder, "--clock", "simulated", "--start", str(made.START), "--no-limits", "--symbols", ",".join(PAIR)
         )
         self.readers: dict[str, Credentials] = {}
+        """The key of each account that can only read."""
 
     def act(self, path: str, **body: Any) -> Any:
         """Something that the operator does, which must be taken."""
-        status, answer = self.control_raw("POST", path, body, self.told["control_token"])
+        connection = http.client.HTTPConnection("127.0.0.1", self.control_port, timeout=PATIENCE_S)
+        with contextlib.closing(connection):
+            token = {"x-control-token": self.told["control_token"]}
+            status, answer = exchanged(
+                self.control_port, "POST", path, json.dumps(body), token, connection=connection
+            )  # fmt: skip
         assert status == 200, (path, answer)
         return answer
 
@@ -110,18 +121,21 @@ class Living(Process):
 
 
 def lost(scratch: Path) -> dict[str, dict[str, Line]]:
-    """The story, and a rescue at each age below `scratch` -> per endpoint what it gave."""
-    found = {}
-    living = Living(scratch / "exchange")
-    try:
-        living.play()
-        for age in AGES:
+    """The story, and a rescue at each age below `scratch` -> per endpoint what it gave. The exchange is started anew
+    between: its lists are made again from the journal, and what was forgotten stays so."""
+    found, readers = {}, dict[str, Credentials]()
+    for age in AGES:
+        living = Living(scratch / "exchange")
+        try:
+            if not readers:
+                living.play()
+            readers = living.readers = living.readers or readers
             said = living.rescue(age, scratch / age)
             assert said.code == FINE, said
-            assert margincall("explain", str(scratch / age)).code == FINE
-            found[age] = {line.endpoint: line for line in lines(check(scratch / age)[0].entries, made.EVENT)}
-    finally:
-        living.end()
+        finally:
+            living.end()
+        assert margincall("explain", str(scratch / age)).code == FINE
+        found[age] = {line.endpoint: line for line in lines(check(scratch / age)[0].entries, made.EVENT)}
     return found
 
 

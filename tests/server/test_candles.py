@@ -172,3 +172,25 @@ def test_every_interval_is_that_of_the_trades(seed: int) -> None:
             current = series.current(interval, now_ms)
             assert current is not None
             assert (current.start_ms, current.close, current.count) == (asked[-1][0], asked[-1][4], asked[-1][8])
+
+
+@pytest.mark.parametrize("late_ms", [0, 20_000, 55_000])
+@pytest.mark.parametrize("count", [1, 11, 12, 13, 36, 47, 5_000, 5_001])
+def test_a_price_that_is_told_often_is_one_that_is_told_each_time(count: int, late_ms: int) -> None:
+    """Every interval, from within a minute on, between other prices."""
+    begin_ms, found = BEGUN_MS + MINUTE_MS + late_ms, []
+    for at_once in (True, False):
+        with Archive() as archive:
+            series = Series(archive, "premium", "BTCUSDT")
+            series.tell(BEGUN_MS, Decimal(3))
+            times = [begin_ms + number * 5_000 for number in range(count)]
+            if at_once:
+                series.tell_often(begin_ms, Decimal(2), count, 5_000)
+            else:
+                for time_ms in times:
+                    series.tell(time_ms, Decimal(2))
+            end_ms = times[-1] + 5_000
+            series.tell(end_ms, Decimal(1))
+            found.append([series.find(each, end_ms, since_ms=0, limit=10_000) for each in INTERVALS])
+    assert found[0] == found[1]
+    assert sum(row[8] for row in found[0][0]) == count + 2

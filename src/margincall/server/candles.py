@@ -70,6 +70,21 @@ class Series:
         minute = self._at(time_ms, price)
         minute.count += 1
 
+    def tell_often(self, time_ms: int, price: Decimal, count: int, apart_ms: int) -> None:
+        """The same price so many times, from a time on, so far apart: a part of a minute that divides it."""
+        assert MINUTE_MS % apart_ms == 0
+        while count:
+            minute = self._at(time_ms, price)
+            here = min(count, (minute.start_ms + MINUTE_MS - time_ms - 1) // apart_ms + 1)
+            minute.count += here
+            alike = count // here - 2 if here == minute.count == MINUTE_MS // apart_ms else 0
+            if alike > 0:
+                self._over(minute, 1 + alike)
+                self.minute = None
+                here += here * alike
+            time_ms += here * apart_ms
+            count -= here
+
     def trade(self, time_ms: int, price: Decimal, quantity: Decimal, quote: Decimal, *, bought: bool) -> None:
         """A trade; `bought`: its taker was the buyer."""
         minute = self._at(time_ms, price)
@@ -97,18 +112,24 @@ class Series:
             minute.low = price
         return minute
 
-    def _over(self, minute: Candle) -> None:
-        """Add a minute that is over to the open candles."""
+    def _over(self, minute: Candle, times: int = 1) -> None:
+        """Add a minute that is over to the open candles; so many that are all alike, one after the other."""
         for interval in INTERVALS:
-            held = self._open.get(interval)
-            if held is not None:
-                if minute.start_ms < self._ends[interval]:
-                    held.take(minute)
-                    continue
-                self._put_away(interval, held)
-            fresh = self._open[interval] = minute.copy()
-            fresh.start_ms = begin_ms(interval, minute.start_ms)
-            self._ends[interval] = next_ms(interval, fresh.start_ms)
+            start_ms, left = minute.start_ms, times
+            while left:
+                held = self._open.get(interval)
+                if held is None or start_ms >= self._ends[interval]:
+                    if held is not None:
+                        self._put_away(interval, held)
+                    fresh = self._open[interval] = minute.copy()
+                    fresh.start_ms = begin_ms(interval, start_ms)
+                    self._ends[interval] = next_ms(interval, fresh.start_ms)
+                    here = 1
+                else:
+                    here = min(left, (self._ends[interval] - start_ms) // MINUTE_MS)
+                    held.take(minute, here)
+                start_ms += here * MINUTE_MS
+                left -= here
 
     def _put_away(self, interval: str, candle: Candle) -> None:
         row = msgspec.json.encode(candle_row(candle, self._ends[interval], trades=self._trades))

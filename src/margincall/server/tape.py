@@ -118,9 +118,14 @@ class Shown:
     def premiums(self, samples: list[Decimal], time_ms: int) -> None:
         """The engine's samples of this interval, of which the last was taken at a multiple of five seconds."""
         last_ms = time_ms - time_ms % SAMPLE_MS
-        fresh = samples[self.seen :]
-        for back, sample in zip(range(len(fresh) - 1, -1, -1), fresh, strict=True):
-            self.candles["premium"].tell(last_ms - back * SAMPLE_MS, published_rate(sample))
+        begin, count = self.seen, len(samples)
+        first_ms, candles = last_ms - (count - 1) * SAMPLE_MS, self.candles["premium"]
+        while begin < count:
+            sample, end = samples[begin], begin + 1
+            while end < count and samples[end] is sample:
+                end += 1
+            candles.tell_often(first_ms + begin * SAMPLE_MS, published_rate(sample), end - begin, SAMPLE_MS)
+            begin = end
         self.seen = len(samples)
 
 

@@ -42,12 +42,14 @@ class Candle(Struct, gc=False):
             self.bought_quote,
         )  # fmt: skip
 
-    def take(self, other: "Candle") -> None:
-        """A later candle within the same span."""
+    def take(self, other: "Candle", times: int = 1) -> None:
+        """A later candle within the same span; one of a price that is not traded at so many times."""
         self.high, self.low, self.close = max(self.high, other.high), min(self.low, other.low), other.close
+        self.count += other.count * times
+        if not other.volume:
+            return  # a price that is not traded at
         self.volume = CONTEXT.add(self.volume, other.volume)
         self.quote = CONTEXT.add(self.quote, other.quote)
-        self.count += other.count
         self.bought = CONTEXT.add(self.bought, other.bought)
         self.bought_quote = CONTEXT.add(self.bought_quote, other.bought_quote)
 
