@@ -92,3 +92,12 @@ def oracle_files(root: Path = ROOT) -> list[Path]:
 def core_files(root: Path = ROOT) -> list[Path]:
     """The files of the rules, in order of path."""
     return sorted((root / "src/margincall/core").glob("*.py"))
+
+
+def serve_hash(root: Path = ROOT) -> str:
+    """What the long runs against a served exchange depend on: all that the server imports, the data of the venues, and
+    the runs themselves."""
+    source, tests = root / "src", root / "tests"
+    runs = [*(tests / "accept").glob("serve_*.py"), tests / "server/running.py"]
+    parts = [*imported(source, "margincall.server.opened"), *(source / "margincall/venues").rglob("*.json")]
+    return hash_of([*parts, *runs], root)

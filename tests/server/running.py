@@ -146,20 +146,23 @@ class Process(Server):
 
     def __init__(self, folder: Path, *flags: str) -> None:
         """Start it, and wait until it listens."""
-        command = [
-            sys.executable, "-c", CODE, "exchange", "serve", "--json", "--port", "0", "--control-port", "0",
-            "--folder", str(folder), *flags,
-        ]  # fmt: skip
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        )
+        self.process = self.begun(folder, *flags)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             _, errors = self.process.communicate()
             raise AssertionError(f"it did not start: {errors}")
         super().__init__(json.loads(line))
+
+    @staticmethod
+    def begun(folder: Path, *flags: str) -> subprocess.Popen[str]:
+        """Its process, which does not listen yet."""
+        command = [
+            sys.executable, "-c", CODE, "exchange", "serve", "--json", "--port", "0", "--control-port", "0",
+            "--folder", str(folder), *flags,
+        ]  # fmt: skip
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; its exit code and what it said on standard error."""

@@ -28,6 +28,9 @@ if sys.platform != "win32":
 
 GRACE_S = 2
 """How long requests that are under way may take when the server ends."""
+SEND_BUFFER = 1 << 18
+"""Bytes that the system keeps for one connection: else it lets megabytes wait for whoever does not read, unseen by the
+queue of its socket."""
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -147,6 +150,7 @@ def _listening(host: str, port: int) -> socket.socket:
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         found.bind((host, port))
     except OSError as error:
         found.close()

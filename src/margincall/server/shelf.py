@@ -12,8 +12,8 @@ from margincall.wire.durations import DAY_MS
 from margincall.wire.spelling import Json
 
 T = TypeVar("T")
-NEWEST = 1000
-"""Rows in memory: as many as one answer gives."""
+NEWEST = 200
+"""Rows in memory: what streams and most questions look at. More would be megabytes for each dozen of symbols."""
 LAST_MS = 2**62
 encoded = msgspec.json.encode
 
@@ -54,8 +54,8 @@ class Shelf(Generic[T]):
         found: list[object] = []
         if not self._is_all_here(since_ms, from_id):
             found += map(msgspec.Raw, self._archive.find(
-                self._name, now_ms=now_ms, symbol=self._symbol, since_ms=since_ms, until_ms=until_ms, from_id=from_id,
-                limit=limit,
+                self._name, now_ms=now_ms, symbol=self._symbol, since_ms=since_ms, until_ms=until_ms,
+                from_id=from_id or None, limit=limit,
             ))  # fmt: skip
         return [*found, *(self._row(value) for _, _, value in here[: limit - len(found)])]
 
