@@ -127,8 +127,8 @@ def hourly(readings: list[tuple[float, Memory]]) -> list[dict[str, float]]:
     ]
 
 
-def result_of(day: Day, bots: list[Bot], hours: int, seconds: float, processor: float, folder: Path) -> dict[str, Any]:
-    """The figures of a run."""
+def result_of(day: Day, bots: list[Bot], hours: int, spent_s: tuple[float, float], folder: Path) -> dict[str, Any]:
+    """The figures of a run, which took so many seconds, and so many of the server's processor."""
     settled = [(at, found) for at, found in day.readings if at > min(WARM_UP_H, hours / 2)]
     return {
         "hours": hours,
@@ -145,8 +145,8 @@ def result_of(day: Day, bots: list[Bot], hours: int, seconds: float, processor: 
         "heard": dict(day.heard),
         "journal_mib": round((folder / "journal").stat().st_size / 2**20, 1),
         "archive_mib": round((folder / "archive").stat().st_size / 2**20, 1),
-        "server_processor_seconds": round(processor),
-        "seconds": round(seconds),
+        "server_processor_seconds": round(spent_s[1]),
+        "seconds": round(spent_s[0]),
     }
 
 
@@ -165,7 +165,7 @@ def run(hours: int, seed: int) -> dict[str, Any]:
 
             run_loop(main())
             pid = server.process.pid
-            return result_of(day, found, hours, time.monotonic() - began, processor_s(pid), folder)
+            return result_of(day, found, hours, (time.monotonic() - began, processor_s(pid)), folder)
 
 
 def main() -> int:

@@ -3,7 +3,6 @@
 It runs inside freqtrade, in freqtrade's own environment.
 """
 
-from datetime import datetime
 from typing import Any
 
 from freqtrade.strategy import IStrategy
@@ -45,17 +44,7 @@ class Twenty(IStrategy):
         dataframe["exit_long"] = 0
         return dataframe
 
-    def leverage(
-        self,
-        pair: str,
-        current_time: datetime,
-        current_rate: float,
-        proposed_leverage: float,
-        max_leverage: float,
-        entry_tag: str | None,
-        side: str,
-        **kwargs: Any,
-    ) -> float:
+    def leverage(self, **asked: Any) -> float:  # the bot names all that it tells
         """Twenty times."""
         return LEVERAGE
 
