@@ -35,8 +35,10 @@ FaultKind = Literal[
 ]  # fmt: skip
 
 
-class Command(Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=True, gc=False):
-    """Base of all commands; the JSON key `command` names the kind."""
+class Command(
+    Struct, frozen=True, kw_only=True, tag_field="command", forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """Base of all commands; the JSON key `command` names the kind. What is left at its default is not written."""
 
 
 class Advance(Command, frozen=True, kw_only=True, tag="advance"):

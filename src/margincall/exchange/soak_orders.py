@@ -203,7 +203,7 @@ def refused(scene: Scene) -> AnyCommand:
         {"good_till_ms": state.time_ms + 700_000}, {"type": "MARKET"}, {"type": "STOP"}, {"stop_price": mark},
         {"type": "TRAILING_STOP_MARKET", "price": None}, {"close_position": True}, {"callback_rate": Decimal(1)},
         {"type": "STOP_MARKET", "price": None, "stop_price": mark - tick * 50},
-        {"type": "TRAILING_STOP_MARKET", "price": None, "callback_rate": Decimal(11)},
+        {"type": "TRAILING_STOP_MARKET", "price": None, "callback_rate": Decimal(21)},
         {"type": "MARKET", "price": None, "time_in_force": "IOC"}, {"activation_price": mark},
         {"price": Decimal(10**8)}, {"price": tick * 2}, {"quantity": lot / 2}, {"type": "STOP", "stop_price": ZERO},
         {"type": "STOP", "stop_price": Decimal(10**8)}, {"client_order_id": "a b"},
