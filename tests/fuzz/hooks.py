@@ -27,9 +27,9 @@ VALUES = {
     "batchOrders": ('[{"symbol":"BTCUSDT","side":"BUY","type":"MARKET","quantity":"0.01"}]',),
     "orderIdList": ("[1,2]",), "origClientOrderIdList": ('["a"]',), "origClientOrderId": ("a", "b"),
 }  # fmt: skip
-PLAUSIBLE, SIGNED, IN_BODY, LOOK, PASS = 0.6, 0.88, 0.5, 0.3, 0.003
-"""How often: a value is one of those above; a request is signed well; its parameters are in the body; the exchange is
-looked at after a refusal; time goes by."""
+PLAUSIBLE, MORE, SIGNED, IN_BODY, LOOK, PASS = 0.6, 0.3, 0.88, 0.5, 0.3, 0.003
+"""How often: a value is one of those above; one more is added; a request is signed well; its parameters
+are in the body; the exchange is looked at after a refusal; time goes by."""
 
 target = told()
 counts: Counter[str] = Counter()
@@ -39,14 +39,19 @@ before: list[str] = []
 
 @schemathesis.hook
 def map_query(context: schemathesis.HookContext, query: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Some values as they might be, so that more of the way is gone."""
-    if not query:
+    """Some values as they might be, and some more of them, so that more of the way is gone."""
+    if context.operation is None:
         return query
-    chance = Random(repr(sorted(query.items(), key=repr)))
-    return {
+    given = query or {}
+    chance = Random(repr((context.operation.label, sorted(given.items(), key=repr))))
+    found = {
         name: chance.choice(VALUES[name]) if name in VALUES and chance.random() < PLAUSIBLE else value
-        for name, value in query.items()
+        for name, value in given.items()
     }
+    for each in context.operation.query:
+        if each.name in VALUES and each.name not in found and chance.random() < MORE:
+            found[each.name] = chance.choice(VALUES[each.name])
+    return found or query
 
 
 class Signing(requests.auth.AuthBase):
@@ -81,6 +86,7 @@ def answered_as_the_venue_does(
 ) -> None:
     """JSON, or the file of a link; a refusal with code and text, after which everything is as it was."""
     counts[str(response.status_code)] += 1
+    counts[f"tried {case.method} {case.path}"] += 1
     assert response.headers.get("x-simulated") == ["1"], "it does not say that it is simulated"
     chance = Random(repr((case.method, case.path, response.content)))
     if response.status_code == 200:

@@ -22,7 +22,7 @@ from tests.fuzz.target import Target
 
 DEFECT = 1011
 """The code of a closing that tells of an error of the server."""
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 """So long a client that behaves may wait at most. (Two cores may be shared by much.)"""
 PASS_EVERY, PASS_MS = 200, 6_000
 """After so many inputs time goes by, and the last request about an order that was taken is sent again."""

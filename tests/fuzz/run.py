@@ -25,7 +25,7 @@ def fuzzed(seconds: float, seed: int) -> tuple[bool, str]:
         figures = raw(seconds, seed)
         found = document.result()
     if not found.is_clean:
-        print(found.words)
+        print(found.words, *(f"never asked: {route}" for route in sorted(found.untried)), sep="\n")
     for line in figures.wrong:
         print(line)
     return found.is_clean and not figures.wrong, f"seed {seed}: {found.figure}; {figures.figure}"

@@ -251,10 +251,26 @@ def test_who_has_said_all_is_answered(server: tuple[Server, Opened]) -> None:
         client.sendall(TIME * 3)
         client.shutdown(socket.SHUT_WR)
         assert told(client).count(b"HTTP/1.1 200 ") == 3
+    half = POST + b"Content-Length: 9\r\n\r\nab"
+    for count, more in (
+        (1, TIME[:9]),
+        (2, half),
+        (1, POST + b"Transfer-Encoding: chunked\r\n\r\n"),
+        (3, b"\x00"),
+        (0, half),
+    ):
+        with opened(server[0].port) as client:
+            client.sendall(TIME * count + more)
+            client.shutdown(socket.SHUT_WR)
+            assert told(client).count(b"HTTP/1.1 200 ") == count
+
+
+def test_what_was_whole_before_what_is_broken_is_answered(server: tuple[Server, Opened]) -> None:
+    """Also where the broken one has begun well."""
     with opened(server[0].port) as client:
-        client.sendall(TIME + TIME[:9])
-        client.shutdown(socket.SHUT_WR)
-        assert told(client).count(b"HTTP/1.1 200 ") == 1
+        client.sendall(TIME * 2 + POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        found = told(client)
+        assert found.count(b"HTTP/1.1 200 ") == found.count(b"HTTP/1.1 ") == 2
 
 
 def test_pings_of_who_does_not_read_have_an_end(server: tuple[Server, Opened]) -> None:

@@ -6,7 +6,7 @@ next is over: so after one to two of them. What is no HTTP is refused as JSON, l
 """
 
 import asyncio
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -34,11 +34,15 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_made(cast(asyncio.Transport, transport))
         self._seen: object = self  # what was read at the last look: nothing yet, not even that nothing came
         self._unsent = self._head = 0
+        self._answered: RequestResponseCycle | None = None
+        self._is_over = False
         self._next = self.loop.call_later(self.look_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
+        """Look no more; nothing is written to who has gone."""
         self._next.cancel()
+        if self._answered is not None:
+            self._answered.disconnected = True
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -63,11 +67,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client says no more: it may still wait for the answer to what it has said."""
-        cycle = self._asked()
-        if cycle is None or cycle.response_complete or cycle.more_body:
-            return None
-        cycle.keep_alive = False
-        return True
+        return self._finish() or None
 
     def handle_websocket_upgrade(self) -> None:
         """From now on it is a `SocketConnection`."""
@@ -81,15 +81,29 @@ class HttpConnection(HttpToolsProtocol):
             connection.data_received(rest)
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP. A request before it, which was whole, is answered first: it has been carried out."""
-        cycle = self._asked()
-        if cycle is None or cycle.response_complete or (cycle.more_body and not self.pipeline):
-            self._refuse(BAD_REQUEST)
-        elif cycle.more_body:
-            self.transport.close()
-        else:
-            cycle.keep_alive = False
+        """What is no HTTP. Requests before it, which were whole, are answered first: they are carried out."""
+        if self._is_over:
+            return
+        if self._finish():
             self.flow.pause_reading()
+        else:
+            self._refuse(BAD_REQUEST)
+
+    def _finish(self) -> bool:
+        """Let what was asked as a whole be answered, and nothing after it; whether there is any such request."""
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()
+        last = self.pipeline[0][0] if self.pipeline else self._answered
+        if last is None or last.response_complete or last.more_body:
+            return False
+        last.keep_alive = False
+        self._is_over = True
+        return True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Know which request is being answered: of several at once it is not the latest."""
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _refuse(self, status: int) -> None:
         self.transport.write(refusal(status))
