@@ -1,4 +1,4 @@
-"""freqtrade with the addresses that it comes with: the same two runs (`freqtrade.py`), and only an authority to trust."""
+"""freqtrade with the addresses that it comes with: both runs of `freqtrade.py`, and only an authority to trust."""
 
 from freqtrade import main  # the script beside this one, not the package
 
