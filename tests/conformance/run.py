@@ -23,6 +23,7 @@ from tests.accept.hashes import src_hash
 from tests.conformance.clients.outcome import ERROR, FAILING, OK
 from tests.conformance.environments import clean, environment, version
 from tests.conformance.table import page
+from tests.conformance.tls import run_script
 from tests.server.running import Process, process
 from tests.sources import ROOT
 
@@ -34,11 +35,14 @@ DEMO = ("--demo", "--no-limits")
 """A market that moves; one client asks more in a minute than the limits allow, most of it for downloads."""
 STILL = ("--clock", "simulated", "--start", "2026-11-28T00:00:00Z")
 """A server whose clock a script sets, with the limits of the venue."""
+REQUESTS, CONTEXTS = "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"
+"""By which requests learns of an authority, and Python's own contexts."""
 
 
 class Client(NamedTuple):
     """A script, the environment that it runs in, whose version counts there, how long it may take, and what its server
-    is started with."""
+    is started with. With `trust` it is told no address: in a network of its own the venue's names lead to the server,
+    and these variables name the authority to trust (`tls.py`)."""
 
     name: str
     environment: str
@@ -46,6 +50,7 @@ class Client(NamedTuple):
     is_quick: bool = True
     patience_s: int = 300
     flags: tuple[str, ...] = DEMO
+    trust: tuple[str, ...] | None = None
 
 
 class Run(NamedTuple):
@@ -56,12 +61,25 @@ class Run(NamedTuple):
     seconds: int
 
 
+def _genuine(name: str, environment: str, package: str, *trust: str) -> Client:
+    """A client that is told no address."""
+    return Client(name, environment, package, is_quick=False, patience_s=480, flags=(), trust=trust)
+
+
 CLIENTS = (
     Client("sdk", "sdk", "binance-sdk-derivatives-trading-usds-futures"),
     Client("python_binance", "python_binance", "python-binance"),
     Client("ccxt_rest", "ccxt", "ccxt"),
     Client("ccxt_pro", "ccxt", "ccxt"),
+    Client("ccxt_classes", "ccxt", "ccxt", flags=()),
     Client("freqtrade", "freqtrade", "freqtrade", is_quick=False, patience_s=480, flags=()),
+    _genuine("tls_sdk", "sdk", "binance-sdk-derivatives-trading-usds-futures", REQUESTS),
+    _genuine("tls_sdk_sockets", "sdk", "binance-sdk-derivatives-trading-usds-futures", CONTEXTS),
+    _genuine("tls_python_binance", "python_binance", "python-binance", REQUESTS),
+    _genuine("tls_python_binance_async", "python_binance", "python-binance", CONTEXTS),
+    _genuine("tls_ccxt", "ccxt", "ccxt", REQUESTS),
+    _genuine("tls_ccxt_pro", "ccxt", "ccxt"),
+    _genuine("tls_freqtrade", "freqtrade", "freqtrade", REQUESTS, CONTEXTS),
 )
 
 
@@ -95,16 +113,33 @@ def run(client: Client) -> Run:
     with tempfile.TemporaryDirectory(prefix="margincall-") as name:
         folder = Path(name)
         out = folder / "results.jsonl"
-        with process(folder / "living", *client.flags) as server, process(folder / "still", *STILL) as still:
-            own = server.keys[0]
-            said = {**_addresses(server), "key": own.key, "secret": own.secret, "still": json.dumps(_addresses(still))}
-            arguments = [part for name, value in {**said, "out": str(out)}.items() for part in (f"--{name}", value)]
-            problems = [_script(client, arguments), *(_ended(each) for each in (server, still))]
+        problems = _plain(client, folder, out) if client.trust is None else _own_network(client, folder, out)
         lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
     found = [json.loads(line) for line in lines]
     for problem in filter(None, problems):
         found.append({"client": client.name, "method": "(the run)", "result": ERROR, "detail": problem})
     return Run(client, found, round(time.monotonic() - began))
+
+
+def _plain(client: Client, folder: Path, out: Path) -> list[str]:
+    """What went wrong with a client that is told addresses."""
+    with process(folder / "living", *client.flags) as server, process(folder / "still", *STILL) as still:
+        own = server.keys[0]
+        said = {**_addresses(server), "key": own.key, "secret": own.secret, "still": json.dumps(_addresses(still))}
+        arguments = [part for name, value in {**said, "out": str(out)}.items() for part in (f"--{name}", value)]
+        return [_script(client, arguments), *(_ended(each) for each in (server, still))]
+
+
+def _own_network(client: Client, folder: Path, out: Path) -> list[str]:
+    """What went wrong with a client that is told none."""
+    return run_script(
+        [*_command(client), "--out", str(out)], folder, trust=client.trust or (), flags=client.flags,
+        patience_s=client.patience_s,
+    )  # fmt: skip
+
+
+def _command(client: Client) -> list[str]:
+    return [str(environment(client.environment)), str(SCRIPTS / f"{client.name}.py")]
 
 
 def _addresses(server: Process) -> dict[str, str]:
@@ -123,7 +158,7 @@ def _ended(server: Process) -> str:
 
 def _script(client: Client, said: list[str]) -> str:
     """Run the script in its environment; what went wrong with it as a whole, or nothing."""
-    command = [str(environment(client.environment)), str(SCRIPTS / f"{client.name}.py"), *said]
+    command = [*_command(client), *said]
     try:
         done = subprocess.run(
             command, env=clean(), capture_output=True, text=True, timeout=client.patience_s, check=False

@@ -5,10 +5,12 @@ from typing import Any
 HEAD = """# Clients that were tried
 
 Written by `make conformance`, which lets real clients, as their packages are installed, call `margincall exchange
-serve`; do not edit. They are unmodified and only told another address. Each calls its methods against a market that
-moves; what a method changes is looked for in other answers and in the streams. A warning of a client, for instance of
-a typed model about a key that it does not know, counts as a failure. Limits are counted and not enforced (but for
-`error 429` and `error 418`), since the official SDK has more methods than the limits allow in a minute.
+serve`; do not edit. They are unmodified and only told another address; those whose names begin with `tls_` are told
+none, but an authority to trust, in a network where the venue's names lead to the server. Most call their methods
+against a market that moves, where limits are counted and not enforced (but for `error 429` and `error 418`), since the
+official SDK has more methods than they allow in a minute. What a method changes is looked for in other answers and in
+the streams. A warning of a client, for instance of a typed model about a key that it does not know, counts as a
+failure.
 
 | client | version | methods | ok | refused as the venue does | unsupported by the venue | failed |
 |---|---|---|---|---|---|---|

@@ -1,8 +1,9 @@
 """freqtrade in live mode, as a subprocess: it opens twenty times its stake, and the position ends by its stop or by a
 liquidation. What happened is looked for on both sides: in the exchange's answers, and in freqtrade's log and database.
 
-freqtrade is told addresses and a strategy (`freqtrade_strategies/twenty.py`) and nothing else. The server must have no
-market of its own: prices are moved from here.
+freqtrade is told addresses and a strategy (`freqtrade_strategies/twenty.py`) and nothing else; where the venue's own
+addresses lead to the server (`tests/conformance/tls.py`), no address, but an authority to trust. The server must have
+no market of its own: prices are moved from here.
 """
 
 import hashlib
@@ -17,67 +18,23 @@ import tempfile
 import time
 import urllib.parse
 import urllib.request
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from market import START, SYMBOL, TICK, Market
 from outcome import Control, Outcomes, arguments, need
 
-SYMBOL, PAIR = "BTCUSDT", "BTC/USDT:USDT"
+PAIR = "BTC/USDT:USDT"
 STRATEGIES = Path(__file__).parent.parent / "freqtrade_strategies"
-START, LEVELS, TICK, LOT = Decimal(60_000), 5, Decimal("0.1"), "20"
-STEP = Decimal("0.01")
-"""How far the price goes at once: the book must have followed, since bids lie near the mark."""
 STAKE, LEVERAGE = 100, 20
 STOP, BEYOND = Decimal("0.995"), Decimal("0.999")
 """Where the strategy's stop lies below the entry, and how far below a liquidation price the price is moved."""
 START_S, NOTICE_S, LOOK_S = 120, 60, 0.5
 """freqtrade looks every five seconds."""
-MAKER, TAKER = "conformance-maker", "conformance-taker"
-
-
-class Market:
-    """A maker around a price that a script moves."""
-
-    def __init__(self, control: Control) -> None:
-        """The maker's account, money for the fund, a first price and a first trade."""
-        self._control, self.price = control, START
-        control.account(MAKER, "100000000")
-        control.account(TAKER, "1000000")
-        control.ask("POST", "/fund", {"asset": "USDT", "amount": "1000000"})
-        self._tell()
-        self._quote()
-        order = {"command": "place_order", "account": TAKER, "symbol": SYMBOL, "side": "BUY", "type": "MARKET"}
-        control.ask("POST", "/commands", {**order, "quantity": "0.01"})
-
-    def wait_for_candle(self, rest: str) -> None:
-        """Until a minute is over: without a candle freqtrade warns and waits."""
-        while True:
-            with urllib.request.urlopen(f"{rest}/fapi/v1/klines?symbol={SYMBOL}&interval=1m") as answer:
-                if len(json.load(answer)) > 1:
-                    return
-            time.sleep(LOOK_S)
-
-    def move(self, to: Decimal) -> None:
-        """To a price, in steps that the book follows."""
-        while self.price != to:
-            step = self.price * STEP
-            rest = to - self.price
-            self.price = to if abs(rest) <= step else (self.price + step.copy_sign(rest)).quantize(TICK)
-            self._quote()
-            self._tell()
-
-    def _tell(self) -> None:
-        self._control.ask("POST", "/prices", {"prices": {SYMBOL: str(self.price)}})
-
-    def _quote(self) -> None:
-        sides = {
-            name: [{"price": str(self.price + sign * TICK * n), "quantity": LOT} for n in range(1, LEVELS + 1)]
-            for name, sign in (("bids", -1), ("asks", 1))
-        }
-        self._control.ask("POST", "/commands", {"command": "quote", "account": MAKER, "symbol": SYMBOL, **sides})
 
 
 class Account:
@@ -153,14 +110,20 @@ class Freqtrade:
         return [line for line in self.log().splitlines() if all(word in line for word in words)]
 
 
-def config(account: Account, folder: Path) -> dict[str, Any]:
-    """What `docs/how-to/serve.md` tells, with a stake and market orders."""
+def addresses(account: Account, authority: str) -> dict[str, Any]:
+    """What ccxt in freqtrade is told: addresses and to ask no other market, or only an authority."""
+    if authority:
+        return {"requests_trust_env": True, "cafile": authority}
     paths = {
         "fapiPublic": "/fapi/v1", "fapiPublicV2": "/fapi/v2", "fapiPublicV3": "/fapi/v3", "fapiPrivate": "/fapi/v1",
         "fapiPrivateV2": "/fapi/v2", "fapiPrivateV3": "/fapi/v3", "fapiData": "/futures/data",
     }  # fmt: skip
-    addresses = {name: account.rest + path for name, path in paths.items()}
     options = {"fetchCurrencies": False, "fetchMarkets": {"types": ["linear"]}}
+    return {"options": options, "urls": {"api": {name: account.rest + path for name, path in paths.items()}}}
+
+
+def config(account: Account, folder: Path, authority: str) -> dict[str, Any]:
+    """What `docs/how-to/serve.md` tells, with a stake and market orders."""
     pricing = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
     return {
         "dry_run": False, "initial_state": "running", "trading_mode": "futures", "margin_mode": "isolated",
@@ -168,7 +131,7 @@ def config(account: Account, folder: Path) -> dict[str, Any]:
         "entry_pricing": pricing, "exit_pricing": pricing,
         "exchange": {
             "name": "binance", "key": account.key, "secret": account.secret, "pair_whitelist": [PAIR],
-            "ccxt_config": {"options": options, "urls": {"api": addresses}},
+            "ccxt_config": addresses(account, authority),
         },
         "pairlists": [{"method": "StaticPairList"}],
         "db_url": f"sqlite:///{folder / 'trades.sqlite'}",
@@ -176,11 +139,11 @@ def config(account: Account, folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def running(account: Account, strategy: str) -> Iterator[Freqtrade]:
+def running(account: Account, strategy: str, authority: str) -> Iterator[Freqtrade]:
     """freqtrade in live mode, until this has ended."""
     with tempfile.TemporaryDirectory(prefix="freqtrade-") as name:
         folder = Path(name)
-        (folder / "config.json").write_text(json.dumps(config(account, folder)), encoding="utf-8")
+        (folder / "config.json").write_text(json.dumps(config(account, folder, authority)), encoding="utf-8")
         (folder / "user_data").mkdir()
         command = [
             sys.executable, "-m", "freqtrade", "trade", "--config", "config.json", "--userdir", "user_data",
@@ -199,20 +162,20 @@ def running(account: Account, strategy: str) -> Iterator[Freqtrade]:
                     process.wait()
 
 
-def with_stop(outcomes: Outcomes, control: Control, market: Market, rest: str) -> None:
+def with_stop(outcomes: Outcomes, control: Control, market: Market, said: Namespace) -> None:
     """It opens, places its stop, and sees that the stop was hit."""
-    account = Account(rest, *control.account("freqtrade-stop"))
-    with running(account, "Twenty") as bot:
+    account = Account(said.rest, *control.account("freqtrade-stop"))
+    with running(account, "Twenty", said.authority) as bot:
         outcomes.show("starts in live mode", lambda: started(bot))
         outcomes.show("opens a position of 20 times its stake", lambda: opened(bot, account))
         outcomes.show("places its stop at the exchange", lambda: stop_placed(bot, account))
         outcomes.show("its stop is triggered and it closes the trade", lambda: stopped(bot, account, market))
 
 
-def without_stop(outcomes: Outcomes, control: Control, market: Market, rest: str) -> None:
+def without_stop(outcomes: Outcomes, control: Control, market: Market, said: Namespace) -> None:
     """It opens, is liquidated, and sees that its position is gone."""
-    account = Account(rest, *control.account("freqtrade-liquidated"))
-    with running(account, "TwentyWithoutStop") as bot:
+    account = Account(said.rest, *control.account("freqtrade-liquidated"))
+    with running(account, "TwentyWithoutStop", said.authority) as bot:
         outcomes.show("opens a position of 20 times its stake, without a stop", lambda: opened(bot, account))
         outcomes.show("is liquidated and notices", lambda: liquidated(bot, account, market))
 
@@ -317,12 +280,13 @@ def _lost(account: Account) -> Decimal:
 def main() -> None:
     """Two runs at one market."""
     said = arguments()
-    outcomes, control = Outcomes("freqtrade", said.out), Control(said.control, said.token)
+    name = "tls_freqtrade" if said.authority else "freqtrade"
+    outcomes, control = Outcomes(name, said.out), Control(said.control, said.token)
     market = Market(control)
     market.wait_for_candle(said.rest)
-    with_stop(outcomes, control, market, said.rest)
+    with_stop(outcomes, control, market, said)
     market.move(START)
-    without_stop(outcomes, control, market, said.rest)
+    without_stop(outcomes, control, market, said)
 
 
 if __name__ == "__main__":

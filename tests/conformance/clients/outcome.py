@@ -124,11 +124,13 @@ class Outcomes:
 
 def arguments() -> argparse.Namespace:
     """What the runner says: addresses without a slash at their ends, and a key of an account with 10,000 USDT; `still`
-    is another server without a market, whose clock the control API sets: addresses and token, as JSON."""
+    is another server without a market, whose clock the control API sets: addresses and token, as JSON; `authority` the
+    file of an authority to trust, where the addresses are the venue's own."""
     parser = argparse.ArgumentParser()
     for name in ("rest", "ws", "control", "token", "key", "secret", "still"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--authority", default="")
     return parser.parse_known_args()[0]
 
 
