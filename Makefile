@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak faults way fuzz conformance conformance-quick bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak serve-soak faults way fuzz conformance conformance-quick bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -81,6 +81,11 @@ waterfall: $(VENV)/.test  ## compare the liquidation desk with the naive second 
 
 soak: $(VENV)/.test  ## play 10,000 seeds to the exchange under the eyes of the auditor (an hour)
 	$(BIN)/python -m tests.accept.soak_run
+
+serve-soak: $(VENV)/.test  ## play a day to a served exchange and see whether its memory grows; 200 sockets; 100 kills (half an hour)
+	$(BIN)/python -m tests.accept.serve_soak
+	$(BIN)/python -m tests.accept.serve_sockets
+	$(BIN)/python -m tests.accept.serve_kills
 
 faults: $(VENV)/.test  ## let the exchange err in every way and size, and see what verify finds (half an hour)
 	$(BIN)/python -m tests.accept.faults.run --write

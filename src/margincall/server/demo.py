@@ -5,7 +5,6 @@ orders. Who was liquidated comes back with new money, so that it never ends.
 """
 
 import asyncio
-import contextlib
 from decimal import Decimal
 from random import Random
 
@@ -159,8 +158,10 @@ class Demo:
 
     def _try(self, command: commands.AnyCommand) -> None:
         """What the exchange refuses is not done: a trader without margin, a symbol that is halted."""
-        with contextlib.suppress(ApiError):
+        try:
             self._venue.carry_out(command)
+        except ApiError as error:
+            error.told()
 
 
 SIDES: tuple[Side, Side] = ("BUY", "SELL")

@@ -1,13 +1,14 @@
 """The asynchronous exports: started, made into a CSV file, and held behind a link for seven days.
 
 Five a month and account (documentation); a month is a calendar month of UTC (assumed). A file is made of the lists that
-the API answers from, also of rows that those show no longer: how far back exports reach is not published. It is kept in
-the archive, and with it ends when the server does.
+the API answers from, also of rows that those show no longer: how far back exports reach is not published. It is kept
+beside the journal and outlives the server; one that was not whole when that ended is made again.
 """
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -66,14 +67,24 @@ class Download(Struct, gc=False):
 class Downloads:
     """Those of all accounts, for as long as their links hold."""
 
-    def __init__(self, archive: Archive) -> None:
-        """None was asked for."""
-        self._archive = archive
+    def __init__(
+        self, archive: Archive, folder: Path | None = None, known: Iterable[Download] = (),
+        note: Callable[[Download], None] = lambda each: None,
+    ) -> None:  # fmt: skip
+        """Those that are known of before. Files are kept in the folder, without one in the archive; `note` is told of
+        each export as it stands."""
+        self._archive, self._folder, self._note = archive, folder, note
         self._by_number: dict[int, Download] = {}
         self._by_token: dict[str, Download] = {}
         self._started: dict[tuple[str, str], int] = {}
         self._costs: list[tuple[int, int]] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        for each in known:
+            self._by_number[each.number] = self._by_token[each.token] = each
+            month = each.account, day_of(each.asked_ms)[:7]
+            self._started[month] = self._started.get(month, 0) + 1
+            if each.done_ms:
+                self._costs.append((each.done_ms, each.done_ms - each.asked_ms))
 
     def start(
         self, kind: Kind, account: str, span_ms: tuple[int, int], now_ms: int, live: Iterable[bytes] = ()
@@ -91,6 +102,7 @@ class Downloads:
             number, account, kind, *span_ms, asked_ms=now_ms, token=secrets.token_hex(16), live=tuple(live)
         )  # fmt: skip
         self._by_number[number] = self._by_token[found.token] = found
+        self._note(found)
         self.go_on(found)
         return found
 
@@ -114,6 +126,10 @@ class Downloads:
         found = self._by_token.get(token)
         if found is None:
             return None
+        if self._folder is not None:
+            place = self._place(found)
+            is_there = 0 < now_ms < found.expires_ms and place.exists()
+            return (place.name, place.read_bytes()) if is_there else None
         content = self._archive.get(FILES, found.account, "", found.number, now_ms=now_ms)
         return None if content is None else (f"{found.kind}-{found.number}.csv", content)
 
@@ -134,11 +150,16 @@ class Downloads:
             await asyncio.sleep(0)
         rows += download.live
         content = await asyncio.to_thread(written, source.layout, rows, download.account)
+        if self._folder is not None:
+            await asyncio.to_thread(_save, self._place(download), content)
         cost_ms = int((loop.time() - begun) * 1000)
         download.done_ms = download.asked_ms + cost_ms
         download.live = ()
         self._costs.append((download.done_ms, cost_ms))
         del self._tasks[download.number]
+        self._note(download)
+        if self._folder is not None:
+            return
         self._archive.add(
             FILES, download.account, "", download.number, time_ms=download.asked_ms, keeps_ms=download.expires_ms,
             row=content,
@@ -149,6 +170,20 @@ class Downloads:
             each for each in self._by_number.values() if each.done_ms and each.expires_ms <= now_ms - VALID_MS
         ]:
             del self._by_number[each.number], self._by_token[each.token]
+            if self._folder is not None:
+                self._place(each).unlink(missing_ok=True)
+
+    def _place(self, download: Download) -> Path:
+        assert self._folder is not None
+        return self._folder / f"{download.kind}-{download.number}.csv"
+
+
+def _save(place: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; for the account's owner alone."""
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    part = place.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(place)
 
 
 def written(layout: str, rows: Iterable[bytes], account: str) -> bytes:

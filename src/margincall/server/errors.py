@@ -20,6 +20,11 @@ class ApiError(Exception):
         super().__init__(msg)
         self.code, self.msg, self.status, self.retry_after_s = code, msg, status, retry_after_s
 
+    def told(self) -> None:
+        """To be called by whoever answers it: most refusals are one object for as long as the server runs, and would
+        keep every call that they ended."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+
 
 MULTI = "Unable to adjust Multi-Assets Mode with"
 TEXTS: Mapping[Code, str] = {

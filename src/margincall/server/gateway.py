@@ -55,6 +55,7 @@ class Gateway:
         try:
             found = await self._answered(request, headers)
         except ApiError as error:
+            error.told()
             if error.retry_after_s is not None:
                 headers.append(("retry-after", str(error.retry_after_s)))
             body = encoded({"code": error.code, "msg": error.msg})

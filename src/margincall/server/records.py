@@ -29,6 +29,7 @@ from margincall.exchange.events import AnyExchangeEvent
 from margincall.exchange.ledger import TAKEN_OVER
 from margincall.server.algos import Algos
 from margincall.server.archive import Archive
+from margincall.server.notes import Notes
 from margincall.wire import encode
 from margincall.wire.encode_orders import force_order_row, order_row
 from margincall.wire.prints import PrintedOrder
@@ -52,7 +53,7 @@ encoded = msgspec.json.encode
 
 class Placed(msgspec.Struct, gc=False):
     """An order in its last state, and when it was placed; how its price was matched to the book (the exchange does not
-    know that, so a restart forgets it), and how often it was amended."""
+    know that: it is in the notes), and how often it was amended."""
 
     order: PrintedOrder
     placed_ms: int
@@ -68,10 +69,10 @@ class Placed(msgspec.Struct, gc=False):
 class Record:
     """One account."""
 
-    def __init__(self, name: str, archive: Archive) -> None:
+    def __init__(self, name: str, archive: Archive, notes: Notes) -> None:
         """Nothing has happened yet."""
         self.name = name
-        self._archive = archive
+        self._archive, self._notes = archive, notes
         self.live: dict[int, Placed] = {}
         self.changed: dict[object, int] = {}
         """When a balance (by asset) or position (by key) changed last."""
@@ -110,7 +111,7 @@ class Record:
         placed = self.live.get(number)
         if placed is None:
             matched = self.matched.pop(event.client_order_id, "NONE") if self.matched else "NONE"
-            placed = self.live[number] = Placed(event, event.time_ms, matched)
+            placed = self.live[number] = Placed(event, event.time_ms, self._notes.matched(number, 0, matched))
         else:
             if event.execution == "AMENDMENT":
                 self._amendment(event, placed)
@@ -121,6 +122,7 @@ class Record:
 
     def _amendment(self, event: PrintedOrder, placed: Placed) -> None:
         placed.amended += 1
+        placed.price_match = self._notes.matched(int(event.order_id), placed.amended, placed.price_match)
         self._amendments += 1
         row = amendment_row(placed.order, event, number=self._amendments, count=placed.amended)
         row["priceMatch"] = placed.price_match
@@ -183,10 +185,12 @@ def printed_fill(fill: Fill) -> Fill:
 class Records:
     """All accounts, by name."""
 
-    def __init__(self, archive: Archive, assets: Mapping[str, str], api_date: str = LATEST) -> None:
+    def __init__(
+        self, archive: Archive, assets: Mapping[str, str], api_date: str = LATEST, notes: Notes | None = None
+    ) -> None:
         """`assets` are the margin assets by symbol. Since `ALGO_SINCE` orders that wait are in `algos`, not among the
         orders."""
-        self._archive, self._assets = archive, assets
+        self._archive, self._assets, self._notes = archive, assets, notes or Notes()
         self.algos = Algos(archive, has_legs=api_date < LEGS_UNTIL)
         self._has_algos = api_date >= ALGO_SINCE
         self.by_name: dict[str, Record] = {}
@@ -195,7 +199,7 @@ class Records:
         """The record of an account."""
         found = self.by_name.get(name)
         if found is None:
-            found = self.by_name[name] = Record(name, self._archive)
+            found = self.by_name[name] = Record(name, self._archive, self._notes)
         return found
 
     def take(self, events: Iterable[AnyExchangeEvent]) -> None:

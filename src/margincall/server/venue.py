@@ -26,6 +26,7 @@ from margincall.server.clock import Clock
 from margincall.server.downloads import Downloads
 from margincall.server.errors import NOT_AMENDABLE, NOT_TRADING, ApiError, of_rejected
 from margincall.server.listen_keys import ListenKeys
+from margincall.server.notes import Burning, Exported, Halted, Notes
 from margincall.server.records import Records
 from margincall.server.tape import Tape
 
@@ -35,6 +36,7 @@ IDLE_MS = 1_000
 """So far it lags behind where nothing is due and nobody asks: each step of the clock is a line of the journal."""
 HALTED = "PENDING_TRADING"
 """What the status of a symbol reads that is halted (assumed: `halt-status`)."""
+NOTES = "notes.jsonl"
 FORGET_MS = 60_000
 """So often what the venue keeps no longer is dropped."""
 encoded = msgspec.json.encode
@@ -46,25 +48,27 @@ class Venue:
 
     def __init__(
         self, engine: Engine, clock: Clock, *, durability: Durability, archive: Archive, api_date: str,
-        records: Records, tape: Tape, takers: Iterable[Tell] = (),
+        records: Records, tape: Tape, notes: Notes, takers: Iterable[Tell] = (),
     ) -> None:  # fmt: skip
         """What an opened journal gives; `opened` makes one."""
         self.engine, self.clock, self.durability, self.archive = engine, clock, durability, archive
         self.api_date = api_date
-        self.records, self.tape = records, tape
+        self.records, self.tape, self.notes = records, tape, notes
         self.takers = list(takers)
         """Told of everything that happened, at once, and when the server starts of everything that the journal
         holds: what lists and charts are made from."""
-        self.downloads = Downloads(archive)
+        self.downloads = Downloads(
+            archive, notes.folder, notes.downloads.values(), lambda each: notes.add(Exported(each))
+        )  # fmt: skip
         self.listen_keys = ListenKeys(clock.now_ms)
-        self.fee_burners: set[str] = set()
+        self.fee_burners = notes.burners
         """The accounts that asked to pay fees in BNB."""
         self.watchers: list[Watcher] = []
         """Told of everything that happened, once it is safe."""
         self.lookers: list[Callable[[str], None]] = []
         """Told of a symbol whose book is about to be shown in an answer."""
-        self.halted: set[str] = set()
-        """Symbols that take no new orders, as the operator said; forgotten with the server."""
+        self.halted = notes.halted
+        """Symbols that take no new orders, as the operator said."""
         self.on_halt: list[Callable[[str], None]] = []
         """Told of a symbol that was halted, or goes on."""
         self.queues: dict[str, tuple[int, Mapping[tuple[str, str], int]]] = {}
@@ -82,7 +86,8 @@ class Venue:
     ) -> "Venue":  # fmt: skip
         """Begin a journal, or go on with one: records, tape and `takers` hear again what it holds."""
         assets = {symbol: rules.venue.contract(symbol).margin_asset for symbol in rules.listings}
-        records = Records(archive, assets, api_date)
+        notes = Notes(journal.with_name(NOTES))
+        records = Records(archive, assets, api_date, notes)
         header = read_header(journal) if journal.exists() else None
         genesis_ms = clock.now_ms() if header is None else header.genesis_ms
         tape = Tape(archive, new_exchange(rules, genesis_ms), api_date)
@@ -94,9 +99,10 @@ class Venue:
 
         engine = Engine.open(journal, rules, time_ms=genesis_ms, durability=durability, tell=tell)
         tape.state = engine.state
+        notes.restored()
         return cls(
             engine, clock, durability=durability, archive=archive, api_date=api_date, records=records, tape=tape,
-            takers=takers,
+            notes=notes, takers=takers,
         )  # fmt: skip
 
     @property
@@ -123,6 +129,8 @@ class Venue:
             self.advance()
         if self.durability == "none":
             self.engine.sync()
+        if not self._is_scheduled:
+            self.notes.sync(is_durable=self.durability != "none")
         if now_ms >= self._forgets_ms and self.archive.forget(now_ms):
             self._forgets_ms = now_ms + FORGET_MS
 
@@ -183,6 +191,7 @@ class Venue:
         try:
             if self.durability != "none":
                 self.engine.sync()
+                self.notes.sync(is_durable=True)
         except JournalFailed as error:
             for each in waiting:
                 if not each.done():
@@ -199,8 +208,19 @@ class Venue:
         """Let a symbol take no new orders, or take them again."""
         if on != (symbol in self.halted):
             self.halted ^= {symbol}
+            self.notes.add(Halted(symbol, on=on))
             for tell in self.on_halt:
                 tell(symbol)
+
+    def burn_fees(self, account: str, *, on: bool) -> None:
+        """Note whether an account asked to pay fees in BNB."""
+        (self.fee_burners.add if on else self.fee_burners.discard)(account)
+        self.notes.add(Burning(account, on=on))
+
+    async def noted(self) -> None:
+        """Make safe what was noted."""
+        if self.durability != "none":
+            await self._safe()
 
     def look(self, symbol: str) -> None:
         """To be called by whoever shows the book of a symbol."""
@@ -215,6 +235,7 @@ class Venue:
     def close(self) -> None:
         """Let go of journal and archive."""
         self.engine.close()
+        self.notes.close()
         self.archive.close()
 
 

@@ -94,6 +94,7 @@ class WsApi:
         try:
             gateway.limits.ask(self._ip, HANDSHAKE_WEIGHT)
         except ApiError as error:
+            error.told()
             listener.close(POLICY, error.msg[:120])
 
     def hear(self, text: str) -> None:
@@ -129,6 +130,7 @@ class WsApi:
             result = await self._carried_out(asked, found, used)
             answer = {"id": number, "status": 200, "result": Raw(result) if isinstance(result, bytes) else result}
         except ApiError as error:
+            error.told()
             told: Json = {"code": error.code, "msg": error.msg}
             if error.retry_after_s is not None:
                 now_ms = self._gateway.venue.now_ms()

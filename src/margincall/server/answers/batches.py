@@ -57,6 +57,7 @@ async def _answer(asked: Awaitable[Json]) -> Json:
     except ApiError as error:
         if error.status != 400:
             raise
+        error.told()
         return {"code": error.code, "msg": error.msg}
 
 

@@ -36,6 +36,7 @@ def start(kind: Kind) -> Handler:
         found = call.venue.downloads.start(
             kind, call.account, (since_ms, until_ms), call.now_ms, [msgspec.json.encode(each.row()) for each in orders]
         )
+        await call.venue.noted()
         average_ms = call.venue.downloads.average_ms(call.now_ms)
         return {"avgCostTimestampOfLast30d": average_ms, "downloadId": str(found.number)}
 

@@ -106,12 +106,10 @@ def fee_burn(call: Call) -> Json:
     return {"feeBurn": call.account in call.venue.fee_burners}
 
 
-def set_fee_burn(call: Call) -> Json:
+async def set_fee_burn(call: Call) -> Json:
     """`POST /fapi/v1/feeBurn`: kept and told; fees are charged in the margin asset all the same (assumed)."""
-    if call.params.need_flag("feeBurn"):
-        call.venue.fee_burners.add(call.account)
-    else:
-        call.venue.fee_burners.discard(call.account)
+    call.venue.burn_fees(call.account, on=call.params.need_flag("feeBurn"))
+    await call.venue.noted()
     return done()
 
 

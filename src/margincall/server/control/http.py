@@ -50,6 +50,7 @@ def endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         try:
             return Response(encoded(await answer(request)), media_type="application/json")
         except ApiError as error:
+            error.told()
             return refusal(error.status, error.code, error.msg)
         except MargincallError as error:
             return refusal(400, -1130, str(error))

@@ -115,6 +115,7 @@ class Market:
         wanted = await body(request, Halt)
         self._check(wanted.symbol)
         self._venue.halt(wanted.symbol, on=wanted.on)
+        await self._venue.noted()
         return sorted(self._venue.halted)
 
     async def _faults(self, request: Request) -> object:
