@@ -101,7 +101,7 @@ def conditional(scene: Scene) -> AnyCommand:
         price=_on_tick(market, stop * (1000 + chance.randint(-4, 4)) / 1000) if limited else None,
         time_in_force=in_force if limited else None, good_till_ms=good_till if limited else None,
         stop_price=None if trailing else stop, activation_price=activation,
-        callback_rate=Decimal(chance.randint(1, 30)) / 10 if trailing else None,
+        callback_rate=Decimal(chance.randint(1, 200)) / 10 if trailing else None,
         reduce_only=not closes_all and not trader.hedge and not chance.randrange(3),
         working_type=chance.choice(("MARK_PRICE", "CONTRACT_PRICE")), price_protect=not chance.randrange(5),
         position_side=_side(scene, trader, side), self_trade_prevention=chance.choice(MODES),

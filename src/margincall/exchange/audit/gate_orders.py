@@ -71,7 +71,7 @@ def shape(view: View, command: PlaceOrder) -> None:
     else:
         need(command.callback_rate is None and command.activation_price is None, Code.PARAM_NOT_REQUIRED)
     rate = command.callback_rate
-    need(rate is None or Decimal("0.1") <= rate <= 10, Code.NOT_VALID)
+    need(rate is None or Decimal("0.1") <= rate <= 20, Code.NOT_VALID)
     need((command.good_till_ms is not None) == (command.time_in_force == "GTD"), Code.BAD_COMBINATION)
     till = command.good_till_ms
     need(till is None or view.now + 600_000 < till < 253_402_300_799_000, Code.BAD_GOOD_TILL)
