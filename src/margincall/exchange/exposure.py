@@ -54,7 +54,7 @@ def remove(trader: Trader, order: OpenOrder) -> None:
 
 def worth(market: Market, lots: int, price: Price) -> Decimal:
     """Unsigned value of so many lots at a price, in the margin asset."""
-    return abs(value(market.contract, Quantity(market.contract.lot * lots), price))
+    return value(market.contract, Quantity(market.contract.lot * lots), price)
 
 
 def leverage(trader: Trader, market: Market) -> int:
@@ -157,11 +157,12 @@ def most_at(table: BracketTable, leverage_set: int) -> Decimal | None:
 
 def _stakes(state: Exchange, trader: Trader, asset: str) -> Iterator[Stake]:
     """Of the account's positions and orders that have their margin in an asset."""
+    positions = trader.account.positions
     for key in _keys(trader):
         market = state.markets[key[0]]
         if market.contract.margin_asset != asset:
             continue
-        position, total = trader.account.positions.get(key), needed(trader, market, key)
+        position, total = positions.get(key), needed(trader, market, key)
         isolated = is_isolated(trader, key[0])
         if position is None or not position.quantity:
             yield Stake(isolated, ZERO, ZERO, total)
@@ -183,8 +184,9 @@ def _free_usd(state: Exchange, trader: Trader) -> Decimal:
 
 def _keys(trader: Trader) -> list[PositionKey]:
     """Positions that hold something or have orders."""
-    open_keys = [key for key, position in trader.account.positions.items() if position.quantity]
-    return [*open_keys, *(key for key in trader.exposures if key not in open_keys)]
+    keys = [key for key, position in trader.account.positions.items() if position.quantity]
+    keys += [key for key in trader.exposures if key not in keys]
+    return keys
 
 
 _NONE = Exposure()

@@ -22,6 +22,7 @@ from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.state import Events, Exchange, Market, Trader
 
 NAME_MAX = 64
+OF_MONEY_OR_SETTINGS = (Flow, MarginMove, Setting)
 
 
 @exact
@@ -67,7 +68,7 @@ def settle(state: Exchange, concerned: Iterable[str], events: Events, since: int
 def changed(events: Iterable[AnyExchangeEvent]) -> Iterator[str]:
     """The accounts whose money or settings these events changed; of trades the watch tells whom they concern."""
     for event in events:
-        if isinstance(event, Flow | MarginMove | Setting):
+        if isinstance(event, OF_MONEY_OR_SETTINGS):
             yield event.account
 
 

@@ -4,6 +4,7 @@ The order of the checks is the venue's as far as it shows: address limits, path,
 signature, parameters.
 """
 
+from decimal import Decimal
 from types import CoroutineType
 
 import msgspec
@@ -29,6 +30,7 @@ from margincall.server.routing import Route, Table
 from margincall.server.venue import Venue
 
 WINDOW_MS, WINDOW_MOST_MS, AHEAD_MS = 5_000, 60_000, 1_000
+WINDOW_DIGITS = 9
 SIMULATED = ("x-simulated", "1")
 JSON = ("content-type", "application/json;charset=UTF-8")
 encoded = msgspec.json.encode
@@ -112,11 +114,22 @@ class Gateway:
     def check_time(self, params: Params) -> None:
         """`timestamp` and `recvWindow`: accepted if less than a second ahead and not older than the window."""
         sent_ms = params.need_integer("timestamp")
-        window_ms = params.decimal("recvWindow")
-        if window_ms is not None and window_ms > WINDOW_MOST_MS:
+        window_ms = _window_ms(params)
+        if window_ms > WINDOW_MOST_MS:
             raise WINDOW_TOO_LARGE
         now_ms = self.venue.now_ms()
         if sent_ms >= now_ms + AHEAD_MS:
             raise AHEAD
-        if now_ms - sent_ms > (WINDOW_MS if window_ms is None else window_ms):
+        if now_ms - sent_ms > window_ms:
             raise OUTSIDE
+
+
+def _window_ms(params: Params) -> int | Decimal:
+    """`recvWindow`, which may have decimals and nearly never has."""
+    text = params.found.get("recvWindow")
+    if text is None:
+        return WINDOW_MS
+    if text.isdigit() and text.isascii() and len(text) <= WINDOW_DIGITS:
+        return int(text)
+    found = params.decimal("recvWindow")
+    return WINDOW_MS if found is None else found

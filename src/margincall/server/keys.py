@@ -69,6 +69,8 @@ class Keys:
         self._path = path
         self._known: dict[str, Key] = {}
         self._verifiers: dict[str, _Verifier] = {}
+        self._macs: dict[str, hmac.HMAC] = {}
+        """By key, with the secret taken in: a copy takes in what was signed."""
         if path is not None and path.exists():
             try:
                 found = msgspec.json.decode(path.read_bytes(), type=list[Key])
@@ -79,6 +81,7 @@ class Keys:
     def add(self, key: Key) -> None:
         """A key that counts from now on."""
         self._known[key.key] = key
+        self._macs.pop(key.key, None)
         self._save()
 
     def get(self, name: str) -> Key | None:
@@ -92,8 +95,12 @@ class Keys:
     def verifies(self, key: Key, payload: bytes, signature: str) -> bool:
         """Whether a signature is that of the key over these bytes."""
         if key.kind == "hmac":
-            due = hmac.digest(key.secret.encode(), payload, "sha256").hex()
-            return hmac.compare_digest(due.encode(), signature.lower().encode())
+            mac = self._macs.get(key.key)
+            if mac is None:
+                mac = self._macs[key.key] = hmac.new(key.secret.encode(), digestmod="sha256")
+            mac = mac.copy()
+            mac.update(payload)
+            return hmac.compare_digest(mac.hexdigest().encode(), signature.lower().encode())
         verifier = self._verifiers.get(key.key)
         if verifier is None:
             verifier = self._verifiers[key.key] = _public(key.public)[1]

@@ -19,6 +19,7 @@ from margincall.wire.numbers import NUMBER, is_plausible
 
 BODY_MAX = 1 << 20
 MOST_PARAMETERS = 200
+PAIR = re.compile(r"([^&=]+)=([^&]*)")
 INTEGER = re.compile(r"-?[0-9]{1,19}\Z")
 CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
@@ -91,8 +92,9 @@ def _unique(part: bytes) -> dict[str, str]:
 def _pairs(part: bytes) -> list[tuple[str, str]]:
     if part.isascii() and b"%" not in part and b"+" not in part:
         # Nothing is encoded, as in nearly all requests: one decoding does for all.
-        split = [pair.partition("=") for pair in part.decode().split("&") if pair]
-        return [(name, value) for name, _, value in split]
+        found: list[tuple[str, str]] = PAIR.findall(part.decode())
+        if len(found) == part.count(b"&") + 1:
+            return found
     return list(_decoded_pairs(part))
 
 

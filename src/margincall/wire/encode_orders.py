@@ -25,11 +25,36 @@ def order_row(order: Order, placed_ms: int | None = None) -> Json:
     """A row of `allOrders`: an order's last state, and when it was placed (if that was earlier). `activatePrice` and
     `priceRate` stand at trailing stops only (documentation of `allOrders`); COIN-M prints the pair and the executed
     value in coin, and neither price matching, self-trade prevention nor a date."""
+    row, contract = plain_row(order), contract_of(order.symbol)
+    row["time"] = order.time_ms if placed_ms is None else placed_ms
+    row |= _executed(order, contract)
+    return row
+
+
+def plain_row(order: Order) -> Json:
+    """The same without when it was placed, and without average price and value of what was executed."""
     terms, contract = printed(order), contract_of(order.symbol)
     original = _as_listed(order, terms.original_type or order.order_type)
-    row = _executed(order, contract)
-    row["origType"], row["workingType"] = original, terms.working_type
-    row["priceProtect"], row["time"] = terms.price_protect, order.time_ms if placed_ms is None else placed_ms
+    row: Json = {
+        "symbol": order.symbol,
+        "orderId": id_of(order.order_id),
+        "clientOrderId": order.client_order_id,
+        "side": side_word(order.buy),
+        "positionSide": order.side,
+        "status": order.status,
+        "type": _as_listed(order, order.order_type),
+        "timeInForce": order.time_in_force,
+        "origQty": text(order.quantity),
+        "price": text(order.price),
+        "stopPrice": text(order.stop_price or ZERO),
+        "executedQty": text(order.executed),
+        "reduceOnly": order.reduce_only,
+        "closePosition": order.close_position,
+        "updateTime": order.time_ms,
+        "origType": original,
+        "workingType": terms.working_type,
+        "priceProtect": terms.price_protect,
+    }
     if original == TRAILING:
         row["activatePrice"] = text(terms.activation_price or ZERO)
         row["priceRate"] = text(terms.callback_rate or ZERO)
@@ -50,32 +75,14 @@ def force_order_row(order: Order, placed_ms: int | None = None) -> Json:
 
 
 def _executed(order: Order, contract: Contract) -> Json:
-    """The part of an order's row that tells its state. Average prices have the decimals of the samples: five of USDⓈ-M,
-    as few as they have of COIN-M; a value in coin is truncated, as in the sample of `forceOrders`."""
+    """What an order has traded. Average prices have the decimals of the samples: five of USDⓈ-M, as few as they have of
+    COIN-M; a value in coin is truncated, as in the sample of `forceOrders`."""
     average = order.average_price or ZERO
     worth = order.executed_value
     if worth is None:
         worth = notional(contract, Quantity(order.executed), Price(average)) if average else ZERO
-    return {
-        "symbol": order.symbol,
-        "orderId": id_of(order.order_id),
-        "clientOrderId": order.client_order_id,
-        "side": side_word(order.buy),
-        "positionSide": order.side,
-        "status": order.status,
-        "type": _as_listed(order, order.order_type),
-        "timeInForce": order.time_in_force,
-        "origQty": text(order.quantity),
-        "price": text(order.price),
-        "stopPrice": text(order.stop_price or ZERO),
-        "avgPrice": _average(average, contract),
-        "executedQty": text(order.executed),
-        "reduceOnly": order.reduce_only,
-        "closePosition": order.close_position,
-        "time": order.time_ms,
-        "updateTime": order.time_ms,
-        "cumBase" if contract.is_inverse else "cumQuote": text(plain(booked(worth))),
-    }
+    key = "cumBase" if contract.is_inverse else "cumQuote"
+    return {"avgPrice": _average(average, contract), key: text(plain(booked(worth)))}
 
 
 def _average(price: Decimal, contract: Contract) -> str:

@@ -25,7 +25,7 @@ from margincall.server.errors import NO_SUCH_ORDER, UNKNOWN_ORDER, ApiError, nei
 from margincall.server.records import Placed, printed_value
 from margincall.server.request import Params
 from margincall.server.routing import Param, Route
-from margincall.wire.encode_orders import order_row
+from margincall.wire.encode_orders import order_row, plain_row
 from margincall.wire.prints import PrintedOrder
 from margincall.wire.spelling import Json
 
@@ -77,14 +77,14 @@ def own_orders(events: Events, account: str) -> list[PrintedOrder]:
 
 def brief(call: Call, order: PrintedOrder, matched: str | None = None) -> Json:
     """An order as the answers to placing, amending and cancelling print it."""
-    row = order_row(printed_value(order))
-    row.pop("time", None)
+    if call.venue.api_date >= PLAIN_SINCE:
+        row = plain_row(order)
+    else:
+        row = order_row(printed_value(order))
+        del row["time"]
     row["cumQty"] = row["executedQty"]
     if matched is not None:
         row["priceMatch"] = matched
-    if call.venue.api_date >= PLAIN_SINCE:
-        row.pop("avgPrice", None)
-        row.pop("cumQuote", None)
     return row
 
 
