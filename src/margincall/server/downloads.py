@@ -83,6 +83,9 @@ class Downloads:
             self._by_number[each.number] = self._by_token[each.token] = each
             month = each.account, day_of(each.asked_ms)[:7]
             self._started[month] = self._started.get(month, 0) + 1
+            if not each.done_ms and folder is not None and self._place(each).exists():
+                each.done_ms = each.asked_ms  # a file is there whole or not at all: only the note of it was lost
+                each.live = ()
             if each.done_ms:
                 self._costs.append((each.done_ms, each.done_ms - each.asked_ms))
 
