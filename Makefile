@@ -12,7 +12,7 @@ PINS := pyproject.toml constraints.txt
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case oracle mutation waterfall soak serve-soak faults way fuzz conformance conformance-quick bench clean
+.PHONY: help explain test lint format lock accept-explain accept-evidence accept-exchange accept-case accept-serve oracle mutation waterfall soak serve-soak faults way fuzz conformance conformance-quick bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,9 @@ accept-exchange: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `
 
 accept-case: $(VENV)/.test $(VENV)/.lint  ## show every bullet of the task `case`, one line each
 	$(BIN)/python -m tests.accept.case
+
+accept-serve: $(VENV)/.fuzz $(VENV)/.lint  ## show every bullet of the task `serve`, one line each
+	$(BIN)/python -m tests.accept.serve
 
 oracle: $(VENV)/.test  ## compare the rules with the naive second implementation
 	$(BIN)/python -m tests.accept.oracle_run
