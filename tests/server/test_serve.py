@@ -20,6 +20,7 @@ from margincall.cli.exchange_board import Board, banner
 from margincall.cli.exchange_serve import serve
 from margincall.errors import NothingUsable, Refused, UsageError
 from margincall.exchange.journal import JournalFailed, OtherHeader
+from margincall.exchange.rulesets import MarkSource
 from margincall.server.assembled import Assembled, assembled
 from margincall.server.clock import SimulatedClock, WallClock
 from margincall.server.control.app import control_app
@@ -27,6 +28,7 @@ from margincall.server.demo import CROWD, Demo
 from margincall.server.listing import rules_for
 from margincall.server.opened import Options, opened
 from margincall.server.player import Player
+from margincall.server.prices import priced
 from margincall.server.serving import Ports, is_loopback
 from margincall.server.venue import IDLE_MS
 from tests.cli.calling import call
@@ -97,6 +99,9 @@ def test_which_addresses_are_of_this_machine(host: str, is_own: bool) -> None:
         (["--clock", "simulated", "--start", "soon"], "2026-01-05T00:00:00Z"),
         (["--clock", "simulated", "--demo"], "--demo"),
         (["--symbols", "NOPE"], "BTCUSDT"),
+        (["--port", "8123", "--control-port", "8123"], "need a port each"),
+        (["--api-date", "yesterday"], "2026-11-01"),
+        (["--api-date", "20260801"], "2026-11-01"),
         (["--rules", "dydx", "--symbols", "BTCUSDT"], "BTC-USD"),
     ],
 )
@@ -108,7 +113,10 @@ def test_what_makes_no_sense_is_told(tmp_path: Path, flags: list[str], words: st
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with running(tmp_path / "one") as (server, _):
         code, _, errors = call("exchange", "serve", "--folder", str(tmp_path / "two"), "--port", str(server.port))
-        assert (code, f"127.0.0.1:{server.port}" in errors) == (3, True)
+        assert (code, f"127.0.0.1:{server.port}" in errors, "--port" in errors) == (3, True, True)
+        flags = ("--port", "0", "--control-port", str(server.port))
+        code, _, errors = call("exchange", "serve", "--folder", str(tmp_path / "three"), *flags)
+        assert (code, "another with --control-port" in errors) == (3, True)
 
 
 def test_an_address_is_that_of_the_socket_whatever_a_header_says(tmp_path: Path) -> None:
@@ -202,6 +210,30 @@ def test_the_market_for_show_liquidates_within_a_minute(tmp_path: Path) -> None:
     assert again.venue.engine.digest() == digest
     Demo(again.venue, seed=8).begin()
     again.close()
+
+
+@pytest.mark.parametrize("marks", ["given", "rule"])
+def test_the_market_for_show_goes_on_from_the_prices_of_the_operator(tmp_path: Path, marks: MarkSource) -> None:
+    with opened(Options(folder=tmp_path, durability="none", marks=marks)) as found:
+        venue, low = found.built.venue, Decimal(57_000)
+        demo = Demo(venue, seed=7)
+        demo.begin()
+        for _ in range(8):
+            demo.step()
+        market = venue.state.markets["BTCUSDT"]
+        ether = demo.prices["ETHUSDT"]
+        assert demo.prices["BTCUSDT"] > Decimal(58_500)
+        for command in priced(venue.state, {"BTCUSDT": low}):
+            venue.carry_out(command)
+        for _ in range(4):
+            demo.step()
+        assert abs(demo.prices["BTCUSDT"] / low - 1) < Decimal("0.02")
+        assert market.book.best_bid is not None
+        assert market.book.best_ask is not None
+        assert abs(market.book.best_bid * market.contract.tick / low - 1) < Decimal("0.03")
+        assert abs(market.book.best_ask * market.contract.tick / low - 1) < Decimal("0.03")
+        assert abs(demo.prices["ETHUSDT"] / ether - 1) < Decimal("0.02")
+        found.built.close()
 
 
 def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A market for show: makers around prices that walk and jump, and traders with more leverage than is good for them.
 
 Everything is drawn by a seed, in whole units: no binary float takes part. It goes through the engine like everybody's
-orders. Who was liquidated comes back with new money, so that it never ends.
+orders. Who was liquidated comes back with new money, so that it never ends. Where the operator sets or plays a price,
+the makers go on from there: a crash is one.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from margincall.exchange.settings import MOST_LEVERAGE
 from margincall.exchange.state import Market, Trader
 from margincall.server.errors import ApiError
 from margincall.server.listing import margin_assets
-from margincall.server.prices import on_tick, priced
+from margincall.server.prices import is_given, on_tick, priced
 from margincall.server.venue import Venue
 
 STEP_S = 0.25
@@ -47,6 +48,7 @@ class Demo:
         """Nothing happens before `begin`."""
         self._venue, self._rng = venue, Random(seed)
         self.prices: dict[str, Decimal] = {}
+        self._told: dict[str, Decimal | None] = {}
 
     def begin(self) -> None:
         """First prices, the maker, the fund's money, and the crowd; of a journal that is gone on with only what it
@@ -79,6 +81,7 @@ class Demo:
 
     def step(self) -> None:
         """One moment: prices move, the maker follows, a few trade."""
+        self._heed()
         self._walk()
         for symbol in self.prices:
             self._quote(symbol)
@@ -87,6 +90,18 @@ class Demo:
             self._flow()
         for name in self._rng.sample(CROWD, 2):
             self._trade(self._venue.state.traders[name])
+
+    def _heed(self) -> None:
+        """Go on from the prices that the operator has set or plays."""
+        for symbol in self.prices:
+            price = self._price(symbol)
+            if price is not None and price != self._told[symbol]:
+                self.prices[symbol] = on_tick(self._venue.state, symbol, price)
+
+    def _price(self, symbol: str) -> Decimal | None:
+        """What was told last of a symbol, by whomever: a mark that is given, or the index that makes it."""
+        market = self._venue.state.markets[symbol]
+        return market.mark if is_given(self._venue.state, symbol) else market.index
 
     @exact
     def _walk(self) -> None:
@@ -102,6 +117,7 @@ class Demo:
     def _tell_prices(self) -> None:
         for command in priced(self._venue.state, self.prices):
             self._venue.carry_out(command)
+        self._told = {symbol: self._price(symbol) for symbol in self.prices}
 
     @exact
     def _quote(self, symbol: str) -> None:

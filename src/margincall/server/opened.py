@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from random import SystemRandom
 from typing import Literal
@@ -69,6 +70,10 @@ def opened(options: Options) -> Iterator[Opened]:
             f"{options.host} can be reached by others, who could trade here with the keys and see everything: add "
             "--expose if that is meant"
         )
+    if options.port == options.control_port != 0:
+        raise UsageError(f"--port and --control-port are both {options.port}: the two APIs need a port each")
+    if not _is_day(options.api_date):
+        raise UsageError(f"--api-date: {options.api_date!r} is no day; expected one like {LATEST}")
     clock, tls = _clock(options), tls_of(options.tls_cert, options.tls_key)
     if options.folder is not None:
         yield _opened(options, options.folder, clock, tls)
@@ -93,6 +98,14 @@ def _opened(options: Options, folder: Path, clock: Clock, tls: Tls | None) -> Op
         built.close()
         raise
     return Opened(options=options, built=built, player=player, serving=serving, token=token, keys=keys, tls=tls)
+
+
+def _is_day(text: str) -> bool:
+    """Whether a text is a day as the dated changes are compared with: 2026-11-01."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _clock(options: Options) -> Clock:

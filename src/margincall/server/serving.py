@@ -5,6 +5,7 @@ The API and the control API are two servers of uvicorn on one loop, so that both
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import socket
 import sys
@@ -82,7 +83,8 @@ class Serving:
         """Serve until `stop`; then answer what is under way, sync the journal and close. `started` is told the ports
         once both are open. Raises `UsageError` where a port cannot be had, and `JournalFailed`."""
         with contextlib.closing(self.built), contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(_listening(host, port)) for port in ports]
+            flags = zip(ports, ("--port", "--control-port"), strict=True)
+            sockets = [stack.enter_context(_listening(host, port, flag)) for port, flag in flags]
             tasks = [
                 asyncio.create_task(server.serve([each])) for server, each in zip(self._servers, sockets, strict=True)
             ]
@@ -144,8 +146,8 @@ def _config(app: Any, tls: Tls | None = None) -> uvicorn.Config:
     )  # fmt: skip
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises `UsageError`."""
+def _listening(host: str, port: int, flag: str) -> socket.socket:
+    """A socket that listens. Raises `UsageError`, which names the flag of another port where this one is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -154,5 +156,6 @@ def _listening(host: str, port: int) -> socket.socket:
         found.bind((host, port))
     except OSError as error:
         found.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        other = f"; choose another with {flag}, or 0 for any" if error.errno == errno.EADDRINUSE else ""
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}{other}") from None
     return found
