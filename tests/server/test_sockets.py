@@ -12,6 +12,7 @@ from margincall.server import hub as hubs
 from margincall.server.hub import Hub, Listener
 from margincall.server.socket_paths import Wanted, address, is_served
 from margincall.server.sockets import LIFE_MS
+from margincall.server.subscribing import NAME_MOST
 from tests.server.socket_world import BEGUN_MS, World, asked, served, told, until_closed
 
 
@@ -263,5 +264,17 @@ def test_shutting_down_is_told(tmp_path: Path) -> None:
             assert await told(client) == {"event": {"e": "serverShutdown"}}
             with pytest.raises(ConnectionClosed):
                 await client.recv()
+
+    run(test())
+
+
+def test_a_name_that_no_stream_can_have_is_not_kept(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with served(World(tmp_path)) as world, world.open("/ws") as client:
+            ask: dict[str, Any] = {"method": "SUBSCRIBE", "params": ["a" * NAME_MOST, "b" * (NAME_MOST + 1)], "id": 1}
+            assert (await asked(client, ask))["error"]["code"] == 2
+            assert await asked(client, {**ask, "params": ["a" * NAME_MOST]}) == {"result": None, "id": 1}
+            listed = await asked(client, {"method": "LIST_SUBSCRIPTIONS", "id": 2})
+            assert listed["result"] == ["a" * NAME_MOST]
 
     run(test())

@@ -12,6 +12,8 @@ FOR_GOOD = "list NOT IN ('orders', 'trades', 'income', 'forceOrders')"
 """What goes for good with its time: exports and the rules of older API dates tell more of the other lists."""
 AT_ONCE = 500
 """Rows that are dropped at once, at most: others wait meanwhile."""
+MOST_WAITING = 1_000
+"""Rows that wait to be written: a journal that is applied again makes many, and nobody asks meanwhile."""
 SCHEMA = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -60,6 +62,8 @@ class Archive:
         """A row, in place of that of the same number and kind (an account that trades with itself has two rows of one
         trade); written with others before the next question."""
         self._waiting.append((name, owner, symbol, number, time_ms, keeps_ms, kind, row))
+        if len(self._waiting) >= MOST_WAITING:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""

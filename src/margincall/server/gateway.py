@@ -85,7 +85,10 @@ class Gateway:
             headers += [("x-mbx-order-count-10s", str(ten)), ("x-mbx-order-count-1m", str(minute))]
         call = Call(venue=self.venue, request=request, params=params, account=account, key=key)
         answer = route.handler(call)
-        return await answer if isinstance(answer, CoroutineType) else answer
+        if isinstance(answer, CoroutineType):
+            return await answer
+        await self.venue.settled()
+        return answer
 
     def _key(self, route: Route, request: Request, params: Params) -> Key:
         """Whose request it is, if its key may do that and signed it in time."""

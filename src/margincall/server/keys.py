@@ -7,6 +7,7 @@ mistaken for one of these: anything else is refused unread.
 import base64
 import binascii
 import hmac
+import os
 import secrets
 import string
 from collections.abc import Mapping
@@ -115,8 +116,12 @@ class Keys:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_suffix(".part")
+        part.unlink(missing_ok=True)
         part.touch(mode=0o600)
-        part.write_bytes(msgspec.json.encode(list(self._known.values())))
+        with part.open("wb") as file:
+            file.write(msgspec.json.encode(list(self._known.values())))
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(self._path)
 
 

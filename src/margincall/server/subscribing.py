@@ -16,6 +16,8 @@ from margincall.wire.spelling import Json
 
 MOST_MESSAGES = 10
 """In a second."""
+NAME_MOST = 128
+"""Letters of a name that is kept: those of streams and listen keys are shorter."""
 METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 COMBINED = "combined"
 encoded = msgspec.json.encode
@@ -152,6 +154,8 @@ def _names(params: list[object]) -> list[str]:
     found = [each for each in params if isinstance(each, str)]
     if len(found) != len(params) or not found:
         raise BadAsk(2, "Invalid request: params must be names of streams")
+    if any(len(each) > NAME_MOST for each in found):
+        raise BadAsk(2, f"Invalid request: a name has at most {NAME_MOST} letters")
     return found
 
 

@@ -7,6 +7,7 @@ came in the same turn of the loop (`group`). Records follow at once, streams are
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -37,6 +38,8 @@ IDLE_MS = 1_000
 HALTED = "PENDING_TRADING"
 """What the status of a symbol reads that is halted (assumed: `halt-status`)."""
 NOTES = "notes.jsonl"
+SYNC_S = 1.0
+"""So long at most what nobody waits for (prices, quotes, what the clock brought) is kept from the disk."""
 FORGET_MS = 60_000
 """So often what the venue keeps no longer is dropped."""
 encoded = msgspec.json.encode
@@ -78,6 +81,8 @@ class Venue:
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
         self._is_scheduled = False
+        self._syncs_s = 0.0
+        """When what nobody waits for is synced next."""
 
     @classmethod
     def opened(
@@ -129,6 +134,9 @@ class Venue:
             self.advance()
         if self.durability == "none":
             self.engine.sync()
+        elif (now_s := time.monotonic()) >= self._syncs_s:
+            self._syncs_s = now_s + SYNC_S
+            self._schedule()
         if not self._is_scheduled:
             self.notes.sync(is_durable=self.durability != "none")
         if now_ms >= self._forgets_ms and self.archive.forget(now_ms):
@@ -153,6 +161,11 @@ class Venue:
         if self.durability != "none":
             await self._safe()
         return events
+
+    async def settled(self) -> None:
+        """Wait for the sync that is due, if one is: nobody may be answered what a crash could undo."""
+        if self._is_scheduled and self.durability != "none":
+            await self._safe()
 
     def _carry_out(self, command: commands.AnyCommand) -> Events:
         events = self.engine.submit(encoded(command))

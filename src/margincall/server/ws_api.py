@@ -161,7 +161,10 @@ class WsApi:
         )  # fmt: skip
         call = Call(venue=self._gateway.venue, request=request, params=params, account=account)
         answer = route.handler(call)
-        return await answer if inspect.isawaitable(answer) else answer
+        if inspect.isawaitable(answer):
+            return await answer
+        await self._gateway.venue.settled()
+        return answer
 
     def _weigh(self, weight: int, pool: Any, used: Used) -> None:
         count = self._gateway.limits.ask(self._ip, weight, pool)

@@ -147,4 +147,5 @@ class Market:
             await self._player.go_to(clock, to_ms)
         except ValueError as error:
             raise ApiError(-1130, str(error)) from None
+        await self._venue.noted()
         return await self._time(request)
