@@ -1,16 +1,21 @@
-"""What the journal does not know outlives a restart, and a kill: halts, fees in BNB, price matches, exports."""
+"""What the journal does not know outlives a restart, and a kill: halts, fees in BNB, price matches, exports,
+listen keys."""
 
 import http.client
+import json
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
 
 from margincall.errors import UsageError
 from margincall.server.notes import Halted, Notes
-from tests.server.running import Process, process
+from margincall.server.venue import NOTES
+from tests.server.running import PATIENCE_S, Process, process
 
 SYMBOL = "BTCUSDT"
 ORDER = "/fapi/v1/order"
@@ -86,6 +91,42 @@ def test_an_export_that_was_not_whole_is_made_again(tmp_path: Path) -> None:
         server.end(signal.SIGKILL)
     with process(tmp_path, "--no-limits") as server:
         assert exported(server, own, asked["downloadId"])[1].lstrip(b"\xef\xbb\xbf").startswith(b"Uid,")
+
+
+def test_a_listen_key_opens_its_accounts_stream_after_a_kill(tmp_path: Path) -> None:
+    path, order = "/fapi/v1/listenKey", {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    with process(tmp_path, "--no-limits") as server:
+        own, other = server.keys
+        prepared(server)
+        key = server.ask("POST", path, {}, own)[1]["listenKey"]
+        gone = server.ask("POST", path, {}, other)[1]["listenKey"]
+        assert server.ask("DELETE", path, {}, other) == (200, {})
+        server.end(signal.SIGKILL)
+    assert (tmp_path / NOTES).stat().st_mode & 0o777 == 0o600
+    with process(tmp_path, "--no-limits") as server:
+        address = f"ws://127.0.0.1:{server.port}/ws/"
+        with connect(address + key, proxy=None) as heard, connect(address + gone, proxy=None) as silent:
+            for each in (own, other):
+                placed = server.ask("POST", ORDER, {**order, "quantity": "0.010", "price": "48000"}, each)
+                assert placed[0] == 200, placed
+            message = json.loads(heard.recv(PATIENCE_S))
+            assert (message["e"], message["o"]["X"]) == ("ORDER_TRADE_UPDATE", "NEW")
+            assert server.ask("PUT", path, {"listenKey": key}, own) == (200, {"listenKey": key})
+            assert server.ask("PUT", path, {}, other)[1]["code"] == -1125
+            assert server.ask("DELETE", path, {"listenKey": key}, own) == (200, {})
+            with pytest.raises(ConnectionClosedOK):
+                heard.recv(PATIENCE_S)
+            with pytest.raises(TimeoutError):
+                silent.recv(0.1)
+
+
+def test_notes_are_their_owners_alone_whatever_was_left_there(tmp_path: Path) -> None:
+    path, part = tmp_path / NOTES, tmp_path / "notes.part"
+    for each in (path, part):
+        each.touch(mode=0o644)
+        each.chmod(0o644)
+    Notes(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_torn_last_line_is_passed_over_and_a_bad_one_is_told(tmp_path: Path) -> None:
