@@ -115,8 +115,10 @@ class Run:
     def killed_early(self) -> None:
         """A server that is killed before it listens, if it does not listen by then."""
         with Process.begun(self._folder, *self._flags) as process:
-            time.sleep(self._random.uniform(*STARTING_S))
-            process.send_signal(signal.SIGKILL)
+            try:
+                time.sleep(self._random.uniform(*STARTING_S))
+            finally:
+                process.send_signal(signal.SIGKILL)
         self.kills["while it started"] += 1
 
     def round(self) -> None:

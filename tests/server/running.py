@@ -147,12 +147,20 @@ class Process(Server):
     def __init__(self, folder: Path, *flags: str) -> None:
         """Start it, and wait until it listens."""
         self.process = self.begun(folder, *flags)
+        try:
+            super().__init__(json.loads(self._line()))
+        except BaseException:
+            self.end(signal.SIGKILL)
+            raise
+
+    def _line(self) -> str:
+        """What it prints once it listens."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            _, errors = self.process.communicate()
+            _, errors = self.process.communicate(timeout=PATIENCE_S)
             raise AssertionError(f"it did not start: {errors}")
-        super().__init__(json.loads(line))
+        return line
 
     @staticmethod
     def begun(folder: Path, *flags: str) -> subprocess.Popen[str]:
@@ -165,10 +173,15 @@ class Process(Server):
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send a signal; its exit code and what it said on standard error."""
+        """Send a signal; its exit code and what it said on standard error. One that does not end by then is killed."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=PATIENCE_S)
+        try:
+            _, errors = self.process.communicate(timeout=PATIENCE_S)
+        except BaseException:
+            self.process.kill()
+            self.process.communicate()
+            raise
         return self.process.returncode, errors
 
 

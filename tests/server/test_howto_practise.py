@@ -102,10 +102,15 @@ class Shell:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """As Ctrl-C does."""
+    """As Ctrl-C does; one that does not end by that is killed."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE_S)
+        try:
+            process.wait(PATIENCE_S)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
 
 
 def test_what_it_runs_there_is() -> None:

@@ -1,12 +1,17 @@
 """Listen keys: one per account, an hour of the server's clock, the venue's refusal of unknown ones."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from margincall.server.archive import Archive
+from margincall.server.clock import SimulatedClock
 from margincall.server.hub import Listener
 from margincall.server.listen_keys import ListenKeys
 from margincall.server.streams_user import UserStreams
-from tests.server.account_desk import Desk
+from margincall.server.venue import Venue
+from tests.server.account_desk import RULES, TODAY, Desk
 from tests.server.socket_world import World, settled
 
 MINUTE_MS = 60_000
@@ -71,6 +76,54 @@ def test_before_april_2024_renewing_told_nothing(tmp_path: Path) -> None:
     with Desk(tmp_path, "2024-04-24") as desk:
         desk.ask("POST", PATH)
         assert desk.ask("PUT", PATH) == {}
+
+
+def test_keys_outlive_a_restart_with_their_ends(tmp_path: Path) -> None:
+    """Renewed, closed and run out as they were; what runs out while nobody serves has run out."""
+    with Desk(tmp_path) as desk:
+        renewed, closed, short = (desk.ask("POST", PATH, name)["listenKey"] for name in ("alice", "bob", "maker"))
+        desk.wait(30 * MINUTE_MS)
+        desk.ask("PUT", PATH)
+        desk.ask("DELETE", PATH, "bob")
+        begun_ms = desk.clock.now_ms()
+    for _ in range(2):  # the second time from notes that were written anew
+        with reopened(tmp_path, begun_ms) as venue:
+            names = [venue.listen_keys.account_of(key) for key in (renewed, closed, short)]
+            assert names == ["alice", None, "maker"]
+    with reopened(tmp_path, begun_ms + 30 * MINUTE_MS) as venue:
+        assert venue.listen_keys.account_of(short) is None
+        assert venue.listen_keys.active("alice") == renewed
+        assert venue.listen_keys.create("alice") == renewed
+        assert venue.listen_keys.expired(venue.now_ms()) == [(short, "maker")]
+        venue.listen_keys.close(renewed)
+        other = venue.listen_keys.create("alice")
+    with reopened(tmp_path, begun_ms) as venue:  # by a clock that went back, what ended has ended
+        assert [venue.listen_keys.account_of(key) for key in (renewed, short, other)] == [None, None, "alice"]
+    assert (tmp_path / "notes.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_ran_out_ends_no_key_that_came_after_it(tmp_path: Path) -> None:
+    with Desk(tmp_path) as desk:
+        old = desk.ask("POST", PATH)["listenKey"]
+        desk.wait(60 * MINUTE_MS)
+        new = desk.ask("POST", PATH)["listenKey"]
+        now_ms = desk.clock.now_ms()
+        assert desk.venue.listen_keys.expired(now_ms) == [(old, "alice")]
+    with reopened(tmp_path, now_ms) as venue:
+        assert (venue.listen_keys.account_of(old), venue.listen_keys.account_of(new)) == (None, "alice")
+
+
+@contextmanager
+def reopened(folder: Path, time_ms: int) -> Iterator[Venue]:
+    """The venue of a desk that is closed, by another clock."""
+    clock = SimulatedClock(time_ms)
+    venue = Venue.opened(
+        folder / "journal", RULES, clock, durability="none", archive=Archive(), api_date=TODAY
+    )  # fmt: skip
+    try:
+        yield venue
+    finally:
+        venue.close()
 
 
 def test_closing_it_closes_the_sockets_that_have_nothing_else(tmp_path: Path) -> None:

@@ -1,16 +1,21 @@
-"""What the journal does not know outlives a restart, and a kill: halts, fees in BNB, price matches, exports."""
+"""What the journal does not know outlives a restart, and a kill: halts, fees in BNB, price matches, exports,
+listen keys."""
 
 import http.client
+import json
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
+from websockets.sync.client import connect
 
 from margincall.errors import UsageError
 from margincall.server.notes import Halted, Notes
-from tests.server.running import Process
+from margincall.server.venue import NOTES
+from tests.server.running import PATIENCE_S, Process, process
 
 SYMBOL = "BTCUSDT"
 ORDER = "/fapi/v1/order"
@@ -49,47 +54,79 @@ def file_of(server: Process, path: str) -> bytes:
 
 
 def test_what_a_user_set_outlives_a_kill(tmp_path: Path) -> None:
-    server = Process(tmp_path, "--no-limits")
-    own = server.keys[0]
-    prepared(server)
-    place = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.010"}
-    matched = server.ask("POST", ORDER, {**place, "priceMatch": "QUEUE"}, own)[1]["orderId"]
-    plain = server.ask("POST", ORDER, {**place, "price": "48000"}, own)[1]["orderId"]
-    both = [{"symbol": SYMBOL, "orderId": each} for each in (matched, plain)]
-    change = {**both[1], "side": "BUY", "quantity": "0.020"}
-    assert server.ask("PUT", ORDER, {**change, "priceMatch": "QUEUE"}, own)[0] == 200
-    ended = server.ask("POST", ORDER, {**place, "priceMatch": "OPPONENT"}, own)[1]["orderId"]
-    assert server.ask("POST", "/fapi/v1/feeBurn", {"feeBurn": "true"}, own)[0] == 200
-    server.control("POST", "/halts", {"symbol": SYMBOL})
-    now_ms = time.time_ns() // 1_000_000
-    asked = server.ask("GET", "/fapi/v1/order/asyn", {"startTime": now_ms - 60_000, "endTime": now_ms - 1}, own)[1]
-    link, content = exported(server, own, asked["downloadId"])
-    questions = [*both, {"symbol": SYMBOL, "orderId": ended}]
-    before = [server.ask("GET", ORDER, each, own) for each in questions]
-    assert [each[1]["priceMatch"] for each in before] == ["QUEUE", "QUEUE", "OPPONENT"]
-    server.end(signal.SIGKILL)
+    with process(tmp_path, "--no-limits") as server:
+        own = server.keys[0]
+        prepared(server)
+        place = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.010"}
+        matched = server.ask("POST", ORDER, {**place, "priceMatch": "QUEUE"}, own)[1]["orderId"]
+        plain = server.ask("POST", ORDER, {**place, "price": "48000"}, own)[1]["orderId"]
+        both = [{"symbol": SYMBOL, "orderId": each} for each in (matched, plain)]
+        change = {**both[1], "side": "BUY", "quantity": "0.020"}
+        assert server.ask("PUT", ORDER, {**change, "priceMatch": "QUEUE"}, own)[0] == 200
+        ended = server.ask("POST", ORDER, {**place, "priceMatch": "OPPONENT"}, own)[1]["orderId"]
+        assert server.ask("POST", "/fapi/v1/feeBurn", {"feeBurn": "true"}, own)[0] == 200
+        server.control("POST", "/halts", {"symbol": SYMBOL})
+        now_ms = time.time_ns() // 1_000_000
+        asked = server.ask("GET", "/fapi/v1/order/asyn", {"startTime": now_ms - 60_000, "endTime": now_ms - 1}, own)[1]
+        link, content = exported(server, own, asked["downloadId"])
+        questions = [*both, {"symbol": SYMBOL, "orderId": ended}]
+        before = [server.ask("GET", ORDER, each, own) for each in questions]
+        assert [each[1]["priceMatch"] for each in before] == ["QUEUE", "QUEUE", "OPPONENT"]
+        server.end(signal.SIGKILL)
     for _ in range(2):  # the second time from notes that were written anew
-        server = Process(tmp_path, "--no-limits")
-        assert [server.ask("GET", ORDER, each, own) for each in questions] == before
-        assert server.ask("GET", "/fapi/v1/feeBurn", {}, own)[1] == {"feeBurn": True}
-        assert server.control("GET", "/halts") == [SYMBOL]
-        assert server.ask("POST", ORDER, {**place, "price": "48000"}, own)[1]["code"] == -1122
-        assert file_of(server, link) == content
-        assert exported(server, own, asked["downloadId"])[0] == link
-        server.end()
+        with process(tmp_path, "--no-limits") as server:
+            assert [server.ask("GET", ORDER, each, own) for each in questions] == before
+            assert server.ask("GET", "/fapi/v1/feeBurn", {}, own)[1] == {"feeBurn": True}
+            assert server.control("GET", "/halts") == [SYMBOL]
+            assert server.ask("POST", ORDER, {**place, "price": "48000"}, own)[1]["code"] == -1122
+            assert file_of(server, link) == content
+            assert exported(server, own, asked["downloadId"])[0] == link
 
 
 def test_an_export_that_was_not_whole_is_made_again(tmp_path: Path) -> None:
-    server = Process(tmp_path, "--no-limits")
-    own = server.keys[0]
-    now_ms = time.time_ns() // 1_000_000
-    asked = server.ask("GET", "/fapi/v1/order/asyn", {"startTime": now_ms - 60_000, "endTime": now_ms - 1}, own)[1]
-    server.end(signal.SIGKILL)
-    server = Process(tmp_path, "--no-limits")
-    try:
+    with process(tmp_path, "--no-limits") as server:
+        own = server.keys[0]
+        now_ms = time.time_ns() // 1_000_000
+        asked = server.ask("GET", "/fapi/v1/order/asyn", {"startTime": now_ms - 60_000, "endTime": now_ms - 1}, own)[1]
+        server.end(signal.SIGKILL)
+    with process(tmp_path, "--no-limits") as server:
         assert exported(server, own, asked["downloadId"])[1].lstrip(b"\xef\xbb\xbf").startswith(b"Uid,")
-    finally:
-        server.end()
+
+
+def test_a_listen_key_opens_its_accounts_stream_after_a_kill(tmp_path: Path) -> None:
+    path, order = "/fapi/v1/listenKey", {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
+    with process(tmp_path, "--no-limits") as server:
+        own, other = server.keys
+        prepared(server)
+        key = server.ask("POST", path, {}, own)[1]["listenKey"]
+        gone = server.ask("POST", path, {}, other)[1]["listenKey"]
+        assert server.ask("DELETE", path, {}, other) == (200, {})
+        server.end(signal.SIGKILL)
+    assert (tmp_path / NOTES).stat().st_mode & 0o777 == 0o600
+    with process(tmp_path, "--no-limits") as server:
+        address = f"ws://127.0.0.1:{server.port}/ws/"
+        with connect(address + key, proxy=None) as heard, connect(address + gone, proxy=None) as silent:
+            for each in (own, other):
+                placed = server.ask("POST", ORDER, {**order, "quantity": "0.010", "price": "48000"}, each)
+                assert placed[0] == 200, placed
+            message = json.loads(heard.recv(PATIENCE_S))
+            assert (message["e"], message["o"]["X"]) == ("ORDER_TRADE_UPDATE", "NEW")
+            assert server.ask("PUT", path, {"listenKey": key}, own) == (200, {"listenKey": key})
+            assert server.ask("PUT", path, {}, other)[1]["code"] == -1125
+            assert server.ask("DELETE", path, {"listenKey": key}, own) == (200, {})
+            with pytest.raises(ConnectionClosedOK):
+                heard.recv(PATIENCE_S)
+            with pytest.raises(TimeoutError):
+                silent.recv(0.1)
+
+
+def test_notes_are_their_owners_alone_whatever_was_left_there(tmp_path: Path) -> None:
+    path, part = tmp_path / NOTES, tmp_path / "notes.part"
+    for each in (path, part):
+        each.touch(mode=0o644)
+        each.chmod(0o644)
+    Notes(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_torn_last_line_is_passed_over_and_a_bad_one_is_told(tmp_path: Path) -> None:

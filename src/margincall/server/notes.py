@@ -1,8 +1,9 @@
 """What the exchange's journal does not know and a restart must not lose: halts, who pays fees in BNB, how the price of
-an order was matched to the book, which exports there are.
+an order was matched to the book, which exports there are, listen keys.
 
 A file of JSON lines beside the journal. It is synced after the journal, so that no note is about an order that is not
-there; where a crash comes between the two, the order was not acknowledged yet.
+there; where a crash comes between the two, the order was not acknowledged yet. Only its owner may read it: a listen key
+opens a stream.
 """
 
 import os
@@ -48,7 +49,15 @@ class Exported(Struct, frozen=True, tag="export"):
     download: Download
 
 
-Note = Halted | Burning | Matched | Exported
+class Listened(Struct, frozen=True, tag="listen_key"):
+    """A listen key of an account, valid until a time of the server's clock; 0 for one that ended."""
+
+    account: str
+    key: str
+    until_ms: int
+
+
+Note = Halted | Burning | Matched | Exported | Listened
 
 
 class Notes:
@@ -59,6 +68,8 @@ class Notes:
         self.halted: set[str] = set()
         self.burners: set[str] = set()
         self.downloads: dict[int, Download] = {}
+        self.listened: dict[str, Listened] = {}
+        """The listen key of each account, as it stood when the file was read."""
         self._matches: dict[tuple[int, int], str] = {}
         self._is_restored = False
         self._waiting = bytearray()
@@ -117,6 +128,11 @@ class Notes:
                 self._matches[note.order, note.change] = note.mode
             case Exported():
                 self.downloads[note.download.number] = note.download
+            case Listened():
+                if note.until_ms:
+                    self.listened[note.account] = note
+                elif (known := self.listened.get(note.account)) is not None and known.key == note.key:
+                    del self.listened[note.account]
 
     def _all(self) -> Iterator[Note]:
         """What counts of all notes."""
@@ -124,6 +140,7 @@ class Notes:
         yield from (Burning(account, on=True) for account in sorted(self.burners))
         yield from (Matched(order, change, mode) for (order, change), mode in self._matches.items())
         yield from map(Exported, self.downloads.values())
+        yield from self.listened.values()
 
 
 def _read(path: Path) -> Iterator[Note]:
@@ -139,6 +156,7 @@ def _read(path: Path) -> Iterator[Note]:
 def _rewritten(path: Path, notes: Iterable[Note]) -> int:
     """A file of these notes alone, in place of the one that was there; open to be appended to."""
     part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)  # one that is there may be open to others
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     _write(file, b"".join(encoded(note) + b"\n" for note in notes))
     os.fsync(file)

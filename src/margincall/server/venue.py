@@ -63,7 +63,7 @@ class Venue:
         self.downloads = Downloads(
             archive, notes.folder, notes.downloads.values(), lambda each: notes.add(Exported(each))
         )  # fmt: skip
-        self.listen_keys = ListenKeys(clock.now_ms)
+        self.listen_keys = ListenKeys(clock.now_ms, notes.listened.values(), notes.add)
         self.fee_burners = notes.burners
         """The accounts that asked to pay fees in BNB."""
         self.watchers: list[Watcher] = []

@@ -1,4 +1,4 @@
-"""Listen keys, by REST."""
+"""Listen keys, by REST. Each answer waits until what it tells is noted."""
 
 from margincall.server.call import Call
 from margincall.server.listen_keys import UNKNOWN_LISTEN_KEY
@@ -9,20 +9,24 @@ TOLD_SINCE = "2024-04-25"
 """Since then `PUT` answers with the key (change log)."""
 
 
-def create(call: Call) -> Json:
+async def create(call: Call) -> Json:
     """`POST /fapi/v1/listenKey`: the active key, or a new one."""
-    return {"listenKey": call.venue.listen_keys.create(call.account)}
+    key = call.venue.listen_keys.create(call.account)
+    await call.venue.noted()
+    return {"listenKey": key}
 
 
-def keep_alive(call: Call) -> Json:
+async def keep_alive(call: Call) -> Json:
     """`PUT /fapi/v1/listenKey`: another hour."""
     key = call.venue.listen_keys.renew(_named(call))
+    await call.venue.noted()
     return {"listenKey": key} if call.venue.api_date >= TOLD_SINCE else {}
 
 
-def close(call: Call) -> Json:
+async def close(call: Call) -> Json:
     """`DELETE /fapi/v1/listenKey`."""
     call.venue.listen_keys.close(_named(call))
+    await call.venue.noted()
     return {}
 
 
