@@ -16,7 +16,7 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from margincall.cli.exchange_board import Board, banner
+from margincall.cli.exchange_board import Board, banner, reading
 from margincall.cli.exchange_serve import serve
 from margincall.errors import NothingUsable, Refused, UsageError
 from margincall.exchange.journal import JournalFailed, OtherHeader
@@ -85,6 +85,16 @@ def test_a_banner_says_that_it_is_simulated_and_who_reaches_it(tmp_path: Path) -
         assert text.startswith("SIMULATED")
         assert ("WARNING" in text) is is_exposed
         assert all(each.secret in text for each in found.keys)
+        assert all(len(line) <= 80 or line.startswith(("Folder", "WARNING")) for line in text.splitlines())
+
+
+def test_a_long_journal_is_announced_before_it_is_read(tmp_path: Path) -> None:
+    assert list(reading(tmp_path)) == []
+    journal = tmp_path / "journal"
+    journal.write_bytes(b"x" * 999_999)
+    assert list(reading(tmp_path)) == []
+    journal.write_bytes(b"x" * 2_000_000)
+    assert ["2 MB" in each for each in reading(tmp_path)] == [True]
 
 
 @pytest.mark.parametrize(("host", "is_own"), [("127.0.0.2", True), ("::1", True), ("localhost", True), ("::", False)])

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,21 @@ if TYPE_CHECKING:
 REFRESH_S = 0.5
 LATEST = 8
 """Liquidations on the board."""
-NO_KEYS = "issued before; their secrets are in keys.json of the folder, or issue another by the control API"
+NO_KEYS = (
+    "Keys     issued before: their secrets are in keys.json of the folder,",
+    "         or issue another by the control API",
+)
+LONG_BYTES = 1_000_000
+"""Of a journal that takes a while to read."""
+
+
+def reading(folder: Path) -> Iterator[str]:
+    """What to say before a long journal is read: nothing answers until that is done."""
+    from margincall.server.assembled import JOURNAL
+
+    journal = folder / JOURNAL
+    if journal.is_file() and (size := journal.stat().st_size) >= LONG_BYTES:
+        yield f"Reading the journal of {folder}, {size / 1_000_000:,.0f} MB: everything is carried out again."
 
 
 def line(found: Opened, ports: Ports) -> str:
@@ -51,19 +66,23 @@ def line(found: Opened, ports: Ports) -> str:
 def banner(found: Opened, ports: Ports) -> Iterator[str]:
     """What a user must know to use it."""
     options, venue = found.options, found.built.venue
-    yield "SIMULATED EXCHANGE: nothing here is real money, no order reaches a venue, and no venue's key works here."
+    yield "SIMULATED EXCHANGE: nothing here is real money, no order reaches a venue,"
+    yield "and no venue's key works here."
     yield from warning(found, ports)
     s = "s" if found.tls is not None else ""
     yield f"API      http{s}://{ports.host}:{ports.api}    ws{s}://{ports.host}:{ports.api}"
-    yield f"Control  http://{ports.host}:{ports.control}    header x-control-token: {found.token}"
+    yield f"Control  http://{ports.host}:{ports.control}"
+    yield f"Token    x-control-token: {found.token}"
     gone = "temporary: gone when the server ends" if options.folder is None else "started again, it goes on"
     yield f"Folder   {found.built.folder}    ({gone})"
     yield f"Rules    {venue.state.rules.name}: {', '.join(venue.state.markets)}    API as of {options.api_date}"
     for each in found.keys:
-        yield f"Key      {each.account}    {each.key}"
-        yield f"Secret   {each.account}    {each.secret}    (shown once)"
+        yield f"Key      {each.account}"
+        yield f"         {each.key}"
+        yield f"Secret   {each.account}, shown once"
+        yield f"         {each.secret}"
     if not found.keys:
-        yield f"Keys     {NO_KEYS}"
+        yield from NO_KEYS
     if not options.is_demo and all(market.mark is None for market in venue.state.markets.values()):
         yield "No prices yet: set or play them by the control API, or start with --demo."
     yield "How to point a client at it: docs/how-to/serve.md. Ctrl-C ends it."

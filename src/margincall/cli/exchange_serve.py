@@ -76,7 +76,7 @@ def serve(
     """
     import asyncio
 
-    from margincall.cli.exchange_board import Board, announce
+    from margincall.cli.exchange_board import Board, announce, reading
 
     try:
         from margincall.server.opened import Options, opened
@@ -89,6 +89,8 @@ def serve(
         api_date=api_date, clock=clock, start=start, is_demo=demo, is_lenient=no_limits, is_exposed=expose,
         is_strict=strict_streams, tls_cert=tls_cert, tls_key=tls_key,
     )  # fmt: skip
+    for told in reading(folder) if folder is not None else ():
+        click.echo(told, err=True)
     with opened(options) as found:
         if demo and not as_json and console().is_terminal:
             found.serving.beside(Board(found).run)
