@@ -246,6 +246,22 @@ def test_the_market_for_show_goes_on_from_the_prices_of_the_operator(tmp_path: P
         found.built.close()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_so_it_does_whatever_the_seed(tmp_path: Path, seed: int) -> None:
+    found = built(tmp_path)
+    venue, clock = found.venue, found.venue.clock
+    assert isinstance(clock, SimulatedClock)
+    demo = Demo(venue, seed)
+    demo.begin()
+    steps = 0
+    while not venue.state.liquidations and steps < 240:
+        steps += 1
+        clock.set(START_MS + steps * 250)
+        demo.step()
+    found.close()
+    assert steps < 240
+
+
 def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:
     with opened(Options(folder=tmp_path, durability="none")) as found:
         demo = Demo(found.built.venue, seed=7)

@@ -34,7 +34,7 @@ DEPOSITS = (200, 5_000)
 LEVERAGES = (75, 100, 125)
 GRAIN = 10_000
 """Parts of the price of which a step is counted: a basis point."""
-JUMP_EVERY, JUMP = 40, (40, 150)
+JUMP_EVERY, JUMP = 20, (60, 150)
 """Steps between two jumps of any symbol, on average, and how far they go, in parts."""
 SCALE, LEVELS, REACH_BPS = Decimal(50_000), 20, Decimal(300)
 PROFILE = structs.replace(RECORDED, bands=tuple(each for each in RECORDED.bands if each.upto_bps <= REACH_BPS))
