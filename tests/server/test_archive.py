@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from margincall.server.archive import AT_ONCE, FORGET, Archive
+import pytest
+
+from margincall.server.archive import AT_ONCE, BY_KIND, FORGET, Archive
 from margincall.server.venue import FORGET_MS
 from tests.server.desk import Desk
 
@@ -40,6 +42,26 @@ def test_it_looks_at_nothing_but_what_it_drops() -> None:
         plan = " ".join(str(row) for row in archive._base.execute(f"EXPLAIN QUERY PLAN {FORGET}", (0, 1)))
         assert "by_end (keeps_ms<?)" in plan
         assert "SCAN rows" not in plan
+
+
+@pytest.mark.parametrize("name", sorted(BY_KIND))
+def test_a_row_is_found_by_its_kind_without_a_look_at_the_others(name: str) -> None:
+    """Counted in steps of the machine of SQLite: how long the list is makes no difference."""
+    with Archive() as archive:
+        for number in range(3_000):
+            kind = str(number % 1_000)
+            archive.add(name, "alice", "BTCUSDT", number, time_ms=number, keeps_ms=9_999, row=b"%d" % number, kind=kind)
+        archive.flush()
+        steps: list[int] = []
+        archive._base.set_progress_handler(lambda: steps.append(1), 10)
+        assert archive.find(name, "alice", now_ms=0, symbol="BTCUSDT", kinds=["7"], limit=1, last=True) == [b"2007"]
+        assert archive.find(name, "alice", now_ms=0, kinds=["7"], since_ms=8) == [b"1007", b"2007"]
+        assert archive.find(name, "alice", now_ms=0, kinds=["7"], from_id=8, limit=1) == [b"1007"]
+        assert archive.find(name, "alice", now_ms=0, symbol="ETHUSDT", kinds=["7"]) == []
+        assert archive.find(name, "alice", now_ms=0, kinds=["none"]) == archive.find(name, "bob", now_ms=0) == []
+        assert len(steps) < 50
+        archive.find(name, "alice", now_ms=0, symbol="BTCUSDT")
+        assert len(steps) > 500
 
 
 def test_the_timer_drops_it(tmp_path: Path) -> None:
