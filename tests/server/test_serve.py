@@ -202,7 +202,7 @@ def test_the_market_for_show_liquidates_within_a_minute(tmp_path: Path) -> None:
     found = built(tmp_path)
     venue, clock = found.venue, found.venue.clock
     assert isinstance(clock, SimulatedClock)
-    demo = Demo(venue, seed=7)
+    demo = Demo(venue, seed=9)
     demo.begin()
     for step in range(1, 241):
         clock.set(START_MS + step * 250)
