@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import signal
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from margincall.server.hub import Listener
 from margincall.server.request import Request
 from margincall.server.ws_api import WsApi
 from tests.server.desk import SECRET, Desk, form, key_name
+from tests.server.running import Process
 
 ORDER = {
     "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "49000",
@@ -110,3 +112,14 @@ def test_few_rows_wait_for_a_question(tmp_path: Path) -> None:
             archive.add("orders", "alice", "BTCUSDT", number, time_ms=0, keeps_ms=9, row=b"{}")
             assert len(archive._waiting) < MOST_WAITING
         assert len(list(archive.all("orders", "alice"))) == 2 * MOST_WAITING + 5
+
+
+def test_a_clock_that_was_set_stays_set(tmp_path: Path) -> None:
+    server = Process(tmp_path, "--clock", "simulated")
+    time_ms = server.control("POST", "/clock", {"advance_ms": 7_200_000})["time_ms"]
+    server.end(signal.SIGKILL)
+    server = Process(tmp_path, "--clock", "simulated", "--start", "2020-01-01T00:00:00Z")
+    try:
+        assert server.control("GET", "/clock")["time_ms"] == time_ms
+    finally:
+        server.end()
