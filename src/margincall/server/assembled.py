@@ -2,6 +2,7 @@
 
 FOLDER/journal      every command, and the hash of what it gave
 FOLDER/keys.json    the keys that were issued (mode 0600)
+FOLDER/notes.jsonl  what the journal does not know, listen keys among it (mode 0600); files of exports in downloads
 FOLDER/archive      what lists hold; made anew from the journal whenever the server starts
 """
 
