@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from margincall.exchange.state import Market
     from margincall.server.opened import Opened
+    from margincall.server.replaying import Progress
     from margincall.server.serving import Ports
 
 REFRESH_S = 0.5
@@ -44,6 +46,27 @@ def reading(folder: Path) -> Iterator[str]:
     journal = folder / JOURNAL
     if journal.is_file() and (size := journal.stat().st_size) >= LONG_BYTES:
         yield f"Reading the journal of {folder}, {size / 1_000_000:,.0f} MB: everything is carried out again."
+
+
+@contextlib.contextmanager
+def carrying_out(*, quiet: bool) -> Iterator[Progress | None]:
+    """A bar on a terminal, once a journal takes longer than a second; nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich import progress
+
+    columns = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TextColumn("commands"))
+    with contextlib.ExitStack() as stack:
+        shown: list[tuple[progress.Progress, progress.TaskID]] = []
+
+        def tell(done: int, total: int) -> None:
+            if not shown:
+                bar = stack.enter_context(progress.Progress(*columns, console=console(stderr=True), transient=True))
+                shown.append((bar, bar.add_task("", total=total)))
+            shown[0][0].update(shown[0][1], completed=done)
+
+        yield tell
 
 
 def line(found: Opened, ports: Ports) -> str:

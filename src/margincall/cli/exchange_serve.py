@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -76,7 +77,7 @@ def serve(
     """
     import asyncio
 
-    from margincall.cli.exchange_board import Board, announce, reading
+    from margincall.cli.exchange_board import Board, announce, carrying_out, reading
 
     try:
         from margincall.server.opened import Options, opened
@@ -89,9 +90,11 @@ def serve(
         api_date=api_date, clock=clock, start=start, is_demo=demo, is_lenient=no_limits, is_exposed=expose,
         is_strict=strict_streams, tls_cert=tls_cert, tls_key=tls_key,
     )  # fmt: skip
-    for told in reading(folder) if folder is not None else ():
+    for told in reading(folder) if folder is not None and not as_json else ():
         click.echo(told, err=True)
-    with opened(options) as found:
+    with contextlib.ExitStack() as stack:
+        with carrying_out(quiet=as_json) as progress:
+            found = stack.enter_context(opened(options, progress))
         if demo and not as_json and console().is_terminal:
             found.serving.beside(Board(found).run)
 

@@ -2,6 +2,7 @@
 
 FOLDER/journal      every command, and the hash of what it gave
 FOLDER/keys.json    the keys that were issued (mode 0600)
+FOLDER/notes.jsonl  what the journal does not know, listen keys among it (mode 0600); files of exports in downloads
 FOLDER/archive      what lists hold; made anew from the journal whenever the server starts
 """
 
@@ -20,6 +21,7 @@ from margincall.server.clock import Clock, SimulatedClock
 from margincall.server.gateway import Gateway
 from margincall.server.keys import Keys
 from margincall.server.limits import Limits
+from margincall.server.replaying import Progress, Replaying
 from margincall.server.routing import Table
 from margincall.server.streaming import Streaming
 from margincall.server.venue import Venue
@@ -56,9 +58,11 @@ def assembled(
     is_lenient: bool = False,
     is_strict: bool = False,
     takers: Iterable[Tell] = (),
+    progress: Progress | None = None,
 ) -> Assembled:
     """A server on the files of a folder, begun or gone on with. `is_lenient` counts requests and refuses none;
-    `is_strict` sends a stream only over the route that the venue has for it.
+    `is_strict` sends a stream only over the route that the venue has for it. `progress` is told of a journal that takes
+    long to apply again.
 
     A simulated clock that reads less than the journal's is set to that. Raises `UsageError` for a wall clock that
     does, and what `Engine.open` raises.
@@ -69,8 +73,9 @@ def assembled(
     archive = Archive(folder / ARCHIVE)
     try:
         venue = Venue.opened(
-            journal, rules, clock, durability=durability, archive=archive, api_date=api_date, takers=takers
-        )
+            journal, rules, clock, durability=durability, archive=archive, api_date=api_date, takers=takers,
+            replaying=() if progress is None else (Replaying(journal, progress).hear,),
+        )  # fmt: skip
     except BaseException:
         archive.close()
         raise

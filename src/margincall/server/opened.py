@@ -21,6 +21,7 @@ from margincall.server.first import begin
 from margincall.server.keys import Key
 from margincall.server.listing import rules_of_journal
 from margincall.server.player import Player
+from margincall.server.replaying import Progress
 from margincall.server.serving import Serving, is_loopback
 from margincall.server.tls import Tls, tls_of
 from margincall.wire.iso_time import BadTime, time_of
@@ -62,9 +63,10 @@ class Opened(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def opened(options: Options) -> Iterator[Opened]:
-    """Open what was asked for; a temporary folder goes with it. Raises `UsageError`, `Refused` for an address that
-    others can reach unless that is asked for, and what `Engine.open` raises."""
+def opened(options: Options, progress: Progress | None = None) -> Iterator[Opened]:
+    """Open what was asked for; a temporary folder goes with it. `progress` is told of a journal that takes long to
+    apply again. Raises `UsageError`, `Refused` for an address that others can reach unless that is asked for, and what
+    `Engine.open` raises."""
     if not is_loopback(options.host) and not options.is_exposed:
         raise Refused(
             f"{options.host} can be reached by others, who could trade here with the keys and see everything: add "
@@ -76,17 +78,19 @@ def opened(options: Options) -> Iterator[Opened]:
         raise UsageError(f"--api-date: {options.api_date!r} is no day; expected one like {LATEST}")
     clock, tls = _clock(options), tls_of(options.tls_cert, options.tls_key)
     if options.folder is not None:
-        yield _opened(options, options.folder, clock, tls)
+        yield _opened(options, options.folder, clock, tls, progress)
         return
     with tempfile.TemporaryDirectory(prefix="margincall-") as folder:
         yield _opened(options, Path(folder), clock, tls)
 
 
-def _opened(options: Options, folder: Path, clock: Clock, tls: Tls | None) -> Opened:
+def _opened(
+    options: Options, folder: Path, clock: Clock, tls: Tls | None, progress: Progress | None = None
+) -> Opened:  # fmt: skip
     rules = rules_of_journal(folder / JOURNAL, options.rules, options.symbols, options.marks)
     built = assembled(
         folder, rules, clock, durability=options.durability, api_date=options.api_date,
-        is_lenient=options.is_lenient, is_strict=options.is_strict,
+        is_lenient=options.is_lenient, is_strict=options.is_strict, progress=progress,
     )  # fmt: skip
     try:
         keys = begin(built)

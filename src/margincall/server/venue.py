@@ -87,16 +87,17 @@ class Venue:
     @classmethod
     def opened(
         cls, journal: Path, rules: RuleSet, clock: Clock, *, durability: Durability, archive: Archive, api_date: str,
-        takers: Iterable[Tell] = (),
+        takers: Iterable[Tell] = (), replaying: Iterable[Tell] = (),
     ) -> "Venue":  # fmt: skip
-        """Begin a journal, or go on with one: records, tape and `takers` hear again what it holds."""
+        """Begin a journal, or go on with one: records, tape and `takers` hear again what it holds; so does `replaying`,
+        which hears nothing more."""
         assets = {symbol: rules.venue.contract(symbol).margin_asset for symbol in rules.listings}
         notes = Notes(journal.with_name(NOTES))
         records = Records(archive, assets, api_date, notes)
         header = read_header(journal) if journal.exists() else None
         genesis_ms = clock.now_ms() if header is None else header.genesis_ms
         tape = Tape(archive, new_exchange(rules, genesis_ms), api_date)
-        told: tuple[Tell, ...] = (lambda state, events: records.take(events), tape.hear, *takers)
+        told: tuple[Tell, ...] = (lambda state, events: records.take(events), tape.hear, *takers, *replaying)
 
         def tell(state: Exchange, events: Events) -> None:
             for taker in told:
