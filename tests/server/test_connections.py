@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ import pytest
 from margincall.server.app import App
 from margincall.server.connections import HEAD_MAX, HttpConnection, SocketConnection
 from margincall.server.opened import Opened
-from tests.server.running import Server, running
+from tests.server.running import Server, process, running
 
 LOOK_S = 0.1
 PATIENCE_S = 5.0
@@ -302,3 +303,11 @@ def test_nothing_is_carried_out_for_who_went_before_the_end() -> None:
     asyncio.run(tried({"type": "http.request", "body": b"symbol=", "more_body": True}, gone))
     asyncio.run(tried(gone))
     assert asked == []
+
+
+def test_the_end_waits_for_no_half_request(tmp_path: Path) -> None:
+    """Nor does it complain of one."""
+    with process(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)) as half:
+        half.sendall(b"POST /fapi/v1/order HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf")
+        assert server.ask("GET", "/fapi/v1/openOrders", {}, server.keys[0])[0] == 200
+        assert server.end() == (0, "")

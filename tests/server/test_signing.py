@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from margincall.errors import UsageError
+from margincall.server.errors import ApiError
 from margincall.server.keys import ALPHABET, LENGTH, Key, Keys, issue
-from margincall.server.request import signed_part
+from margincall.server.request import BODY_MAX, MOST_PARAMETERS, parameters, signed_part
 from tests.server.conftest import Opened
 from tests.server.desk import BEGIN_MS, SECRET, Desk, base64_of, form, key_name
 
@@ -218,3 +219,26 @@ def test_only_the_signature_itself_is_left_out_of_what_is_signed() -> None:
     assert signed_part(b"a=1&signature=x&b=2", b"") == (b"a=1&b=2", "x")
     assert signed_part(b"a=1", b"b=2&signature=%2B%3D") == (b"a=1b=2", "+=")
     assert signed_part(b"a=1&signatures=x", b"") == (b"a=1&signatures=x", None)
+
+
+@pytest.mark.parametrize("letter", [b"a", b"=", b"&", b"a=", b"a&"])
+def test_a_long_text_is_read_once(letter: bytes) -> None:
+    """A time that grew with the square of its length would not end."""
+    text = letter * (BODY_MAX // len(letter))
+    if text.count(b"&") > MOST_PARAMETERS:
+        with pytest.raises(ApiError):
+            parameters(b"", text)
+    else:
+        assert len(parameters(b"", text)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"a=b&c=d", {"a": "b", "c": "d"}), (b"a=b=c&d=", {"a": "b=c", "d": ""}), (b"&a=b", {"a": "b"}),
+        (b"a&b=c", {"a": "", "b": "c"}), (b"=x&b=c", {"": "x", "b": "c"}), (b"a=b&", {"a": "b"}), (b"a", {"a": ""}),
+        (b"a==b", {"a": "=b"}), (b"", {}), (b"a=%41&b=c+d", {"a": "A", "b": "c d"}),
+    ],
+)  # fmt: skip
+def test_pairs_are_read_however_they_stand(text: bytes, found: dict[str, str]) -> None:
+    assert parameters(text, b"") == parameters(b"", text) == found

@@ -65,6 +65,13 @@ class HttpConnection(HttpToolsProtocol):
             if self._head > HEAD_MAX and not self.transport.is_closing():
                 self._refuse(HEAD_TOO_LARGE)
 
+    def shutdown(self) -> None:
+        """The server ends: what is not asked as a whole by now is not waited for."""
+        if self._is_waiting():
+            self.transport.abort()
+        else:
+            super().shutdown()
+
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """The client says no more: it may still wait for the answer to what it has said."""
         return self._finish() or None

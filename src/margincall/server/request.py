@@ -19,7 +19,8 @@ from margincall.wire.numbers import NUMBER, is_plausible
 
 BODY_MAX = 1 << 20
 MOST_PARAMETERS = 200
-PAIR = re.compile(r"([^&=]+)=([^&]*)")
+PAIR = re.compile(r"(?:\A|&)([^&=]+)=([^&]*)")
+"""Looked for at the beginnings of pairs alone: anywhere, a long text without a sign would be read again and again."""
 INTEGER = re.compile(r"-?[0-9]{1,19}\Z")
 CLIENT_ID = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
 WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}\Z")
