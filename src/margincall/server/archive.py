@@ -7,32 +7,30 @@ memory does not grow with history. Rows are kept as the JSON that is answered.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from zlib import crc32
 
-FOR_GOOD = "list NOT IN ('orders', 'trades', 'income', 'forceOrders')"
-"""What goes for good with its time: exports and the rules of older API dates tell more of the other lists."""
-BY_KIND = ("orders", "algos", "trades", "amendments")
+KEPT = frozenset({"orders", "trades", "income", "forceOrders"})
+"""Lists of which exports and the rules of older API dates tell more: what is in another goes for good with its time."""
+BY_KIND = frozenset({"orders", "algos", "trades", "amendments"})
 """Lists with kinds that few rows share, which are asked for by them: client ids, numbers of orders."""
-WITH_KIND = f"list IN {BY_KIND}"
 AT_ONCE = 500
 """Rows that are dropped at once, at most: others wait meanwhile."""
 MOST_WAITING = 1_000
 """Rows that wait to be written: a journal that is applied again makes many, and nobody asks meanwhile."""
-SCHEMA = f"""
+SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE rows (
-    list TEXT NOT NULL, owner TEXT NOT NULL, symbol TEXT NOT NULL, id INTEGER NOT NULL, time_ms INTEGER NOT NULL,
-    keeps_ms INTEGER NOT NULL, kind TEXT NOT NULL, row BLOB NOT NULL, PRIMARY KEY (list, owner, symbol, id, kind)
+    place INTEGER NOT NULL, symbol INTEGER NOT NULL, id INTEGER NOT NULL, kind TEXT NOT NULL, kind_hash INTEGER,
+    time_ms INTEGER NOT NULL, keeps_ms INTEGER NOT NULL, row BLOB NOT NULL, PRIMARY KEY (place, symbol, id, kind)
 ) WITHOUT ROWID;
-CREATE INDEX by_time ON rows (list, owner, time_ms);
-CREATE INDEX by_end ON rows (keeps_ms) WHERE {FOR_GOOD};
-CREATE INDEX by_kind ON rows (list, owner, kind, time_ms, id) WHERE {WITH_KIND};
+CREATE INDEX by_time ON rows (place, time_ms);
+CREATE INDEX by_end ON rows (keeps_ms) WHERE place >= 0;
+CREATE INDEX by_kind ON rows (place, kind_hash) WHERE kind_hash IS NOT NULL;
 """
-
-
-FORGET = f"""
-DELETE FROM rows WHERE (list, owner, symbol, id) IN (
-    SELECT list, owner, symbol, id FROM rows INDEXED BY by_end WHERE keeps_ms <= ? AND {FOR_GOOD} LIMIT ?
+FORGET = """
+DELETE FROM rows WHERE (place, symbol, id) IN (
+    SELECT place, symbol, id FROM rows INDEXED BY by_end WHERE keeps_ms <= ? AND place >= 0 LIMIT ?
 )
 """
 
@@ -48,6 +46,10 @@ class Archive:
         self._base = sqlite3.connect(str(path) if path is not None else ":memory:", isolation_level=None)
         self._base.executescript(SCHEMA)
         self._waiting: list[Sequence[object]] = []
+        self._places: dict[tuple[str, str], int] = {}
+        """By list and owner a number, since short keys are written in half the time; of a list that is kept it is
+        negative."""
+        self._symbols: dict[str, int] = {"": 0}
 
     def __enter__(self) -> "Archive":
         return self
@@ -65,7 +67,13 @@ class Archive:
     ) -> None:  # fmt: skip
         """A row, in place of that of the same number and kind (an account that trades with itself has two rows of one
         trade); written with others before the next question."""
-        self._waiting.append((name, owner, symbol, number, time_ms, keeps_ms, kind, row))
+        place, its = self._places.get((name, owner)), self._symbols.get(symbol)
+        if place is None:
+            place = self._places[name, owner] = (-1 if name in KEPT else 1) * (len(self._places) + 1)
+        if its is None:
+            its = self._symbols[symbol] = len(self._symbols)
+        kind_hash = crc32(kind.encode()) if name in BY_KIND else None
+        self._waiting.append((place, its, number, kind, kind_hash, time_ms, keeps_ms, row))
         if len(self._waiting) >= MOST_WAITING:
             self.flush()
 
@@ -85,20 +93,22 @@ class Archive:
         """Rows that are still kept, oldest first: the first `limit` of a span after `skip` of them, or the `last`
         ones."""
         self.flush()
-        wheres = ["list = ?", "owner = ?", "keeps_ms > ?", "time_ms BETWEEN ? AND ?"]
-        given: list[object] = [name, owner, now_ms, since_ms, until_ms]
-        table = "rows"
+        wheres = ["place = ?", "keeps_ms > ?", "time_ms BETWEEN ? AND ?"]
+        given: list[object] = [self._places.get((name, owner)), now_ms, since_ms, until_ms]
         if symbol:
             wheres.append("symbol = ?")
-            given.append(symbol)
+            given.append(self._symbols.get(symbol))
         if from_id is not None:
             wheres.append("id >= ?")
             given.append(from_id)
+        table = "rows"
         if chosen := list(kinds):
-            wheres.append(f"kind IN ({', '.join('?' * len(chosen))})")
+            places = ", ".join("?" * len(chosen))
+            wheres.append(f"kind IN ({places})")
             given += chosen
             if name in BY_KIND:
-                wheres.append(WITH_KIND)  # said in the words of the index, without which it may not be used
+                wheres.append(f"kind_hash IN ({places})")
+                given += [crc32(each.encode()) for each in chosen]
                 table = "rows INDEXED BY by_kind"
         order = "DESC" if last else "ASC"
         by = "id" if from_id is not None else "time_ms"
@@ -111,8 +121,9 @@ class Archive:
     def get(self, name: str, owner: str, symbol: str, number: int, *, now_ms: int) -> bytes | None:
         """One row, if it is still kept."""
         self.flush()
-        text = "SELECT row FROM rows WHERE list = ? AND owner = ? AND symbol = ? AND id = ? AND keeps_ms > ?"
-        found = self._base.execute(text, (name, owner, symbol, number, now_ms)).fetchone()
+        text = "SELECT row FROM rows WHERE place = ? AND symbol = ? AND id = ? AND keeps_ms > ?"
+        place = self._places.get((name, owner)), self._symbols.get(symbol)
+        found = self._base.execute(text, (*place, number, now_ms)).fetchone()
         return found[0] if found else None
 
     def forget(self, now_ms: int) -> bool:
@@ -125,6 +136,6 @@ class Archive:
         self.flush()
         yield from (
             row for (row,) in self._base.execute(
-                "SELECT row FROM rows WHERE list = ? AND owner = ? ORDER BY time_ms, id", (name, owner)
+                "SELECT row FROM rows WHERE place = ? ORDER BY time_ms, id", (self._places.get((name, owner)),)
             )
         )  # fmt: skip
