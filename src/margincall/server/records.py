@@ -207,7 +207,5 @@ class Records:
         for event in events:
             if self._has_algos and self.algos.take(event):
                 continue
-            name = getattr(event, "account", "")
-            if name and isinstance(event, OF_ACCOUNTS):
-                symbol = getattr(event, "symbol", "")
-                self.of(name).take(event, self._assets.get(symbol, ""))
+            if isinstance(event, OF_ACCOUNTS) and event.account:
+                self.of(event.account).take(event, self._assets.get(event.symbol, ""))

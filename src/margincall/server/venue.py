@@ -122,9 +122,9 @@ class Venue:
 
     def advance(self) -> None:
         """Let the exchange's clock follow."""
-        now_ms = self.clock.now_ms()
-        if now_ms >= self.state.time_ms + TICK_MS or (self.clock.is_simulated and now_ms > self.state.time_ms):
-            for time_ms in pieces(self.state.time_ms, now_ms):
+        now_ms, then_ms = self.clock.now_ms(), self.engine.state.time_ms
+        if now_ms >= then_ms + TICK_MS or (self.clock.is_simulated and now_ms > then_ms):
+            for time_ms in pieces(then_ms, now_ms):
                 self._carry_out(commands.Advance(time_ms=time_ms))
 
     def tick(self) -> None:
