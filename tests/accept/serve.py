@@ -46,7 +46,7 @@ def tests_of(group: str, least: int) -> str:
 
 def rest() -> str:
     """Each route is stateful, static or refused, as its effects show; behaviour by API date; retention."""
-    return tests_of("rest", 500)
+    return tests_of("rest", 400)
 
 
 def guards() -> str:
@@ -61,12 +61,12 @@ def sockets() -> str:
 
 def engine() -> str:
     """Killed and restarted, nothing that was acknowledged is lost."""
-    return tests_of("engine", 5)
+    return tests_of("engine", 12)
 
 
 def control() -> str:
     """The control API, the demo with its board, loopback unless told otherwise, only its own keys."""
-    return tests_of("control", 100)
+    return tests_of("control", 80)
 
 
 def clients() -> str:
