@@ -31,7 +31,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "sockets", "streams_market", "streams_user", "user_events", "ws_api", "ws_methods", "listen_keys", "cut_off",
         "connections",
     ),
-    "engine": ("durable", "kill", "notes"),
+    "engine": ("durable", "kill", "notes", "replaying"),
     "control": ("control", "control_fuzz", "halts", "schemas", "serve"),
     "shapes": ("shapes", "shapes_dated"),
     "elsewhere": ("fuzz", "howto_practise", "lost_when"),
