@@ -27,6 +27,8 @@ POSITION_SIDES = frozenset({"BOTH", "LONG", "SHORT"})
 PLAIN_TYPES = frozenset({"LIMIT", "MARKET"})
 TYPES = PLAIN_TYPES | CONDITIONAL
 IN_FORCE = frozenset({"GTC", "IOC", "FOK", "GTX", "GTD"})
+IN_FORCE_WAITING = IN_FORCE | {commands.WITH_POSITION}
+"""Those of orders that wait."""
 PREVENTIONS = frozenset({"EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "NONE"})
 RESPONSES = frozenset({"ACK", "RESULT"})
 WORKING_TYPES = frozenset({"MARK_PRICE", "CONTRACT_PRICE"})
@@ -66,7 +68,8 @@ def words(allowed: frozenset[str]) -> tuple[str, ...]:
 
 PLACE_PARAMS = (
     Param("symbol", "symbol", True), Param("side", "word", True, words(SIDES)),
-    Param("positionSide", "word", words=words(POSITION_SIDES)), Param("timeInForce", "word", words=words(IN_FORCE)),
+    Param("positionSide", "word", words=words(POSITION_SIDES)),
+    Param("timeInForce", "word", words=words(IN_FORCE_WAITING)),
     Param("quantity", "decimal"), Param("price", "decimal"), Param("reduceOnly", "flag"),
     Param("newOrderRespType", "word", words=words(RESPONSES)), Param("priceMatch", "word", words=words(MATCHES)),
     Param("selfTradePreventionMode", "word", words=words(PREVENTIONS)), Param("goodTillDate", "integer"),
@@ -119,7 +122,8 @@ def conditional(call: Call, params: Params, names: Names) -> Asked:
     market = market_of(call, params)
     side: Any = params.need_word("side", SIDES, -1117, "Invalid side.")
     kind: Any = params.need_word("type", CONDITIONAL, BAD_TYPE.code, BAD_TYPE.msg)
-    in_force, quantity, price = _in_force(params), params.decimal("quantity"), params.decimal("price")
+    in_force = _in_force(params, IN_FORCE_WAITING)
+    quantity, price = params.decimal("quantity"), params.decimal("price")
     stop, activation = params.decimal(names.stop), params.decimal(names.activation)
     callback, closes = params.decimal("callbackRate"), params.flag("closePosition") or False
     if quantity is None and not closes:
@@ -211,8 +215,8 @@ def _is_finer(value: Decimal, unit: Decimal) -> bool:
     return value.quantize(unit, context=CONTEXT) != value
 
 
-def _in_force(params: Params) -> Any:
-    return params.word("timeInForce", IN_FORCE, -1115, "Invalid timeInForce.")
+def _in_force(params: Params, allowed: frozenset[str] = IN_FORCE) -> Any:
+    return params.word("timeInForce", allowed, -1115, "Invalid timeInForce.")
 
 
 def _prevention(params: Params) -> Any:
