@@ -215,7 +215,8 @@ def test_the_list_of_all_goes_by_id_span_and_page(desk: Desk) -> None:
         ({"closePosition": "true"}, -4137), ({"type": "STOP"}, -1102), ({"price": "47000"}, -1106),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None}, -1102), ({"workingType": "LAST"}, -4031),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "20.1"}, -1130),
-        ({"callbackRate": "1"}, -1106), ({"priceMatch": "QUEUE"}, -5038), ({"timeInForce": "IOC"}, -1114),
+        ({"callbackRate": "1"}, -1106), ({"triggerPrice": "48000.05"}, -4014), ({"triggerPrice": "48000.055"}, -1111),
+        ({"priceMatch": "QUEUE"}, -5038), ({"timeInForce": "IOC"}, -1114),
         ({"type": "STOP", "priceMatch": "QUEUE", "price": "1"}, -5037),
     ],
 )  # fmt: skip

@@ -136,7 +136,7 @@ CASES = (
     Case(-1105, "Parameter 'timeInForce' was empty.", limit(timeInForce="")),
     Case(-1106, "Parameter 'price' sent when not required.", {**MARKET, "price": "49000"}),
     Case(-1106, "Parameter 'callbackRate' sent when not required.", stop(callbackRate="1"), ALGO),
-    Case(-1111, "Precision is over the maximum defined for this asset.", limit(price="49000.05")),
+    Case(-1111, "Precision is over the maximum defined for this asset.", limit(price="49000.055")),
     Case(-1111, "Precision is over the maximum defined for this asset.", limit(quantity="1e-05")),
     Case(-1114, "TimeInForce parameter sent when not required.", {**MARKET, "timeInForce": "IOC"}),
     Case(-1115, "Invalid timeInForce.", limit(timeInForce="DAY")),

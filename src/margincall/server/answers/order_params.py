@@ -16,6 +16,7 @@ from margincall.exchange.orders import own_client_id
 from margincall.exchange.state import Market
 from margincall.server.call import Call
 from margincall.server.errors import BAD_PRECISION, BAD_SYMBOL, ApiError, illegal, invalid, missing
+from margincall.server.precision import price_unit
 from margincall.server.price_match import INVALID as INVALID_MATCH
 from margincall.server.price_match import MATCHES, match_of, matched_price
 from margincall.server.records import ALGO_SINCE, Placed
@@ -203,9 +204,10 @@ def position_side(params: Params) -> Any:
 
 
 def check_precision(market: Market, quantity: Decimal | None, *prices: Decimal | None) -> None:
-    """−1111: more decimals than lot and tick have."""
+    """−1111: more decimals than the symbol's prices and its lot have."""
+    unit = price_unit(market.contract)
     for value in prices:
-        if value is not None and _is_finer(value, market.contract.tick):
+        if value is not None and _is_finer(value, unit):
             raise BAD_PRECISION
     if quantity is not None and _is_finer(quantity, market.contract.lot):
         raise BAD_PRECISION
