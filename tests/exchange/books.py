@@ -74,6 +74,16 @@ def check_orders(state: Exchange) -> None:
         assert {order.client_order_id: order.id for order in trader.orders.values()} == trader.client_ids
         for order in trader.orders.values():
             assert order.account == trader.name
+        check_tied(state, trader)
+
+
+def check_tied(state: Exchange, trader: Trader) -> None:
+    """What ends with its position has one that it could reduce."""
+    tied = [order for order in trader.orders.values() if order.waiting and order.time_in_force == "GTE_GTC"]
+    assert trader.tied == len(tied), trader.name
+    for order in tied:
+        held = trader.account.position(order.key).quantity
+        assert held > 0 if order.side == "SELL" else held < 0, (trader.name, order.id)
 
 
 def check_reservations(state: Exchange) -> None:

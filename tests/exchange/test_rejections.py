@@ -63,6 +63,11 @@ def stop(**changed: Any) -> dict[str, Any]:
     )
 
 
+def tied(**changed: Any) -> dict[str, Any]:
+    """A stop of long's position that ends with it."""
+    return stop(**{"account": "long", "side": "SELL", "stop_price": "49000", "time_in_force": "GTE_GTC", **changed})
+
+
 def said(command: str, **fields: Any) -> dict[str, Any]:
     """Another command; of alice, on BTCUSDT where it has a symbol."""
     return {"command": command, **fields}
@@ -86,6 +91,10 @@ def three_rest(world: World) -> None:
 def two_wait(world: World) -> None:
     for _ in range(2):
         world.buy("alice", 1, type="STOP_MARKET", stop_price=51_000, working_type="MARK_PRICE")
+
+
+def protected(world: World) -> None:
+    world.sell("long", None, type="STOP_MARKET", stop_price=48_000, close_position=True, time_in_force="GTE_GTC")
 
 
 def twice_ordered(world: World) -> None:
@@ -228,6 +237,8 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.PARAM_NOT_REQUIRED, nothing, order(callback_rate="1")),
     (Code.PARAM_NOT_REQUIRED, nothing, stop(activation_price="49000")),
     (Code.TIF_NOT_REQUIRED, nothing, market(time_in_force="IOC")),
+    (Code.BAD_TIME_IN_FORCE, nothing, order(time_in_force="GTE_GTC")),
+    (Code.BAD_TIME_IN_FORCE, nothing, market(time_in_force="GTE_GTC")),
     (Code.NOT_VALID, nothing, stop(type="TRAILING_STOP_MARKET", stop_price=None, callback_rate="0.09")),
     (Code.NOT_VALID, nothing, stop(type="TRAILING_STOP_MARKET", stop_price=None, callback_rate="20.1")),
     (Code.NOT_VALID, nothing, of_alice("countdown", countdown_ms=-1)),
@@ -264,6 +275,12 @@ CASES: list[tuple[Code, Prepare, dict[str, Any]]] = [
     (Code.ABOVE_STOP_CAP, nothing, stop(type="STOP", price="60000", stop_price="49999")),
     (Code.WOULD_TRIGGER, nothing, stop(type="STOP", price="58000", stop_price="49999")),
     (Code.WOULD_TRIGGER, nothing, stop(stop_price="50000")),
+    (Code.WOULD_TRIGGER, nothing, tied(stop_price="50000")),
+    (Code.NO_POSITION_TO_FOLLOW, nothing, tied(account="alice")),
+    (Code.NO_POSITION_TO_FOLLOW, nothing, tied(side="BUY", stop_price="51000")),
+    (Code.NO_POSITION_TO_FOLLOW, nothing, tied(symbol=ETH, stop_price="1900")),
+    (Code.NO_POSITION_TO_FOLLOW, nothing, tied(quantity=None, close_position=True, account="alice")),
+    (Code.ANOTHER_CLOSES, protected, tied(quantity=None, close_position=True)),
     (Code.ABOVE_CAP, nothing, order(price="60000.1")),
     (Code.BELOW_FLOOR, nothing, order(side="SELL", price="39999.9")),
     (Code.REDUCE_ONLY_REJECT, nothing, order(reduce_only=True)),

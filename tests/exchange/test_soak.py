@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from margincall.core.events import Order as OrderEvent
 from margincall.core.fold import fill_terms
 from margincall.core.protocol.deleverage import deleverage
 from margincall.core.protocol.funding import payment
@@ -17,7 +18,10 @@ from margincall.core.protocol.losses import Cover
 from margincall.exchange import commands, conditional, exposure, gate, ledger, orders, pricing, settings, takeover
 from margincall.exchange.assumptions import BY_ID
 from margincall.exchange.catalogue import CATALOGUE
-from margincall.exchange.soak import generate, rules_of_seed, run
+from margincall.exchange.events import Rejected
+from margincall.exchange.genesis import new_exchange
+from margincall.exchange.soak import COUNT, START_MS, flow, generate, rules_of_seed, run
+from margincall.exchange.step import step
 from margincall.exchange.watch import Watch
 from tests.cli.calling import call
 from tests.sources import ROOT
@@ -56,6 +60,21 @@ def test_every_kind_of_command_is_sent() -> None:
     kinds = {type(command).__name__ for seed in range(12) for command in generate(seed)[1]}
     known = {each.__name__ for each in commands.AnyCommand.__args__}
     assert known - kinds == set()
+
+
+def test_orders_end_with_their_position_in_every_way() -> None:
+    """GTE_GTC: placed, refused without a position and beside another, ended, fired, cancelled, liquidated."""
+    told: set[Any] = set()
+    for seed in range(15):
+        state = new_exchange(rules_of_seed(seed), START_MS)
+        for command in flow(seed, state, COUNT):
+            for event in step(state, command):
+                if isinstance(event, Rejected):
+                    told.add(event.code)
+                elif isinstance(event, OrderEvent) and event.time_in_force == "GTE_GTC":
+                    told.add((event.status, event.expire_reason))
+    wanted = {("NEW", None), ("EXPIRED", "6"), ("EXPIRED", "8"), ("CANCELED", None), ("EXPIRED", "5")}
+    assert wanted | {-1115, -4130, -4509} <= told
 
 
 def test_seeds_take_turns() -> None:
@@ -102,7 +121,9 @@ def twice(*told: Any) -> Any:
         (gate, "check_margin", nothing),
         (gate, "check_notional", nothing),
         (settings, "check_amount", nothing),
+        (gate, "check_tied", nothing),
         (orders, "trim", nothing),
+        (orders, "expire_tied", nothing),
         (exposure, "remove", nothing),
         (conditional, "traded", nobody),
         (Watch, "concerned", nobody),

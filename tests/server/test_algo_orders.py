@@ -126,6 +126,52 @@ def test_a_closing_stop_closes_the_whole_position(desk: Desk) -> None:
     assert not desk.venue.state.traders["alice"].account.position((SYMBOL, "BOTH")).quantity
 
 
+PROTECTED = {"quantity": None, "closePosition": "true", "timeInForce": "GTE_GTC"}
+
+
+def test_a_stop_and_a_take_profit_end_with_their_position(desk: Desk) -> None:
+    """What the venue prints of one that it ends: EXPIRED; of one that was taken back: CANCELED."""
+    desk.trade(50000, "0.03")
+    taken_back = place(desk, **PROTECTED)["algoId"]
+    desk.ask("DELETE", "algoOrder", algoId=taken_back)
+    placed = place(desk, **PROTECTED)
+    assert (placed["timeInForce"], placed["closePosition"], placed["algoStatus"]) == ("GTE_GTC", True, "NEW")
+    profit = place(desk, **PROTECTED, type="TAKE_PROFIT_MARKET", triggerPrice="52000")["algoId"]
+    assert [row["timeInForce"] for row in desk.ask("GET", "openAlgoOrders")] == ["GTE_GTC", "GTE_GTC"]
+    desk.limit("BUY", 50000, "0.03", "bob")
+    desk.pass_ms(1000)
+    desk.ask("POST", "order", symbol=SYMBOL, side="SELL", type="MARKET", quantity="0.03")
+    assert desk.ask("GET", "openAlgoOrders") == []
+    assert statuses(desk) == ["CANCELED", "EXPIRED", "EXPIRED"]
+    row = seen(desk, profit)
+    assert (row["timeInForce"], row["updateTime"], row["triggerTime"], row["actualOrderId"]) == (
+        "GTE_GTC", BEGIN_MS + 1000, 0, "",
+    )  # fmt: skip
+    desk.pass_ms(3 * DAY_MS)
+    assert statuses(desk) == []
+
+
+def test_the_stop_that_fires_ends_the_take_profit(desk: Desk) -> None:
+    desk.trade(50000, "0.03")
+    stop = place(desk, **PROTECTED)["algoId"]
+    profit = place(desk, **PROTECTED, type="TAKE_PROFIT_MARKET", triggerPrice="52000")["algoId"]
+    desk.limit("BUY", 47950, "0.05", "bob")
+    desk.mark(47900)
+    assert (seen(desk, stop)["algoStatus"], seen(desk, profit)["algoStatus"]) == ("FINISHED", "EXPIRED")
+
+
+def test_before_the_algo_routes_an_order_ends_with_its_position(opened: Opened) -> None:
+    desk = opened(api_date="2025-12-08")
+    desk.trade(50000, "0.03")
+    given = {"symbol": SYMBOL, "side": "SELL", "type": "STOP_MARKET", "stopPrice": "48000", "closePosition": "true"}
+    placed = desk.ask("POST", "order", **given, timeInForce="GTE_GTC")
+    assert (placed["timeInForce"], placed["status"]) == ("GTE_GTC", "NEW")
+    desk.limit("BUY", 50000, "0.03", "bob")
+    desk.ask("POST", "order", symbol=SYMBOL, side="SELL", type="MARKET", quantity="0.03")
+    order = desk.ask("GET", "order", symbol=SYMBOL, orderId=placed["orderId"])
+    assert (order["status"], order["timeInForce"]) == ("EXPIRED", "GTE_GTC")
+
+
 def test_orders_and_algo_orders_are_taken_back_apart(desk: Desk) -> None:
     plain = desk.limit("BUY", 49000)["orderId"]
     numbers = [place(desk, triggerPrice=48000 + each)["algoId"] for each in range(12)]
@@ -169,7 +215,8 @@ def test_the_list_of_all_goes_by_id_span_and_page(desk: Desk) -> None:
         ({"closePosition": "true"}, -4137), ({"type": "STOP"}, -1102), ({"price": "47000"}, -1106),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None}, -1102), ({"workingType": "LAST"}, -4031),
         ({"type": "TRAILING_STOP_MARKET", "triggerPrice": None, "callbackRate": "20.1"}, -1130),
-        ({"callbackRate": "1"}, -1106), ({"priceMatch": "QUEUE"}, -5038), ({"timeInForce": "IOC"}, -1114),
+        ({"callbackRate": "1"}, -1106), ({"triggerPrice": "48000.05"}, -4014), ({"triggerPrice": "48000.055"}, -1111),
+        ({"priceMatch": "QUEUE"}, -5038), ({"timeInForce": "IOC"}, -1114),
         ({"type": "STOP", "priceMatch": "QUEUE", "price": "1"}, -5037),
     ],
 )  # fmt: skip

@@ -193,7 +193,7 @@ def test_a_request_is_refused(opened: Opened, case: Case) -> None:
 
 @pytest.mark.parametrize("word", ["GTE_GTC", "RPI"])
 def test_times_in_force_that_no_symbol_here_lists(opened: Opened, word: str) -> None:
-    """`exchangeInfo` lists neither (as BTCUSDT at the venue, 2026-09-15)."""
+    """`exchangeInfo` lists neither (as BTCUSDT at the venue, 2026-09-15); GTE_GTC is of orders that wait alone."""
     desk = opened()
     reply = desk.send("GET", "/fapi/v1/exchangeInfo")
     assert all(word not in row["timeInForce"] for row in msgspec.json.decode(reply.body)["symbols"])

@@ -63,6 +63,11 @@ def full_of_stops(desk: Desk) -> None:
         desk.ask("POST", "algoOrder", **STOP)
 
 
+def protected(desk: Desk) -> None:
+    desk.trade(50000, "0.03")
+    desk.ask("POST", "algoOrder", **stop(timeInForce="GTE_GTC", quantity=None, closePosition="true"))
+
+
 def offered_far(desk: Desk) -> None:
     desk.limit("SELL", 52400, account="bob")
     desk.mark(49000)
@@ -107,6 +112,7 @@ def stop(**changed: object) -> dict[str, object]:
 
 
 ALGO = "POST algoOrder"
+WITHOUT = "Time in Force (TIF) GTE can only be used with open positions. Please ensure that positions are available."
 GTD = "The goodTillDate timestamp must be greater than the current time plus 600 seconds and smaller than 253402300799000 (UTC 9999-12-31 23:59:59)"  # noqa: E501
 FOK = "Due to the order could not be filled immediately, the FOK order has been rejected."
 GTX = "Due to the order could not be executed as maker, the Post Only order will be rejected."
@@ -130,10 +136,17 @@ CASES = (
     Case(-1105, "Parameter 'timeInForce' was empty.", limit(timeInForce="")),
     Case(-1106, "Parameter 'price' sent when not required.", {**MARKET, "price": "49000"}),
     Case(-1106, "Parameter 'callbackRate' sent when not required.", stop(callbackRate="1"), ALGO),
-    Case(-1111, "Precision is over the maximum defined for this asset.", limit(price="49000.05")),
+    Case(-1111, "Precision is over the maximum defined for this asset.", limit(price="49000.055")),
     Case(-1111, "Precision is over the maximum defined for this asset.", limit(quantity="1e-05")),
     Case(-1114, "TimeInForce parameter sent when not required.", {**MARKET, "timeInForce": "IOC"}),
     Case(-1115, "Invalid timeInForce.", limit(timeInForce="DAY")),
+    Case(-1115, "Invalid timeInForce.", {**MARKET, "timeInForce": "GTE_GTC"}),
+    Case(-1115, "Invalid timeInForce.", stop(timeInForce="RPI"), ALGO),
+    Case(-4130, "An open stop or take profit order with GTE and closePosition in the direction is existing.",
+         stop(timeInForce="GTE_GTC", quantity=None, closePosition="true"), ALGO, protected),
+    Case(-4509, WITHOUT, stop(timeInForce="GTE_GTC"), ALGO),
+    Case(-4509, WITHOUT, {**stop(timeInForce="GTE_GTC", algoType=None, triggerPrice=None), "stopPrice": 48000},
+         api_date="2025-12-08"),
     Case(-1116, "Invalid orderType.", limit(type="STOP_LOSS")),
     Case(-1117, "Invalid side.", limit(side="UP")),
     Case(-1121, "Invalid symbol.", limit(symbol="NONE")),

@@ -16,7 +16,7 @@ ROUTES = (*orders.ROUTES, *batches.ROUTES, *algo.ROUTES)
 VALUES = {
     "symbol": ("BTCUSDT",) * 9 + ("ETHUSDT", "币安人生USDT"),
     "side": ("BUY", "SELL"), "type": ("LIMIT", "LIMIT", "LIMIT", "MARKET", "STOP", "STOP_MARKET"),
-    "algoType": ("CONDITIONAL",), "timeInForce": ("GTC", "GTC", "IOC", "FOK", "GTX", "GTD"),
+    "algoType": ("CONDITIONAL",), "timeInForce": ("GTC", "GTC", "IOC", "FOK", "GTX", "GTD", "GTE_GTC"),
     "quantity": ("0.01", "0.02", "1e-2"), "price": ("47990", "49000", "50000"),
     "triggerPrice": ("48000", "49000"), "callbackRate": ("0.1", "1", "11"),
     "goodTillDate": ("1790000700000", "0"), "orderId": ("1", "2", "3", "4"), "algoId": ("3", "4", "5"),

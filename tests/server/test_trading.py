@@ -55,8 +55,9 @@ def test_order_test_places_nothing_and_takes_no_number(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
-        ({"price": "49000.05"}, -1111), ({"price": "60000"}, -4016), ({"quantity": "0.001"}, -4164),
-        ({"type": "MARKET"}, -1106), ({"symbol": "NONE"}, -1121), ({"reduceOnly": "maybe"}, -1130),
+        ({"price": "49000.05"}, -4014), ({"price": "49000.055"}, -1111), ({"price": "60000"}, -4016),
+        ({"quantity": "0.001"}, -4164), ({"type": "MARKET"}, -1106), ({"symbol": "NONE"}, -1121),
+        ({"reduceOnly": "maybe"}, -1130),
     ],
 )  # fmt: skip
 def test_order_test_refuses_what_no_order_may_be(desk: Desk, changed: dict[str, str], code: int) -> None:
@@ -69,6 +70,17 @@ def test_order_test_refuses_what_no_order_may_be(desk: Desk, changed: dict[str, 
         "price": "49000",
     }
     assert desk.refusal("POST", "order/test", **{**given, **changed})[1] == code
+
+
+def test_prices_have_as_many_decimals_as_exchange_info_says(desk: Desk) -> None:
+    """BTCUSDT: two, though its tick is 0.1; what is off the tick within them is −4014, beyond them −1111."""
+    told = json.loads(desk.send("GET", "/fapi/v1/exchangeInfo").body)["symbols"]
+    assert {row["symbol"]: row["pricePrecision"] for row in told} == {"BTCUSDT": 2, "ETHUSDT": 2, "BNBUSDT": 2}
+    given = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+    for symbol, price, code in (
+        (SYMBOL, "49000.01", -4014), (SYMBOL, "49000.001", -1111), ("ETHUSDT", "2000.001", -1111),
+    ):  # fmt: skip
+        assert desk.refusal("POST", "order", **given, symbol=symbol, price=price)[1] == code
 
 
 def test_good_till_date_is_in_whole_seconds_and_ends_the_order(desk: Desk) -> None:

@@ -292,6 +292,25 @@ def test_an_algo_order_tells_its_statuses(tmp_path: Path, shared: Path, name: st
         assert ("rm" in each) == (each["X"] == "REJECTED")
 
 
+async def position_closed(heard: Heard) -> None:
+    """A stop waits no longer than its position."""
+    await positions(heard, wallet=50_000)
+    await heard.order(ANN, "SELL", "1", **stop(time_in_force="GTE_GTC", reduce_only=True))
+    await heard.world.limit(BOB, "BUY", "49900", "1")
+    await heard.order(ANN, "SELL", "1")
+
+
+@pytest.mark.parametrize(("date", "name"), [(DATE, "ALGO_UPDATE"), ("2025-12-08", "ORDER_TRADE_UPDATE")])
+def test_an_order_that_ends_with_its_position_says_so(tmp_path: Path, date: str, name: str) -> None:
+    """EXPIRED (documentation of ALGO_UPDATE); before, with reason 6 of ORDER_TRADE_UPDATE."""
+    found = [each for each in of(heard(tmp_path, position_closed, date=date), name, "o") if each["f"] == "GTE_GTC"]
+    assert [(each["o"], each["X"], each["R"]) for each in found] == [
+        ("STOP_MARKET", "NEW", True), ("STOP_MARKET", "EXPIRED", True),
+    ]  # fmt: skip
+    if name == "ORDER_TRADE_UPDATE":
+        assert [(each["x"], each["er"]) for each in found] == [("NEW", "0"), ("EXPIRED", "6")]
+
+
 def test_every_status_of_an_algo_order_has_a_case() -> None:
     """NEW, CANCELED, TRIGGERING, TRIGGERED, FINISHED, REJECTED, EXPIRED (documentation)."""
     told = {status for _, statuses in STATUSES.values() for status in statuses}

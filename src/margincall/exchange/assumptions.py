@@ -51,6 +51,24 @@ CATALOGUE: tuple[Assumption, ...] = (
         "answers to stop orders whose limit price lies far from their stop price",
     ),
     Assumption(
+        "gte-position",
+        "the position that the order could reduce: without one it is refused, with its end it expires",
+        (),
+        "GTE_GTC orders of an account without a position, on the wrong side of one, and of one that turned",
+    ),
+    Assumption(
+        "gte-one-each",
+        "of GTE_GTC orders with closePosition one of each type waits for a position",
+        (),
+        "answers to a second stop, and to a take-profit, of one position",
+    ),
+    Assumption(
+        "gte-told",
+        "EXPIRED with reason 6; fired it prints its own time in force and lasts as GTC does",
+        (),
+        "the user-data stream of GTE_GTC orders whose position was closed, and of one that fired and rested",
+    ),
+    Assumption(
         "trigger-told",
         "EXPIRED with reason 8 as what it was, then NEW as what it becomes, under one id",
         (),

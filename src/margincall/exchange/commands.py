@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct, structs
@@ -27,6 +27,10 @@ OrderKind = Literal[
     "LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"
 ]
 WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
+WITH_POSITION: Final = "GTE_GTC"
+"""While it waits an order lives as long as the position that it could reduce; triggered it is good till cancelled."""
+OrderTimeInForce = Literal[TimeInForce, "GTE_GTC"]
+"""Those of the book, and that of orders that wait alone."""
 FaultKind = Literal[
     "stale_index", "wrong_mark", "late_liquidation", "orders_not_cancelled", "wrong_brackets", "wrong_clearance_rate",
     "stale_asset_index", "wrong_asset_index", "early_liquidation", "fee_twice", "wrong_fee_base",
@@ -110,7 +114,7 @@ class PlaceOrder(Command, frozen=True, kw_only=True, tag="place_order"):
     type: OrderKind
     quantity: Decimal | None = None
     price: Decimal | None = None
-    time_in_force: TimeInForce | None = None
+    time_in_force: OrderTimeInForce | None = None
     position_side: PositionSide = "BOTH"
     reduce_only: bool = False
     close_position: bool = False

@@ -9,7 +9,7 @@ from decimal import Decimal
 from margincall.core.units import ZERO, Price
 from margincall.exchange import exposure
 from margincall.exchange.book import OPPOSITE, Lots, Ticks
-from margincall.exchange.commands import AmendOrder, PlaceOrder
+from margincall.exchange.commands import WITH_POSITION, AmendOrder, PlaceOrder
 from margincall.exchange.orders import price_of, reducible
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.rulesets import RuleSet
@@ -45,8 +45,10 @@ def check_shape(command: PlaceOrder, trader: Trader) -> None:
     is_limited = command.type in LIMITED
     if is_limited and command.price is None:
         raise Refusal(Code.MALFORMED, "price")
-    if not is_limited and (command.price is not None or command.time_in_force not in (None, "GTC")):
+    if not is_limited and (command.price is not None or command.time_in_force not in (None, "GTC", WITH_POSITION)):
         raise Refusal(Code.PARAM_NOT_REQUIRED if command.price is not None else Code.TIF_NOT_REQUIRED)
+    if command.time_in_force == WITH_POSITION and command.type not in CONDITIONAL:
+        raise Refusal(Code.BAD_TIME_IN_FORCE)
     _check_trigger_shape(command)
 
 
@@ -157,6 +159,20 @@ def check_reduces(trader: Trader, market: Market, order: OpenOrder) -> None:
     """An order that only reduces has something to reduce."""
     if order.closes and not reducible(trader, order, market):
         raise Refusal(Code.REDUCE_ONLY_REJECT)
+
+
+def check_tied(trader: Trader, market: Market, order: OpenOrder) -> None:
+    """A GTE_GTC order has a position that it could reduce; of those that close all of it there is one stop and one
+    take-profit (assumed: `gte-position`, `gte-one-each`)."""
+    if not order.tied:
+        return
+    if not reducible(trader, order, market):
+        raise Refusal(Code.NO_POSITION_TO_FOLLOW)
+    if order.close_position and any(
+        each.tied and each.close_position and (each.key, each.kind) == (order.key, order.kind)
+        for each in trader.orders.values()
+    ):
+        raise Refusal(Code.ANOTHER_CLOSES)
 
 
 def check_margin(state: Exchange, trader: Trader, market: Market, order: OpenOrder) -> None:

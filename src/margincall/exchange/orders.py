@@ -13,10 +13,11 @@ from margincall.core.rounding import printed_entry
 from margincall.core.units import ZERO, Price, Quantity
 from margincall.exchange import exposure
 from margincall.exchange.book import Lots, OrderId, Ticks
+from margincall.exchange.commands import WITH_POSITION
 from margincall.exchange.events import Trade
 from margincall.exchange.ledger import Deal, Party, book_fill
 from margincall.exchange.matching import Fill as MatchedFill
-from margincall.exchange.matching import Order, Outcome, apply, match
+from margincall.exchange.matching import Order, Outcome, TimeInForce, apply, match
 from margincall.exchange.state import Events, Exchange, Market, OpenOrder, Trader
 from margincall.wire.prints import PrintedOrder
 
@@ -33,6 +34,8 @@ WOULD_TURN = "4"
 """`er` of an order that only reduces and was knocked out by what stands before it."""
 LIQUIDATED = "5"
 """`er` of an order that expired because its account was liquidated."""
+POSITION_ENDED = "6"
+"""`er` of a GTE_GTC order whose position has ended."""
 
 
 def price_of(market: Market, ticks: Ticks) -> Price:
@@ -73,7 +76,8 @@ def submit(
 
 
 def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Events, *, close: CloseKind = "") -> None:
-    """Book and say an outcome of `match`; whoever's position or orders changed has its reducing orders trimmed."""
+    """Book and say an outcome of `match`; whoever's position or orders changed has its reducing orders trimmed, and
+    those expire whose position has ended."""
     market, trader = state.markets[order.symbol], state.traders[order.account]
     order.lots = Lots(order.lots - outcome.cut)
     for maker in outcome.expired_makers:
@@ -94,6 +98,7 @@ def carry_out(state: Exchange, order: OpenOrder, outcome: Outcome, events: Event
         said(state, order, "EXPIRED", status, events, reason=EXPIRY[outcome.reason], close=close)
     for each in touched.values():
         trim(state, each, market, events)
+        expire_tied(state, each, market, events)
 
 
 def cancel(
@@ -115,6 +120,17 @@ def cancel_all(state: Exchange, trader: Trader, symbol: str, events: Events) -> 
     for order in sorted(trader.orders.values(), key=lambda each: each.id):
         if order.symbol == symbol:
             cancel(state, order, events)
+
+
+def expire_tied(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
+    """Let GTE_GTC orders expire that wait and have no position left to reduce, the oldest first; a position that has
+    turned has ended, too (assumed: `gte-position`)."""
+    if not trader.tied:
+        return
+    own = [order for order in trader.orders.values() if order.tied and order.symbol == market.contract.symbol]
+    for order in sorted(own, key=lambda each: each.id):
+        if not reducible(trader, order, market):
+            cancel(state, order, events, status="EXPIRED", reason=POSITION_ENDED)
 
 
 def trim(state: Exchange, trader: Trader, market: Market, events: Events) -> None:
@@ -167,11 +183,16 @@ def meeting(order: OpenOrder, trader: Trader, market: Market, bound: Ticks | Non
         lots=order.left,
         ticks=order.ticks if bound is None else bound,
         type="LIMIT" if is_limit else "MARKET",
-        time_in_force=order.time_in_force if is_limit else "GTC",
+        time_in_force=_in_book(order) if is_limit else "GTC",
         self_trade_prevention=order.self_trade_prevention,
         max_lots=reducible(trader, order, market) if order.closes else None,
         good_till_ms=order.good_till_ms if order.time_in_force == "GTD" and is_limit else None,
     )
+
+
+def _in_book(order: OpenOrder) -> TimeInForce:
+    """The time in force that the book knows: what was tied to a position waits no more, and is good till cancelled."""
+    return "GTC" if order.time_in_force == WITH_POSITION else order.time_in_force
 
 
 def _trade(state: Exchange, taker: OpenOrder, fill: MatchedFill, events: Events, *, close: CloseKind) -> Trader:
@@ -212,6 +233,7 @@ def remember(state: Exchange, order: OpenOrder) -> None:
     """Keep an order that lives on."""
     trader = state.traders[order.account]
     state.orders[order.id] = trader.orders[order.id] = order
+    trader.tied += order.tied
     if order.client_order_id:
         trader.client_ids[order.client_order_id] = order.id
 
@@ -220,6 +242,7 @@ def forget(state: Exchange, order: OpenOrder) -> None:
     """Drop an order that lives no more."""
     trader = state.traders[order.account]
     del state.orders[order.id], trader.orders[order.id]
+    trader.tied -= order.tied
     trader.client_ids.pop(order.client_order_id, None)
 
 

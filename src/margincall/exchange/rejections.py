@@ -16,6 +16,7 @@ class Code(Enum):
     BAD_ACCOUNT = -1109, "Invalid account."
     BAD_ASSET = -1108, "Invalid asset."
     TIF_NOT_REQUIRED = -1114, "TimeInForce parameter sent when not required."
+    BAD_TIME_IN_FORCE = -1115, "Invalid timeInForce."
     PARAM_NOT_REQUIRED = -1106, "Parameter sent when not required."
     BAD_SYMBOL = -1121, "Invalid symbol."
     ASSET_MODE_HAS_ORDERS = -4170, "Unable to adjust to Multi-Assets mode with open orders."
@@ -60,6 +61,7 @@ class Code(Enum):
     POSITION_MODE_HAS_POSITION = -4068, "Position side cannot be changed if there exists position."
     BAD_BATCH_SIZE = -4082, "Invalid number of batch place orders."
     DUPLICATED_CLIENT_ID = -4116, "ClientOrderId is duplicated."
+    ANOTHER_CLOSES = -4130, "An open stop or take profit order with GTE and closePosition in the direction is existing."
     NO_COUNTERPARTY = -4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit."
     CLOSE_POSITION_HAS_QUANTITY = -4137, "Quantity must be zero with closePosition equals true"
     CLOSE_POSITION_REDUCE_ONLY = -4138, "Reduce only must be true with closePosition equals true"
@@ -71,6 +73,10 @@ class Code(Enum):
     ASSET_MODE_NEGATIVE = -4172, "Unable to adjust Multi-Assets Mode with a negative wallet balance."
     ABOVE_STOP_CAP = -4183, "Price is higher than stop price multiplier cap."
     BELOW_STOP_FLOOR = -4184, "Price is lower than stop price multiplier floor."
+    NO_POSITION_TO_FOLLOW = (
+        -4509,
+        "Time in Force (TIF) GTE can only be used with open positions. Please ensure that positions are available.",
+    )
     FOK_REJECTED = -5021, "Due to the order could not be filled immediately, the FOK order has been rejected."
     POST_ONLY_REJECTED = -5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."
     ONLY_LIMIT = -5025, "Only limit order is supported."

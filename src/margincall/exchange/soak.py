@@ -288,7 +288,8 @@ def _batch(scene: Scene) -> AnyCommand:
 
 
 _TABLE = (
-    (soak_orders.limit, 26), (soak_orders.taker, 14), (soak_orders.conditional, 10), (soak_orders.closing, 7),
+    (soak_orders.limit, 26), (soak_orders.taker, 14), (soak_orders.conditional, 10),
+    (soak_orders.protective, 8), (soak_orders.closing, 7),
     (soak_orders.amend, 6), (soak_orders.cancel, 4), (soak_orders.cancel_all, 1), (soak_orders.countdown, 2),
     (soak_orders.refused, 7), (_batch, 4), (_mark, 16), (_asset_index, 2), (_advance, 6), (_transfer, 5),
     (_set_leverage, 6), (_margin_type, 4), (_position_mode, 2), (_asset_mode, 2), (_move_margin, 4), (_fund, 1),

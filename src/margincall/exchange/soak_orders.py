@@ -4,9 +4,9 @@ changes of what rests, and commands that are meant to be refused."""
 from decimal import Decimal
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from margincall.core.account import PositionSide
+from margincall.core.account import Position, PositionSide
 from margincall.exchange import commands
 from margincall.exchange.book import Side
 from margincall.exchange.commands import AnyCommand, OrderKind, PlaceOrder
@@ -111,11 +111,7 @@ def conditional(scene: Scene) -> AnyCommand:
 def closing(scene: Scene) -> AnyCommand:
     """A reduce-only order against a position, resting or at the market."""
     chance = scene.chance
-    held = [
-        (scene.state.traders[name], position)
-        for name in scene.names
-        for position in scene.state.traders[name].account.open_positions()
-    ]
+    held = _held(scene)
     if not held:
         return taker(scene)
     trader, position = chance.choice(held)
@@ -130,6 +126,34 @@ def closing(scene: Scene) -> AnyCommand:
         account=trader.name, symbol=position.symbol, side=side, type="LIMIT" if price else "MARKET", price=price,
         quantity=market.contract.lot * lots, time_in_force="GTC" if price else None,
         reduce_only=not trader.hedge, position_side=position.side,
+    )  # fmt: skip
+
+
+def protective(scene: Scene) -> AnyCommand:
+    """A stop or a take-profit that ends with its position; now and then of nobody's, or of the wrong side."""
+    chance = scene.chance
+    held = _held(scene)
+    if not held or not chance.randrange(12):
+        asked = conditional(scene)
+        assert isinstance(asked, PlaceOrder)
+        return structs.replace(asked, time_in_force="GTE_GTC", good_till_ms=None)
+    trader, position = chance.choice(held)
+    market = scene.state.markets[position.symbol]
+    side: Side = "SELL" if position.quantity > 0 else "BUY"
+    kind = chance.choice((*TRIGGERED, "STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"))
+    rising = (side == "BUY") == kind.startswith("STOP")
+    mark = _mark(scene, market)
+    stop = _on_tick(market, mark * (1000 + chance.randint(1, 40) * (1 if rising else -1)) / 1000)
+    limited, trailing = kind in ("STOP", "TAKE_PROFIT"), kind == "TRAILING_STOP_MARKET"
+    closes_all = not limited and not trailing and chance.randrange(3) > 0
+    lots = max(int(abs(position.quantity) / market.contract.lot * chance.choice((50, 100, 100, 150)) / 100), 1)
+    return PlaceOrder(
+        account=trader.name, symbol=position.symbol, side=side, type=kind, time_in_force="GTE_GTC",
+        quantity=None if closes_all else market.contract.lot * lots, close_position=closes_all,
+        price=_on_tick(market, stop * (1000 + chance.randint(-4, 4)) / 1000) if limited else None,
+        stop_price=None if trailing else stop, callback_rate=Decimal(chance.randint(1, 100)) / 10 if trailing else None,
+        reduce_only=not closes_all and not trader.hedge and chance.randrange(4) > 0,
+        working_type=chance.choice(("MARK_PRICE", "CONTRACT_PRICE")), position_side=position.side,
     )  # fmt: skip
 
 
@@ -199,7 +223,8 @@ def refused(scene: Scene) -> AnyCommand:
         {"side": "SELL", "price": tick * int(mark / tick / 2)},
         {"quantity": lot * 10**9}, {"quantity": lot}, {"symbol": "NONE"}, {"account": "nobody"}, {"account": "fees"},
         {"position_side": "LONG" if both == "BOTH" else "BOTH"}, {"client_order_id": "x" * 37},
-        {"time_in_force": "GTD"}, {"time_in_force": "GTD", "good_till_ms": state.time_ms + 600_000},
+        {"time_in_force": "GTE_GTC"}, {"time_in_force": "GTD"},
+        {"time_in_force": "GTD", "good_till_ms": state.time_ms + 600_000},
         {"good_till_ms": state.time_ms + 700_000}, {"type": "MARKET"}, {"type": "STOP"}, {"stop_price": mark},
         {"type": "TRAILING_STOP_MARKET", "price": None}, {"close_position": True}, {"callback_rate": Decimal(1)},
         {"type": "STOP_MARKET", "price": None, "stop_price": mark - tick * 50},
@@ -236,6 +261,15 @@ def refused(scene: Scene) -> AnyCommand:
 
 def _who(scene: Scene) -> tuple[Trader, Market]:
     return scene.state.traders[scene.name()], scene.state.markets[scene.symbol()]
+
+
+def _held(scene: Scene) -> list[tuple[Trader, Position]]:
+    """All open positions with who holds them."""
+    return [
+        (scene.state.traders[name], position)
+        for name in scene.names
+        for position in scene.state.traders[name].account.open_positions()
+    ]
 
 
 def _mark(scene: Scene, market: Market) -> Decimal:

@@ -16,9 +16,9 @@ from margincall.core.protocol.mark import Constituent
 from margincall.core.protocol.moves import FUND, VENUE_ACCOUNTS
 from margincall.core.units import ZERO, Price
 from margincall.exchange.book import Book, Lots, OrderId, Side, Ticks
-from margincall.exchange.commands import OrderKind, WorkingType
+from margincall.exchange.commands import WITH_POSITION, OrderKind, OrderTimeInForce, WorkingType
 from margincall.exchange.events import AnyExchangeEvent
-from margincall.exchange.matching import SelfTradePrevention, TimeInForce
+from margincall.exchange.matching import SelfTradePrevention
 from margincall.exchange.rulesets import Listing, RuleSet
 from margincall.exchange.triggers import Triggers
 from margincall.exchange.watch import Watch
@@ -39,7 +39,7 @@ class OpenOrder(Struct, kw_only=True, gc=False):
     kind: OrderKind
     lots: Lots
     ticks: Ticks | None
-    time_in_force: TimeInForce
+    time_in_force: OrderTimeInForce
     reduce_only: bool
     client_order_id: str
     placed_ms: int
@@ -79,6 +79,11 @@ class OpenOrder(Struct, kw_only=True, gc=False):
             return self.reduce_only or self.close_position
         return only_reduces(self.position_side, buys=self.side == "BUY", flagged=False)
 
+    @property
+    def tied(self) -> bool:
+        """Whether the order expires when its position ends."""
+        return self.waiting and self.time_in_force == WITH_POSITION
+
 
 def only_reduces(side: PositionSide, *, buys: bool, flagged: bool) -> bool:
     """Whether an order may only reduce its position: by its flag, or in hedge mode by its side."""
@@ -107,6 +112,8 @@ class Trader(Struct, kw_only=True):
     exposures: dict[PositionKey, Exposure] = {}
     reducing: int = 0
     """How many of its resting orders only reduce."""
+    tied: int = 0
+    """How many of its orders expire when their position ends."""
     quotes: dict[str, list[OrderId]] = {}
     """The orders of the account's quote, by symbol; those that are gone may still be named."""
     warned: list[str] = []

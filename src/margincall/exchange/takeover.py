@@ -77,6 +77,7 @@ def _to_fund(case: Case, key: PositionKey, taken: Decimal, price: Price) -> None
     case.closed.setdefault(key, []).append(fill)
     case.moved = True
     orders.trim(state, case.trader, market, events)
+    orders.expire_tied(state, case.trader, market, events)
 
 
 def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> Decimal:
@@ -95,6 +96,7 @@ def _deleverage(case: Case, key: PositionKey, held: Quantity, price: Price) -> D
         for closing in found.closings:
             _close_against(case, order, closing, places[closing.candidate.account, closing.candidate.side], at)
     orders.trim(state, case.trader, market, case.events)
+    orders.expire_tied(state, case.trader, market, case.events)
     tell(
         case, "deleverage", deleveraging_rule(rules), symbol=key[0], side=key[1], asked=-held, price=at,
         assumptions=queue_assumptions(rules),

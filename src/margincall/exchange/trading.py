@@ -29,6 +29,7 @@ def place(state: Exchange, trader: Trader, market: Market, command: PlaceOrder, 
     if order.waiting:
         gate.check_stop_limit(market, order)
         conditional.check_not_reached(market, order)
+        gate.check_tied(trader, market, order)
         _accept(state, trader, market, order, events)
         conditional.wait(state, market, order, events)
         _keep_date(state, order)

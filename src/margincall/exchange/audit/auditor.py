@@ -25,7 +25,7 @@ from margincall.exchange import commands
 from margincall.exchange.audit.laws import LAWS
 from margincall.exchange.audit.matrix import holding
 from margincall.exchange.audit.model import Model
-from margincall.exchange.audit.orders import Traded
+from margincall.exchange.audit.orders import Traded, orphans
 from margincall.exchange.audit.queue import queued
 from margincall.exchange.audit.shadow import Around, Shadow, traders
 from margincall.exchange.audit.view import View
@@ -216,6 +216,8 @@ def books(state: Exchange, arrivals: dict[int, int]) -> Iterator[str]:
             if exposure != held.get((name, *key), Exposure()):
                 yield f"{name} {key}: {exposure} is reserved, orders need {held.get((name, *key))}"
     yield from _reducing(view)
+    for number in orphans(view):
+        yield f"order {number} waits without its position"
 
 
 def _counters(state: Exchange) -> tuple[object, ...]:

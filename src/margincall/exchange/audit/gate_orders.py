@@ -60,7 +60,8 @@ def shape(view: View, command: PlaceOrder) -> None:
         need(command.price is not None, Code.MALFORMED)
     else:
         need(command.price is None, Code.PARAM_NOT_REQUIRED)
-        need(command.time_in_force in (None, "GTC"), Code.TIF_NOT_REQUIRED)
+        need(command.time_in_force in (None, "GTC", "GTE_GTC"), Code.TIF_NOT_REQUIRED)
+    need(command.time_in_force != "GTE_GTC" or kind not in ("LIMIT", "MARKET"), Code.BAD_TIME_IN_FORCE)
     has_stop, trails = command.stop_price is not None, kind == "TRAILING_STOP_MARKET"
     if kind in TRIGGERED:
         need(has_stop, Code.MALFORMED)
@@ -227,6 +228,18 @@ def not_reached(view: View, order: OpenOrder) -> None:
     elif order.activation_price is not None:
         wanted = order.activation_price
         need(price > wanted if order.side == "BUY" else price < wanted, Code.WOULD_TRIGGER)
+
+
+def follows(view: View, order: OpenOrder) -> None:
+    """What ends with its position has one on the other side, and no twin that would close all of it, too."""
+    if order.time_in_force != "GTE_GTC":
+        return
+    held = view.quantity(order.account, order.key)
+    need(held > 0 if order.side == "SELL" else held < 0, Code.NO_POSITION_TO_FOLLOW)
+    twins = [each for each in view.own(order.account, order.symbol)
+             if each.waiting and each.time_in_force == "GTE_GTC" and each.close_position
+             and each.kind == order.kind and each.position_side == order.position_side]  # fmt: skip
+    need(not order.close_position or not twins, Code.ANOTHER_CLOSES)
 
 
 def quote(view: View, command: commands.Quote) -> list[OpenOrder]:

@@ -136,6 +136,7 @@ class Model(Orders):
         if order.waiting:
             gate_orders.stop_limit(view, order)
             gate_orders.not_reached(view, order)
+            gate_orders.follows(view, order)
             self._accepted(order)
             if order.callback_rate is not None and order.activation_price is None:
                 order.extreme = view.looked_at(order)

@@ -68,13 +68,14 @@ class Orders:
             left -= lots
         for maker, lots in met:
             self._trade(order, maker, lots)
-        if left and not stopped and order.ticks is not None and order.time_in_force in ("GTC", "GTD", "GTX"):
+        if left and not stopped and order.ticks is not None and order.time_in_force not in ("IOC", "FOK"):
             order.lots = order.filled + left  # type: ignore[assignment]
             view.orders[order.id] = order
             self.arrived += 1
             view.arrivals[order.id] = self.arrived
         for name in sorted({order.account, *(maker.account for maker, _ in met)}):
             self._trim(name, order.symbol)
+        self._drop(orphans(view))
 
     def _trade(self, taker: OpenOrder, maker: OpenOrder, lots: int) -> None:
         view, contract = self.view, self.view.contract(taker.symbol)
@@ -163,6 +164,12 @@ class Orders:
         except Refusal:
             return
         self._submit(order, bound)
+
+
+def orphans(view: View) -> list[int]:
+    """What waits no longer than its position, and has none that it could reduce."""
+    tied = [each for each in view.orders.values() if each.waiting and each.time_in_force == "GTE_GTC"]
+    return [each.id for each in tied if not view.reducible(each)]
 
 
 def reached(order: OpenOrder, price: Decimal) -> bool:

@@ -15,6 +15,7 @@ from margincall.exchange.rulesets import Filters, Listing
 from margincall.exchange.state import Exchange
 from margincall.server.call import Call
 from margincall.server.limits import ORDERS_1M, ORDERS_10S, POOLS, Window
+from margincall.server.precision import price_unit
 from margincall.server.rolling_day import places
 from margincall.server.venue import HALTED
 from margincall.wire.spelling import Json, text
@@ -95,7 +96,7 @@ def symbol_row(
         "baseAsset": contract.base,
         "quoteAsset": contract.quote,
         "marginAsset": contract.margin_asset,
-        "pricePrecision": places(contract.tick),
+        "pricePrecision": places(price_unit(contract)),
         "quantityPrecision": places(contract.lot),
         "baseAssetPrecision": PRECISION,
         "quotePrecision": PRECISION,

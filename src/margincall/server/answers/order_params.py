@@ -16,6 +16,7 @@ from margincall.exchange.orders import own_client_id
 from margincall.exchange.state import Market
 from margincall.server.call import Call
 from margincall.server.errors import BAD_PRECISION, BAD_SYMBOL, ApiError, illegal, invalid, missing
+from margincall.server.precision import price_unit
 from margincall.server.price_match import INVALID as INVALID_MATCH
 from margincall.server.price_match import MATCHES, match_of, matched_price
 from margincall.server.records import ALGO_SINCE, Placed
@@ -27,6 +28,8 @@ POSITION_SIDES = frozenset({"BOTH", "LONG", "SHORT"})
 PLAIN_TYPES = frozenset({"LIMIT", "MARKET"})
 TYPES = PLAIN_TYPES | CONDITIONAL
 IN_FORCE = frozenset({"GTC", "IOC", "FOK", "GTX", "GTD"})
+IN_FORCE_WAITING = IN_FORCE | {commands.WITH_POSITION}
+"""Those of orders that wait."""
 PREVENTIONS = frozenset({"EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "NONE"})
 RESPONSES = frozenset({"ACK", "RESULT"})
 WORKING_TYPES = frozenset({"MARK_PRICE", "CONTRACT_PRICE"})
@@ -66,7 +69,8 @@ def words(allowed: frozenset[str]) -> tuple[str, ...]:
 
 PLACE_PARAMS = (
     Param("symbol", "symbol", True), Param("side", "word", True, words(SIDES)),
-    Param("positionSide", "word", words=words(POSITION_SIDES)), Param("timeInForce", "word", words=words(IN_FORCE)),
+    Param("positionSide", "word", words=words(POSITION_SIDES)),
+    Param("timeInForce", "word", words=words(IN_FORCE_WAITING)),
     Param("quantity", "decimal"), Param("price", "decimal"), Param("reduceOnly", "flag"),
     Param("newOrderRespType", "word", words=words(RESPONSES)), Param("priceMatch", "word", words=words(MATCHES)),
     Param("selfTradePreventionMode", "word", words=words(PREVENTIONS)), Param("goodTillDate", "integer"),
@@ -119,7 +123,8 @@ def conditional(call: Call, params: Params, names: Names) -> Asked:
     market = market_of(call, params)
     side: Any = params.need_word("side", SIDES, -1117, "Invalid side.")
     kind: Any = params.need_word("type", CONDITIONAL, BAD_TYPE.code, BAD_TYPE.msg)
-    in_force, quantity, price = _in_force(params), params.decimal("quantity"), params.decimal("price")
+    in_force = _in_force(params, IN_FORCE_WAITING)
+    quantity, price = params.decimal("quantity"), params.decimal("price")
     stop, activation = params.decimal(names.stop), params.decimal(names.activation)
     callback, closes = params.decimal("callbackRate"), params.flag("closePosition") or False
     if quantity is None and not closes:
@@ -199,9 +204,10 @@ def position_side(params: Params) -> Any:
 
 
 def check_precision(market: Market, quantity: Decimal | None, *prices: Decimal | None) -> None:
-    """−1111: more decimals than lot and tick have."""
+    """−1111: more decimals than the symbol's prices and its lot have."""
+    unit = price_unit(market.contract)
     for value in prices:
-        if value is not None and _is_finer(value, market.contract.tick):
+        if value is not None and _is_finer(value, unit):
             raise BAD_PRECISION
     if quantity is not None and _is_finer(quantity, market.contract.lot):
         raise BAD_PRECISION
@@ -211,8 +217,8 @@ def _is_finer(value: Decimal, unit: Decimal) -> bool:
     return value.quantize(unit, context=CONTEXT) != value
 
 
-def _in_force(params: Params) -> Any:
-    return params.word("timeInForce", IN_FORCE, -1115, "Invalid timeInForce.")
+def _in_force(params: Params, allowed: frozenset[str] = IN_FORCE) -> Any:
+    return params.word("timeInForce", allowed, -1115, "Invalid timeInForce.")
 
 
 def _prevention(params: Params) -> Any:
