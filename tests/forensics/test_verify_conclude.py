@@ -27,12 +27,12 @@ def kinds(*checks: Check) -> dict[Kind, tuple[int, ...]]:
     return {each.kind: each.checks for each in irregularities(checks)}
 
 
-def test_a_limit_does_not_follow_from_a_fee_that_came_after_it() -> None:
+def test_a_fill_does_not_follow_from_a_fee_that_came_after_it() -> None:
     """A balance does."""
     fee = failing("clearance_fee", "clearance_fee_base", "BTCUSDT", "USDT", "a.jsonl:20")
-    limit = failing("limit_price", "order_limit", "BTCUSDT", "price", "a.jsonl:5")
+    fill = failing("fill_price", "fill_beyond_bankruptcy", "BTCUSDT", "price", "a.jsonl:5")
     after = failing("balance_after", "balance_after", "BTCUSDT", "USDT", "a.jsonl:5")
-    assert kinds(limit, fee, after) == {"order_limit": (0,), "clearance_fee_base": (1, 2)}
+    assert kinds(fill, fee, after) == {"fill_beyond_bankruptcy": (0,), "clearance_fee_base": (1, 2)}
 
 
 LIQUIDATION = {"trigger": HOLDS, "orders_cancelled": HOLDS, "fill_price": HOLDS, "clearance_fee": HOLDS}

@@ -24,11 +24,14 @@ from margincall.wire.durations import MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
     "orders_cancelled": ("orders_not_cancelled",),
-    "limit_price": ("order_limit",),
+    "limit_price": (),
     "fill_price": ("fill_beyond_bankruptcy",),
     "balance_after": ("balance_after",),
     "adl_fee": ("deleveraging_fee",),
 }
+"""What each finding speaks for where it does not hold. A limit speaks for nothing: that it is the bankruptcy price is
+inferred, so a difference is shown and accuses nobody."""
+ACCUSES_NOBODY = frozenset(kind for kind, points in POINTS.items() if not points)
 RULE_OF = {"adl_fee": "deleveraging_fee"}
 MADE_GOOD = "made good at the next full ten minutes if nothing is open and the fund can: that is not told here"
 MAY_HAVE_ENDED = "open before the liquidation; that it still was after it no later record shows"
@@ -67,9 +70,8 @@ def _verdict_and_note(view: View, finding: Finding) -> tuple[Verdict, str]:
             return HOLDS, "made good by the fund afterwards"
         if _may_be_made_good(view, -finding.amount, due_ms):
             return UNCLEAR, MADE_GOOD
-    is_inferred = finding.kind == "limit_price"  # that the limit is the bankruptcy price is no published rule
     is_unsure = finding.kind == "balance_after" and not wallet_sure(view)
-    return UNCLEAR if is_inferred or is_unsure else FAILS, ""
+    return UNCLEAR if finding.kind in ACCUSES_NOBODY or is_unsure else FAILS, ""
 
 
 def _was_made_good(view: View, asset: str, due_ms: int) -> bool:

@@ -18,7 +18,6 @@ Kind = Literal[
     "too_early",
     "too_late",
     "orders_not_cancelled",
-    "order_limit",
     "fill_beyond_bankruptcy",
     "closed_too_much",
     "clearance_fee_twice",
