@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Verdict
-from margincall.forensics.verify.check import IRREGULAR, OPEN, REGULAR, Check, Kind
+from margincall.forensics.verify.check import DEBIT, IRREGULAR, OPEN, REGULAR, Check, Kind, Verified
 from margincall.forensics.verify.conclude import DECISIVE, NOT_ALWAYS, concluded, irregularities
+from margincall.forensics.verify.document import document
 from margincall.forensics.verify.make import check
 
 
@@ -26,12 +27,12 @@ def kinds(*checks: Check) -> dict[Kind, tuple[int, ...]]:
     return {each.kind: each.checks for each in irregularities(checks)}
 
 
-def test_a_limit_does_not_follow_from_a_fee_that_came_after_it() -> None:
+def test_a_fill_does_not_follow_from_a_fee_that_came_after_it() -> None:
     """A balance does."""
     fee = failing("clearance_fee", "clearance_fee_base", "BTCUSDT", "USDT", "a.jsonl:20")
-    limit = failing("limit_price", "order_limit", "BTCUSDT", "price", "a.jsonl:5")
+    fill = failing("fill_price", "fill_beyond_bankruptcy", "BTCUSDT", "price", "a.jsonl:5")
     after = failing("balance_after", "balance_after", "BTCUSDT", "USDT", "a.jsonl:5")
-    assert kinds(limit, fee, after) == {"order_limit": (0,), "clearance_fee_base": (1, 2)}
+    assert kinds(fill, fee, after) == {"fill_beyond_bankruptcy": (0,), "clearance_fee_base": (1, 2)}
 
 
 LIQUIDATION = {"trigger": HOLDS, "orders_cancelled": HOLDS, "fill_price": HOLDS, "clearance_fee": HOLDS}
@@ -64,3 +65,17 @@ def test_other_closings_are_never_called_regular() -> None:
 def test_what_is_found_is_irregular() -> None:
     """Also where a decisive check is missing."""
     assert concluded("liquidation", [COMMISSION], irregularities([COMMISSION])) == IRREGULAR
+
+
+@pytest.mark.parametrize(("verdict", "conclusion"), [(UNCLEAR, OPEN), (HOLDS, REGULAR)])
+def test_a_debit_without_a_reason_leaves_it_open(verdict: Verdict, conclusion: str) -> None:
+    """Everything together, for people and in the document alike; what is irregular stays so, and a debit is something
+    to judge only as long as nobody can explain it."""
+    debit = check(DEBIT, verdict, "USDT", unit="USDT")
+    found = Verified(liquidations=(), checks=(debit,), irregularities=())
+    assert found.conclusion == document(found)["conclusion"] == conclusion
+    assert found.is_judged == bool(found.open_debits) == (verdict == UNCLEAR)
+    wrong = Verified(liquidations=(), checks=(debit, COMMISSION), irregularities=irregularities((COMMISSION,)))
+    assert wrong.conclusion == IRREGULAR
+    refused = Verified(liquidations=(), checks=(debit,), irregularities=(), refused=("another venue",))
+    assert (refused.conclusion, refused.is_judged) == (OPEN, False)

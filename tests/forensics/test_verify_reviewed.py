@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from margincall.core.checks import Finding
 from margincall.forensics.answer import answer
-from margincall.forensics.verify.check import OPEN, Verified
+from margincall.forensics.verify.check import OPEN, Check, Verified
 from margincall.forensics.verify.run import verified
 from margincall.history.bracket_store import load_book
 from tests.forensics.test_verify_faults import BIG, PLAIN, named, play
@@ -113,3 +115,26 @@ def test_files_of_two_accounts_accuse_nobody(tmp_path: Path) -> None:
     found = told(mixed, one / "market")
     assert named(found) == set()
     assert found.conclusion == OPEN
+
+
+def test_another_limit_than_the_bankruptcy_price_is_shown_and_accuses_nobody(big: Path, tmp_path: Path) -> None:
+    """That the limit is the bankruptcy price is inferred: no rule that is published says it."""
+    lines = (big / "alice" / "stream.jsonl").read_text().splitlines()
+    messages = [json.loads(line) for line in lines]
+    orders = [each["o"] for each in messages if each["e"] == "ORDER_TRADE_UPDATE" and each["o"]["o"] == "LIQUIDATION"]
+    for order in orders:
+        order["p"] = str(Decimal(order["p"]) - 100)
+    (tmp_path / "stream.jsonl").write_text("".join(json.dumps(each) + "\n" for each in messages))
+    paths = [tmp_path / "stream.jsonl", big / "market"]
+    known = answer(paths, load_book())
+    shown = [each.verdict for case in known.explained.cases for each in case.explanation.findings if _is_limit(each)]
+    assert "does not hold" in shown
+    found, _ = verified(known, paths)
+    checks = [each for one in found.liquidations for each in one.checks if _is_limit(each)]
+    assert {each.verdict for each in checks} == {"cannot tell"}
+    assert all(each.numbers["difference"] for each in checks)
+    assert named(found) == set()
+
+
+def _is_limit(told: Check | Finding) -> bool:
+    return told.kind == "limit_price"

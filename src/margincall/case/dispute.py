@@ -14,7 +14,6 @@ from functools import cache, partial
 
 from msgspec import Struct, structs
 
-from margincall.case.debits import open_debits
 from margincall.case.dispute_amounts import Owed, owed_for
 from margincall.case.dispute_asks import OF_CHECK, asked_for
 from margincall.case.dispute_cited import placed
@@ -148,7 +147,7 @@ def matters(answer: Answer, verified: Verdict) -> Iterator[Matter]:
             one = structs.replace(each, checks=(0,), amount=_difference(verified.checks[place]))
             check = verified.checks[place]
             yield Matter(subject=subject, irregularities=(one,), checks=(check,), before=_next(groups, check))
-    yield from (Matter(subject="shared loss", checks=(each,)) for each in open_debits(verified))
+    yield from (Matter(subject="shared loss", checks=(each,)) for each in verified.open_debits)
 
 
 def _next(groups: Sequence[Matter], check: Check) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from margincall.case.debits import ASKED
 from margincall.case.dispute_amounts import IN_FAVOUR, Owed
 from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.core.events import Flow
@@ -34,6 +33,7 @@ CHAIN = "no public page of the venue has it: its chain is order, insurance fund,
 DEBIT, CREDIT = "debit called adjustment", "credit called adjustment"
 BY_DISPUTE = "margincall dispute"
 """Where a line stands for something that this command asks for."""
+ASKED = f"the reason of the adjustment, from the venue: {BY_DISPUTE} asks for it"
 FILES = "your files"
 NO_SOURCE = "no source read"
 WENT_ON = (

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
 from margincall.cli.again import again
 from margincall.cli.answers import (
@@ -105,14 +104,14 @@ def report(
         print_json(_document(facts))
     _write(facts, *files, is_light=is_light, base=docs)
     if not as_json:
-        conclusion = concluded(material.verified)
-        said = conclusion if is_judged(material.verified) else "nothing to judge"
+        conclusion = material.verified.conclusion
+        said = conclusion if material.verified.is_judged else "nothing to judge"
         click.echo(f"{facts.title}: {facts.verdict.badge or said}")
         click.echo(f"Written: {', '.join(str(path) for path in files if path is not None)}")
         if conclusion != REGULAR and (ask := again("dispute", "--out", "my-dispute")):
             what = "Write what to send to the venue" if conclusion == IRREGULAR else "Ask the venue for its records"
             click.echo(f"{what}:\n      {ask}")
-    return judged_code(concluded(material.verified), is_judged=is_judged(material.verified))
+    return judged_code(material.verified.conclusion, is_judged=material.verified.is_judged)
 
 
 def _document(facts: Facts) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import structs
 
-from margincall.case.debits import concluded, is_judged
 from margincall.case.folder import readable_paths
 from margincall.cli.again import again
 from margincall.cli.answers import (
@@ -85,10 +84,10 @@ def verify(
     if number:
         verdict = structs.replace(verdict, liquidations=verdict.liquidations[number - 1 : number])
     if as_json:
-        print_json(document(verdict, [*found.problems, *problems]) | {"conclusion": concluded(verdict)})
+        print_json(document(verdict, [*found.problems, *problems]))
     else:
         _print(found, verdict)
-    return judged_code(concluded(verdict), is_judged=is_judged(verdict))
+    return judged_code(verdict.conclusion, is_judged=verdict.is_judged)
 
 
 def _print(found: Answer, verdict: Verified) -> None:
@@ -112,7 +111,7 @@ def _print(found: Answer, verdict: Verified) -> None:
         _show(out, part)
     if found.problems:
         show_problems(out, found.problems)
-    listed(out, next_section(verdict, concluded(verdict), again), heads=1, bare=("step",))
+    listed(out, next_section(verdict, again), heads=1, bare=("step",))
     out.print(NO_RECOVERY, style="dim")
 
 

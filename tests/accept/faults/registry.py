@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from tests.accept.faults import booked, bounds, losses, trigger
+from tests.accept.faults.after_order import AFTER_ORDER
 from tests.accept.faults.case import Fault
 from tests.accept.faults.chosen import CHOSEN
-from tests.accept.faults.fresh import FRESH
 
 TRIGGER: Mapping[str, Fault] = {
     "wrong_brackets": Fault(
@@ -52,4 +52,4 @@ LOSSES: Mapping[str, Fault] = {
         bounds.charge, "loss_socialised", ("loss_shared",),
     ),
 }  # fmt: skip
-FAULTS: Mapping[str, Fault] = {**TRIGGER, **BOOKED, **LOSSES, **CHOSEN, **FRESH}
+FAULTS: Mapping[str, Fault] = {**TRIGGER, **BOOKED, **LOSSES, **CHOSEN, **AFTER_ORDER}

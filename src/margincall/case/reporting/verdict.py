@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from margincall.case.debits import open_debits
 from margincall.case.recover import Recovery
 from margincall.case.recover_loss import TaxLoss, together
 from margincall.case.reporting.checks import counted
@@ -51,7 +50,7 @@ def verdict_part(chosen: Sequence[tuple[Case, Judged]], verified: Verified, reco
     if wrong:
         tables.insert(0, found_section(tuple(wrong)))
     says = [NOTHING] if not chosen else []
-    says += [f"{DEBIT}: {_told(each)}. {NO_REASON}" for each in open_debits(verified)]
+    says += [f"{DEBIT}: {_told(each)}. {NO_REASON}" for each in verified.open_debits]
     if len(chosen) == 1:
         told = chosen[0][0].explanation
         says.append(f"{coarse(headline(told))}. {plainly(told)}")

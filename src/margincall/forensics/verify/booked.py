@@ -16,7 +16,7 @@ from margincall.core.units import ONE, ZERO, Price, Quantity
 from margincall.forensics.inferred import TAKEN_OVER
 from margincall.forensics.markline import MarkPoint
 from margincall.forensics.reconstruct import Reconstruction
-from margincall.forensics.verify.check import Check
+from margincall.forensics.verify.check import DEBIT, Check
 from margincall.forensics.verify.founded import Founded
 from margincall.forensics.verify.make import check
 from margincall.history.public import FundBalance, FundingRate, Market
@@ -252,7 +252,7 @@ def _loss(flow: Flow, asset: str, amount: Decimal, market: Market) -> Check:
     fund = fund_after(market, flow.symbol, asset, flow.time_ms)
     is_full = fund is not None and fund.balance > ZERO
     return check(
-        "loss_shared",
+        DEBIT,
         FAILS if is_full else UNCLEAR,
         f"{asset} {flow.symbol}".strip(),
         numbers={"printed": amount, "fund": fund.balance if fund is not None else None},

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding
+from margincall.core.checks import FAILS, HOLDS, UNCLEAR, Finding, Verdict
 from margincall.core.events import Flow
 from margincall.core.protocol.waterfall import CLEARANCE_INTERVAL_MS
 from margincall.core.rounding import exact
@@ -24,11 +24,14 @@ from margincall.wire.durations import MINUTE_MS, SECOND_MS
 
 POINTS: dict[str, tuple[Kind, ...]] = {
     "orders_cancelled": ("orders_not_cancelled",),
-    "limit_price": ("order_limit",),
+    "limit_price": (),
     "fill_price": ("fill_beyond_bankruptcy",),
     "balance_after": ("balance_after",),
     "adl_fee": ("deleveraging_fee",),
 }
+"""What each finding speaks for where it does not hold. A limit speaks for nothing: that it is the bankruptcy price is
+inferred, so a difference is shown and accuses nobody."""
+ACCUSES_NOBODY = frozenset(kind for kind, points in POINTS.items() if not points)
 RULE_OF = {"adl_fee": "deleveraging_fee"}
 MADE_GOOD = "made good at the next full ten minutes if nothing is open and the fund can: that is not told here"
 MAY_HAVE_ENDED = "open before the liquidation; that it still was after it no later record shows"
@@ -37,41 +40,44 @@ UNITS = {"limit_price": "price", "fill_price": "price"}
 
 def from_findings(view: View, findings: Iterable[Finding]) -> list[Check]:
     """The findings of an explanation that need no second look."""
-    return [
-        check(
-            RULE_OF.get(each.kind, each.kind),
-            HOLDS if _was_made_good(view, each) else UNCLEAR if _is_open(view, each) else each.verdict,
-            each.about,
-            numbers={"printed": each.printed, "derived": each.derived, "difference": each.amount},
-            unit=UNITS.get(each.kind, "" if each.kind == "orders_cancelled" else view.asset),
-            note=_note(view, each),
-            assumptions=each.assumptions,
-            evidence=each.source,
-            settled_by=each.settled_by,
-            points_to=POINTS[each.kind],
-        )
-        for each in findings
-        if each.kind in POINTS
-    ]
+    return [_from_finding(view, each) for each in findings if each.kind in POINTS]
 
 
-def _note(view: View, finding: Finding) -> str:
-    if _was_made_good(view, finding):
-        return "made good by the fund afterwards"
-    return MADE_GOOD if _may_be_made_good(view, finding) else finding.rule if finding.verdict == UNCLEAR else ""
+def _from_finding(view: View, finding: Finding) -> Check:
+    verdict, note = _verdict_and_note(view, finding)
+    return check(
+        RULE_OF.get(finding.kind, finding.kind),
+        verdict,
+        finding.about,
+        numbers={"printed": finding.printed, "derived": finding.derived, "difference": finding.amount},
+        unit=UNITS.get(finding.kind, "" if finding.kind == "orders_cancelled" else view.asset),
+        note=note,
+        assumptions=finding.assumptions,
+        evidence=finding.source,
+        settled_by=finding.settled_by,
+        points_to=POINTS[finding.kind],
+    )
 
 
-def _is_negative(finding: Finding) -> bool:
-    return finding.kind == "balance_after" and finding.verdict == FAILS and finding.amount is not None
+def _verdict_and_note(view: View, finding: Finding) -> tuple[Verdict, str]:
+    """What is said here of what an explanation found: the fund makes a negative balance good, and not every finding
+    accuses somebody."""
+    if finding.verdict != FAILS:
+        return finding.verdict, finding.rule if finding.verdict == UNCLEAR else ""
+    if finding.kind == "balance_after" and finding.amount is not None:
+        due_ms = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS
+        if _was_made_good(view, finding.about, due_ms):
+            return HOLDS, "made good by the fund afterwards"
+        if _may_be_made_good(view, -finding.amount, due_ms):
+            return UNCLEAR, MADE_GOOD
+    is_unsure = finding.kind == "balance_after" and not wallet_sure(view)
+    return UNCLEAR if finding.kind in ACCUSES_NOBODY or is_unsure else FAILS, ""
 
 
-def _was_made_good(view: View, finding: Finding) -> bool:
-    """Whether the fund brought a negative balance back to 0, at the latest at the next full ten minutes: a payment of
-    one moment may be for another of its liquidations."""
-    if not _is_negative(finding):
-        return False
-    due_ms = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS
-    events, asset = view.history.events, finding.about
+def _was_made_good(view: View, asset: str, due_ms: int) -> bool:
+    """Whether the fund brought a negative balance of an asset back to 0, at the latest when it is due: a payment of one
+    moment may be for another of its liquidations."""
+    events = view.history.events
     for place in range(view.incident.first, len(events)):
         event = events[place]
         if event.time_ms > due_ms + MINUTE_MS:
@@ -82,23 +88,13 @@ def _was_made_good(view: View, finding: Finding) -> bool:
     return False
 
 
-def _may_be_made_good(view: View, finding: Finding) -> bool:
-    """Whether a negative balance is no irregularity yet: the fund brings it back to 0 every ten minutes as far as it
-    can, and the files end before, or do not tell that it could."""
-    if not _is_negative(finding) or finding.amount is None:
-        return False
-    due = (view.incident.time_ms // CLEARANCE_INTERVAL_MS + 1) * CLEARANCE_INTERVAL_MS
-    fund = fund_after(view.market, view.incident.symbol, view.asset, due)
+def _may_be_made_good(view: View, lacking: Decimal, due_ms: int) -> bool:
+    """Whether a balance that lacks so much is no irregularity yet: the fund brings it back to 0 every ten minutes as
+    far as it can, and the files end before, or do not tell that it could."""
+    fund = fund_after(view.market, view.incident.symbol, view.asset, due_ms)
     holds_more = next(view.history.timeline.after(view.incident.last).open_positions(), None) is not None
-    could = not holds_more and fund is not None and fund.balance >= -finding.amount
-    return view.history.events[-1].time_ms < due + MINUTE_MS or not could
-
-
-def _is_open(view: View, finding: Finding) -> bool:
-    """Whether a finding accuses nobody, although an explanation shows that it does not hold."""
-    is_inferred = finding.kind == "limit_price"  # that the limit is the bankruptcy price is no published rule
-    is_unsure = finding.kind == "balance_after" and not wallet_sure(view)
-    return (finding.verdict == FAILS and (is_inferred or is_unsure)) or _may_be_made_good(view, finding)
+    could = not holds_more and fund is not None and fund.balance >= lacking
+    return view.history.events[-1].time_ms < due_ms + MINUTE_MS or not could
 
 
 @exact

@@ -18,7 +18,6 @@ Kind = Literal[
     "too_early",
     "too_late",
     "orders_not_cancelled",
-    "order_limit",
     "fill_beyond_bankruptcy",
     "closed_too_much",
     "clearance_fee_twice",
@@ -39,6 +38,9 @@ Conclusion = Literal["irregular", "nothing irregular found", "cannot tell"]
 IRREGULAR: Conclusion = "irregular"
 REGULAR: Conclusion = "nothing irregular found"
 OPEN: Conclusion = "cannot tell"
+
+DEBIT = "loss_shared"
+"""The check of a debit that the venue calls an adjustment (`booked.py`)."""
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -127,10 +129,22 @@ class Verified(Struct, frozen=True, kw_only=True):
 
     @property
     def conclusion(self) -> Conclusion:
-        """Of everything together."""
+        """Of everything together. Books that contradict themselves leave it open, and so does a debit without a
+        reason."""
         if self.irregularities or any(each.irregularities for each in self.liquidations):
             return IRREGULAR
         is_contradicted = any(each.kind == "books" and each.verdict == UNCLEAR and each.numbers for each in self.checks)
-        if self.refused or is_contradicted or any(each.conclusion == OPEN for each in self.liquidations):
-            return OPEN
-        return REGULAR
+        is_open = any(each.conclusion == OPEN for each in self.liquidations) or bool(self.open_debits)
+        return OPEN if self.refused or is_contradicted or is_open else REGULAR
+
+    @property
+    def open_debits(self) -> tuple[Check, ...]:
+        """The debits called adjustments of which these files do not tell whether a rule allows them. One may be a loss
+        of others that was shared: no document of the venue lets it charge one, and none gives the reason of an
+        adjustment. Without the balance of the insurance fund nobody can tell, so the venue is asked."""
+        return tuple(each for each in self.checks if each.kind == DEBIT and each.verdict == UNCLEAR)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was something to judge, and the account is of a kind that is."""
+        return bool(self.liquidations or self.open_debits) and not self.refused

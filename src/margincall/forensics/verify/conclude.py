@@ -24,7 +24,6 @@ SAYS: dict[Kind, str] = {
     "too_early": "liquidated before the margin was used up",
     "too_late": "liquidated long after the margin was used up",
     "orders_not_cancelled": "open orders were not cancelled first",
-    "order_limit": "the limit of the liquidation order is not the bankruptcy price",
     "fill_beyond_bankruptcy": "filled beyond the limit of the liquidation order",
     "closed_too_much": "more was closed than the rule allows",
     "clearance_fee_twice": "the clearance fee was charged more than once",

@@ -13,7 +13,7 @@ from msgspec import structs
 from margincall.core.account import Account, Marks
 from margincall.core.assumptions import VERDICT_ALTERNATIVES
 from margincall.core.checks import FAILS, HOLDS, UNCLEAR
-from margincall.core.events import Fill, IndexPrice, MarkPrice
+from margincall.core.events import Fill
 from margincall.core.margin import MissingIndex
 from margincall.core.protocol.deleverage import DeleverageRules, candidate
 from margincall.core.rounding import exact
@@ -82,7 +82,7 @@ def _rank(view: View, beside: Sequence[Founded]) -> list[Check]:
     found = []
     for number, founded in enumerate(beside, 1) if own is not None else ():
         other = founded.history
-        place = _place_at(other, view.incident.time_ms)
+        place = founded.place_at(view.incident.time_ms)
         theirs = scores_of(other, place, view.incident.time_ms, view.incident.symbol, sign)
         if own is None or theirs is None or _was_deleveraged(other, view):
             continue
@@ -208,14 +208,6 @@ def _marks_of(history: Reconstruction, account: Account, place: int, time_ms: in
     if not ends:
         return [Marks(prices, indices)]
     return [Marks({**prices, symbol: end}, indices) for end in ends]
-
-
-def _place_at(history: Reconstruction, time_ms: int) -> int:
-    """The place of the first event at or after a time; marks of that very time come before it."""
-    for place, event in enumerate(history.events):
-        if event.time_ms >= time_ms and not (isinstance(event, MarkPrice | IndexPrice) and event.time_ms == time_ms):
-            return place
-    return len(history.events)
 
 
 def _was_deleveraged(history: Reconstruction, view: View) -> bool:

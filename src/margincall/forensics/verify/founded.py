@@ -5,9 +5,11 @@ A recorded stream prints positions; within one file it is taken for whole (assum
 anything may have happened. Lists of trades are whole if the list of orders tells the same sizes, order by order.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cached_property
+from itertools import accumulate
 
 from msgspec import Struct
 
@@ -40,6 +42,8 @@ class Founded:
         self.fills: dict[PositionKey, list[int]] = {}
         self.messages: list[int] = []
         """Places of what recordings tell of the account."""
+        self._told: list[int] = []
+        """Places of everything that is told of the account."""
         self._filled: dict[tuple[str, str], Decimal] = {}
         self._executed: dict[tuple[str, str], Decimal] = {}
         self._disagreeing = {
@@ -49,8 +53,10 @@ class Founded:
             event.source.file for event in history.events if isinstance(event, Statement) and event.origin == "update"
         }
         for place, event in enumerate(history.events):
-            if event.source.file in recordings and not isinstance(event, PRICES):
-                self.messages.append(place)
+            if not isinstance(event, PRICES):
+                self._told.append(place)
+                if event.source.file in recordings:
+                    self.messages.append(place)
             if isinstance(event, Statement):
                 for each in event.positions:
                     if each.quantity is not None:
@@ -66,8 +72,8 @@ class Founded:
     def size_known(self, key: PositionKey, place: int) -> bool:
         """Whether the size of a position before event `place` is founded: the file of that event prints it before, and
         the last print and the next one agree with the fills, or it follows from fills alone."""
-        while place and isinstance(self.history.events[place], PRICES):
-            place -= 1  # a price is no message of the account
+        at = bisect_right(self._told, place)  # a price is no message of the account
+        place = self._told[at - 1] if at else 0
         file = self.history.events[place].source.file
         printed = [each for each in self._before(key, place) if each.file == file and each.is_update]
         if printed:
@@ -94,8 +100,19 @@ class Founded:
 
     def _message_before(self, place: int) -> int:
         """The last event of the account before a place; the place itself if there is none."""
-        events = self.history.events
-        return next((at for at in range(place - 1, -1, -1) if not isinstance(events[at], PRICES)), place)
+        at = bisect_left(self._told, place)
+        return self._told[at - 1] if at else place
+
+    def place_at(self, time_ms: int) -> int:
+        """The place of the first event at or after a time; marks of that very time come before it."""
+        return bisect_left(self._reached, (time_ms, True))
+
+    @cached_property
+    def _reached(self) -> list[tuple[int, bool]]:
+        """The latest time up to each place, and whether anything but a mark is of it: an update that stands behind its
+        fill is older than what comes before it."""
+        times = ((each.time_ms, not isinstance(each, MarkPrice | IndexPrice)) for each in self.history.events)
+        return list(accumulate(times, max))
 
     def _next_agrees(self, key: PositionKey, place: int, file: str) -> bool:
         """Whether the next print of a position in a file follows from the fills: where it does not, a message was lost

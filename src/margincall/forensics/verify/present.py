@@ -12,7 +12,6 @@ from margincall.forensics.verify.check import (
     OPEN,
     REGULAR,
     Check,
-    Conclusion,
     Interval,
     Irregularity,
     Judged,
@@ -99,17 +98,17 @@ Again = Callable[..., str]
 """Makes of a command's name and words the whole command with the user's paths; "" where it cannot be called so."""
 
 
-def next_section(verdict: Verified, conclusion: Conclusion, again: Again) -> Section:
-    """What to do next, each with its command: `conclusion` is that of everything together."""
-    steps = [(what, step) for what, step in _next(verdict, conclusion, again) if step]
+def next_section(verdict: Verified, again: Again) -> Section:
+    """What to do next, each with its command."""
+    steps = [(what, step) for what, step in _next(verdict, again) if step]
     return Section("Next", ("for", "step"), tuple(steps))
 
 
-def _next(verdict: Verified, conclusion: Conclusion, again: Again) -> Iterator[tuple[str, str]]:
+def _next(verdict: Verified, again: Again) -> Iterator[tuple[str, str]]:
     ask = again("dispute", "--out", "my-dispute")
-    if conclusion == IRREGULAR:
+    if verdict.conclusion == IRREGULAR:
         yield "write what to send to the venue", ask
-    if conclusion == OPEN:
+    if verdict.conclusion == OPEN:
         yield "ask the venue for its records", ask
     if not verdict.liquidations:
         yield "which files are read, and what each shows", "margincall explain --help"

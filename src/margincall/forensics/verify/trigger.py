@@ -17,6 +17,7 @@ from margincall.core.units import Price
 from margincall.forensics.doubt import BACK_CAST
 from margincall.forensics.incident_checks import enclosed
 from margincall.forensics.markline import OPENING
+from margincall.forensics.moment import Moment, pool_at
 from margincall.forensics.pools import pool_named, terms_of
 from margincall.forensics.verify.check import Check, Interval
 from margincall.forensics.verify.make import check
@@ -112,7 +113,7 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
     if finding.verdict == HOLDS:
         return HOLDS, "", ""
     pool, moment = view.moment.pool, view.moment
-    if pool is None or pool.liquidated or not moment.is_complete or moment.extreme is not None:
+    if pool is None or pool.liquidated or not _is_told(moment):
         return UNCLEAR, finding.rule, finding.settled_by
     if "takeover-scope" in finding.assumptions:
         return UNCLEAR, "an order of the same moment came before: the trigger was that of the first", ""
@@ -120,42 +121,59 @@ def _trigger_verdict(view: View, finding: Finding) -> tuple[Verdict, str, str]:
         return UNCLEAR, f"it was reached under: {', '.join(sorted(finding.assumptions))}", finding.settled_by
     if finding.verdict != FAILS and not (BACK_CAST in moment.assumed and wallet_proven(view)):
         return UNCLEAR, finding.rule, finding.settled_by
+    doubt = _doubt(view, moment.account)
+    if doubt is None:
+        return FAILS, "", ""
+    return UNCLEAR, doubt.why, finding.settled_by if doubt.settled_by is None else doubt.settled_by
+
+
+class _Doubt(NamedTuple):
+    """Why a pool that was above its maintenance margin accuses nobody; and what would settle it: "" if nothing would,
+    none if it is what the explanation names."""
+
+    why: str
+    settled_by: str | None
+
+
+def _is_told(moment: Moment) -> bool:
+    """Whether every price and table of the pool is known, and its own mark is no candle's."""
+    return moment.is_complete and moment.extreme is None
+
+
+def _doubt(view: View, account: Account) -> _Doubt | None:
+    """What leaves in doubt that the pool of the liquidation, as an account holds it at its moment, was above its
+    maintenance margin, although it was by these files: the whole list, for the trigger and for each further step."""
     if not wallet_sure(view):
-        return UNCLEAR, "the wallet is not sure", finding.settled_by
-    if _reached_by_tied_marks(view):
-        return UNCLEAR, "reached with the marks that one of its symbols had just before, in the same moment", ""
-    if not enclosed(view.history, view.incident, moment):
-        return UNCLEAR, "no mark encloses the trigger: the mark may have moved since the last one", MARKS_OF_THE_SECOND
+        return _Doubt("the wallet is not sure", None)
+    if _reached_by_tied_marks(view, account):
+        return _Doubt("reached with the marks that one of its symbols had just before, in the same moment", "")
+    then = structs.replace(view.moment, account=account, pool=pool_at(view.moment, account))
+    if not enclosed(view.history, view.incident, then):
+        why = "no mark encloses the trigger: the mark may have moved since the last one"
+        return _Doubt(why, MARKS_OF_THE_SECOND)
     if not tables_confirmed(view):
-        return UNCLEAR, "not reached by the last table known, which may have been changed since", TABLE_OF_THE_DAY
-    return FAILS, "", ""
+        return _Doubt("not reached by the last table known, which may have been changed since", TABLE_OF_THE_DAY)
+    return None
 
 
 @exact
 def above_for_sure(view: View, account: Account) -> PoolTerms | None:
     """The pool of the liquidation in an account as it stood at its moment, if it was above its maintenance margin for
-    sure: whatever is assumed and by every later table, by a wallet and a table that are known, with the marks of that
-    moment in any order and those on both sides. None where it was not, or nobody can tell."""
+    sure: whatever is assumed and by every later table, and nothing leaves it in doubt. None where it was not, or nobody
+    can tell. (The ends of other symbols' candles were tried for the account of the trigger alone.)"""
     moment = view.moment
-    if moment.pool is None or not moment.is_complete or moment.extreme is not None or moment.boxes:
-        return None
-    if BACK_CAST in moment.assumed and not wallet_proven(view):
-        return None
-    if not wallet_sure(view) or not tables_confirmed(view):
+    if moment.pool is None or not _is_told(moment) or moment.boxes or _doubt(view, account) is not None:
         return None
     pools = [pool_named(terms_of(account, moment.marks, rules), moment.pool.name) for rules in rule_sets(view)]
-    if any(pool is None or not pool.positions or pool.liquidated for pool in pools):
-        return None
-    then = structs.replace(moment, account=account, pool=pools[0])
-    is_enclosed = enclosed(view.history, view.incident, then)
-    return pools[0] if is_enclosed and not _reached_by_tied_marks(view, account) else None
+    is_above = all(pool is not None and pool.positions and not pool.liquidated for pool in pools)
+    return pools[0] if is_above else None
 
 
 @exact
-def _reached_by_tied_marks(view: View, account: Account | None = None) -> bool:
-    """Whether the pool is at its trigger with other marks of the same moment: those of several symbols are published
-    together, and which of them the venue had taken in when it acted no file tells."""
-    pool, held = view.moment.pool, account or view.moment.account
+def _reached_by_tied_marks(view: View, account: Account) -> bool:
+    """Whether the pool, as an account holds it, is at its trigger with other marks of the same moment: those of several
+    symbols are published together, and which of them the venue had taken in when it acted no file tells."""
+    pool = view.moment.pool
     assert pool is not None
     choices = {symbol: _tied(view, symbol) for symbol in sorted({terms.symbol for terms in pool.positions})}
     if prod(map(len, choices.values())) > MOST_CHOICES:
@@ -164,7 +182,7 @@ def _reached_by_tied_marks(view: View, account: Account | None = None) -> bool:
         marks = view.moment.marks
         for symbol, price in zip(choices, prices, strict=True):
             marks = marks.with_price(symbol, price)
-        other = pool_named(terms_of(held, marks, view.moment.rules), pool.name)
+        other = pool_named(terms_of(account, marks, view.moment.rules), pool.name)
         if other is not None and other.liquidated:
             return True
     return False

@@ -1,5 +1,5 @@
-"""Three more kinds of fault that were chosen by somebody who has not written `verify`: by name. Settings, sizes and
-bounds, as `docs/spec/fault_bounds_fresh.md` derives them."""
+"""Kinds of fault after the liquidation order, in takeover and deleveraging, by name. Settings, sizes and bounds, as
+`docs/spec/fault_bounds_after_order.md` derives them; whoever chose them had not written `verify`."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -246,7 +246,7 @@ def lot(pair: Pair, level: Level, saved: Path) -> Decimal | None:
     return pair.setting.rules.venue.contract(symbol).lot
 
 
-FRESH: Mapping[str, Fault] = {
+AFTER_ORDER: Mapping[str, Fault] = {
     "needless_takeover": Fault(
         "taken over though the margin was met again", "USDT above the maintenance margin", needless, above_by, met,
         "closed_too_much", ("partial_steps",),

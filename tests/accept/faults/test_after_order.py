@@ -1,14 +1,14 @@
-"""The settings of the freshly chosen kinds: each has an effect that the account's files show, costs it something, and
-most sizes lie above the bound."""
+"""The settings of the kinds after the liquidation order: each has an effect that the account's files show, costs it
+something, and most sizes lie above the bound."""
 
 from pathlib import Path
 
 import pytest
 
 from margincall.exchange.events import LiquidationEnded
+from tests.accept.faults.after_order import AFTER_ORDER
 from tests.accept.faults.bounds import state_at
 from tests.accept.faults.evidence import Level, save
-from tests.accept.faults.fresh import FRESH
 from tests.accept.faults.trial import laid_out
 from tests.worth import worth
 
@@ -18,7 +18,7 @@ FILES = {"stream": "stream.jsonl", "api": "api/*.json", "csv": "csv/*.csv"}
 """The files of each level."""
 
 
-@pytest.mark.parametrize("kind", FRESH)
+@pytest.mark.parametrize("kind", AFTER_ORDER)
 def test_the_account_is_harmed_and_its_files_show_it(kind: str, tmp_path: Path) -> None:
     pair, size, _ = laid_out(kind, SEEDS[0])
     name = pair.setting.victim
@@ -38,11 +38,11 @@ def test_the_account_is_harmed_and_its_files_show_it(kind: str, tmp_path: Path) 
     assert [level for level in FILES if texts[0][level] != texts[1][level]] == list(FILES)
 
 
-@pytest.mark.parametrize("kind", FRESH)
+@pytest.mark.parametrize("kind", AFTER_ORDER)
 def test_at_least_half_of_the_sizes_lie_above_the_bound(kind: str, tmp_path: Path) -> None:
     above = 0
     for seed in SEEDS:
         pair, size, _ = laid_out(kind, seed)
-        bound = FRESH[kind].bound(pair, BEST, tmp_path)
+        bound = AFTER_ORDER[kind].bound(pair, BEST, tmp_path)
         above += bound is not None and size > bound
     assert 2 * above >= len(SEEDS)
