@@ -6,8 +6,8 @@ from decimal import Decimal
 from margincall.core.contract import Contract
 
 FINER_THAN_TICK: Mapping[str, Decimal] = {"BTCUSDT": Decimal("0.01")}
-"""exchangeInfo of 2026-09-15: two decimals with a tick of 0.10. Of other symbols the tick's are assumed
-(`price-precision`)."""
+"""Documentation: the precision is not the tick's. Public copies of the venue's exchangeInfo print 2 beside a tick of
+0.10. Of other symbols the tick's are assumed (`price-precision`)."""
 
 
 def price_unit(contract: Contract) -> Decimal:
