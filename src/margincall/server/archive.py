@@ -1,11 +1,12 @@
 """What was, on disk: orders that ended, trades, incomes, margin moves, public trades and candles.
 
 A cache of the journal: it is made anew whenever the server starts, so that nothing here needs to outlive a crash, and
-memory does not grow with history. Rows are kept as the JSON that is answered.
+memory does not grow with history. Rows are kept as the JSON that is answered, or in a form of which it is made when
+somebody asks: about most rows nobody does.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -20,6 +21,8 @@ MOST_WAITING = 1_000
 SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA cache_size = -16000;
 CREATE TABLE rows (
     place INTEGER NOT NULL, symbol INTEGER NOT NULL, id INTEGER NOT NULL, kind TEXT NOT NULL, kind_hash INTEGER,
     time_ms INTEGER NOT NULL, keeps_ms INTEGER NOT NULL, row BLOB NOT NULL, PRIMARY KEY (place, symbol, id, kind)
@@ -33,6 +36,9 @@ DELETE FROM rows WHERE (place, symbol, id) IN (
     SELECT place, symbol, id FROM rows INDEXED BY by_end WHERE keeps_ms <= ? AND place >= 0 LIMIT ?
 )
 """
+
+
+Told = Callable[[bytes], bytes]
 
 
 class Archive:
@@ -50,6 +56,8 @@ class Archive:
         """By list and owner a number, since short keys are written in half the time; of a list that is kept it is
         negative."""
         self._symbols: dict[str, int] = {"": 0}
+        self.told: dict[str, Told] = {}
+        """By list what makes the JSON of a row; none where the row is that."""
 
     def __enter__(self) -> "Archive":
         return self
@@ -115,7 +123,8 @@ class Archive:
         text = (
             f"SELECT row FROM {table} WHERE {' AND '.join(wheres)} ORDER BY {by} {order}, id {order} LIMIT ? OFFSET ?"
         )
-        found = [row for (row,) in self._base.execute(text, (*given, limit, skip))]
+        told = self.told.get(name, bytes)
+        found = [told(row) for (row,) in self._base.execute(text, (*given, limit, skip))]
         return found[::-1] if last else found
 
     def get(self, name: str, owner: str, symbol: str, number: int, *, now_ms: int) -> bytes | None:
@@ -124,7 +133,7 @@ class Archive:
         text = "SELECT row FROM rows WHERE place = ? AND symbol = ? AND id = ? AND keeps_ms > ?"
         place = self._places.get((name, owner)), self._symbols.get(symbol)
         found = self._base.execute(text, (*place, number, now_ms)).fetchone()
-        return found[0] if found else None
+        return self.told.get(name, bytes)(found[0]) if found else None
 
     def forget(self, now_ms: int) -> bool:
         """Drop what the venue has forgotten for good, `AT_ONCE` rows at most; whether all of it is gone."""
@@ -134,8 +143,9 @@ class Archive:
     def all(self, name: str, owner: str) -> Iterator[bytes]:
         """Every row of a list, also of what is forgotten soon, oldest first."""
         self.flush()
+        told = self.told.get(name, bytes)
         yield from (
-            row for (row,) in self._base.execute(
+            told(row) for (row,) in self._base.execute(
                 "SELECT row FROM rows WHERE place = ? ORDER BY time_ms, id", (self._places.get((name, owner)),)
             )
         )  # fmt: skip

@@ -66,6 +66,15 @@ class Placed(msgspec.Struct, gc=False):
         return row if self.price_match == "NONE" else {**row, "priceMatch": self.price_match}
 
 
+packed = msgspec.msgpack.encode
+_unpacked = msgspec.msgpack.Decoder(Placed).decode
+
+
+def row_of(kept: bytes) -> bytes:
+    """The row of an order that ended, of what is kept of it."""
+    return encoded(_unpacked(kept).row())
+
+
 class Record:
     """One account."""
 
@@ -133,7 +142,10 @@ class Record:
         order, placed_ms = placed.order, placed.placed_ms
         rule = ORDERS if order.executed else UNFILLED
         times = placed_ms, expires_ms(rule, order.time_ms)
-        self._keep("orders", order.symbol, number, times, row=placed.row(), kind=order.client_order_id)
+        self._archive.add(
+            "orders", self.name, order.symbol, number, time_ms=times[0], keeps_ms=times[1], row=packed(placed),
+            kind=order.client_order_id,
+        )  # fmt: skip
         if order.close in FORCED_CLOSES:
             row, kind = force_order_row(printed_value(order), placed_ms), FORCED_CLOSES[order.close]
             times = placed_ms, expires_ms(FORCED, order.time_ms)
@@ -191,6 +203,7 @@ class Records:
         """`assets` are the margin assets by symbol. Since `ALGO_SINCE` orders that wait are in `algos`, not among the
         orders."""
         self._archive, self._assets, self._notes = archive, assets, notes or Notes()
+        archive.told["orders"] = row_of
         self.algos = Algos(archive, has_legs=api_date < LEGS_UNTIL)
         self._has_algos = api_date >= ALGO_SINCE
         self.by_name: dict[str, Record] = {}
