@@ -17,7 +17,9 @@ from margincall.case.reporting.palette import THEMES
 from margincall.case.reporting.paper import pdf_of
 from margincall.case.reporting.thinning import column_of, grouped, thinned
 from margincall.case.reporting.wording import brief, brief_percent, brief_price
+from margincall.core.checks import UNCLEAR
 from margincall.core.units import ZERO
+from margincall.forensics.verify.check import DEBIT
 from tests.case import many_fills
 from tests.case.reports import ACCOUNTS, charts, facts, facts_of, material_of, paths_of, pdf_text, squeezed, texts
 from tests.case.reports import Page as Read
@@ -292,3 +294,16 @@ def test_fifty_thousand_fills_fit(tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     SCHEMA.write_text(json.dumps(json_schema(), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def test_a_debit_without_a_reason_leaves_the_page_open_too() -> None:
+    """As it leaves the verdict of everything: what is asked of the venue stands first."""
+    material = material_of(paths_of("plain_liquidation", "stream.jsonl"))
+    own = material.verified
+    assert own.conclusion == "nothing irregular found"
+    debit = msgspec.structs.replace(own.checks[0], kind=DEBIT, verdict=UNCLEAR)
+    charged = msgspec.structs.replace(own, checks=(*own.checks, debit))
+    found = facts_of(msgspec.structs.replace(material, verified=charged)).verdict
+    assert charged.conclusion == "cannot tell"
+    assert (found.badge, found.tone) == ("Cannot tell", "open")
+    assert any("asks the venue" in each for each in found.says)

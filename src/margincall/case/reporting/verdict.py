@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec import structs
+
 from margincall.case.recover import Recovery
 from margincall.case.recover_loss import TaxLoss, together
 from margincall.case.reporting.checks import counted
@@ -43,8 +45,8 @@ SETTLING_MAX = 3
 @exact
 def verdict_part(chosen: Sequence[tuple[Case, Judged]], verified: Verified, recovery: Recovery) -> Part:
     """The page that is read first. `recovery` is that of the chosen closings."""
-    conclusion = together_of([judged.conclusion for _, judged in chosen], verified)
     judged = [each for _, each in chosen]
+    conclusion = structs.replace(verified, liquidations=tuple(judged)).conclusion
     tables = [_each_of_them(chosen, recovery)] if len(chosen) > 1 else []
     wrong = [each for one in judged for each in one.irregularities] + list(verified.irregularities)
     if wrong:
@@ -90,13 +92,6 @@ def tone_of(conclusion: Conclusion, judged: Iterable[Judged]) -> Tone:
 def _unchecked(judged: Iterable[Judged]) -> list[str]:
     kinds = {check.kind for each in judged for check in unchecked(each)}
     return [name for kind, name in UNCHECKED.items() if kind in kinds]
-
-
-def together_of(conclusions: Sequence[Conclusion], verified: Verified) -> Conclusion:
-    """Of several closings the worst, with what is wrong beside them."""
-    if verified.irregularities or IRREGULAR in conclusions:
-        return IRREGULAR
-    return OPEN if OPEN in conclusions or verified.refused else REGULAR
 
 
 def plainly(told: Explanation) -> str:
