@@ -18,6 +18,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     return plain(tmp_path_factory.mktemp("undisturbed"))
 
 
+@pytest.mark.slow
 def test_killed_at_some_requests(tmp_path: Path, undisturbed: Plain) -> None:
     """The first request into the folder, one of the exports, and a seeded sample."""
     count = len(undisturbed.requests)

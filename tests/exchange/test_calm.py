@@ -133,7 +133,7 @@ def test_samples_taken_at_once_are_those_taken_one_by_one(name: str, marks: str,
     assert digest(state) == digest(other)
 
 
-@pytest.mark.parametrize("hours", [1, 8])
+@pytest.mark.parametrize("hours", [pytest.param(1, marks=pytest.mark.slow), 8])
 def test_a_day_costs_few_samples_and_gives_the_same(hours: int) -> None:
     """A book about the index, three sources of it of different age, two days and a bit."""
     rules = CATALOGUE["usdm"](hours=hours)

@@ -109,7 +109,7 @@ def worth_at(run: Played, name: str, until_ms: int, marks: Mapping[str, Price], 
     return worth(account, marks, rules.venue).get(ASSET, D(0))
 
 
-@pytest.mark.parametrize("by_rule", [False, True], ids=["given", "by rule"])
+@pytest.mark.parametrize("by_rule", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["given", "by rule"])
 @pytest.mark.parametrize("kind", CASES)
 def test_the_refund_is_what_two_plays_differ_by(kind: str, *, by_rule: bool) -> None:
     text, without = texts(kind, by_rule=by_rule)

@@ -18,7 +18,7 @@ STEPS = [3, pytest.param(1, marks=pytest.mark.slow)]
 LISTS = ("userTrades", "income", "allOrders", "forceOrders")
 
 
-@pytest.fixture(scope="module", params=["PLAIN", "BIG"])
+@pytest.fixture(scope="module", params=["PLAIN", pytest.param("BIG", marks=pytest.mark.slow)])
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A liquidation without any fault."""
     folder = tmp_path_factory.mktemp("left-out")

@@ -764,6 +764,7 @@ def test_nothing_moves_after_the_end(part):
         assert bool(at_trigger) == bool(liquidate(state)["log"])
 
 
+@pytest.mark.slow
 def test_what_occurs():
     """What the agreement with another implementation rests on occurs often enough."""
     seen = {}

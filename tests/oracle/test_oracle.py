@@ -455,6 +455,7 @@ def sixfold(lines, k):
     return sum(min([slope * k + offset for slope, offset in each]) for each in lines)
 
 
+@pytest.mark.slow
 def test_searches_on_small_functions():
     """Random small sums of minima: the searches against the crossings of all lines, and trying every whole number."""
     rng = random.Random(1)
