@@ -32,13 +32,19 @@ class App:
             await _lifespan(receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reply = await self.reply(scope, receive)
+        if reply is not None:
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
+            await send({"type": "http.response.body", "body": reply.body})
+
+    async def reply(self, scope: Scope, receive: Receive) -> Reply | None:
+        """The answer to a request, in one piece; none to a client that has gone."""
         try:
             body = await _body(receive)
         except _Gone:
-            return
+            return None
         if body is None:
-            await _send(send, TOO_LONG)
-            return
+            return TOO_LONG
         key, host = b"", b"127.0.0.1"
         for name, value in scope["headers"]:
             if name == b"x-mbx-apikey":
@@ -51,7 +57,7 @@ class App:
             key=key.decode("latin-1"), ip=client[0] if client else "127.0.0.1", host=host.decode("latin-1"),
             scheme=scope["scheme"],
         )  # fmt: skip
-        await _send(send, await self._gateway.answer(request))
+        return await self._gateway.answer(request)
 
 
 class _Gone(Exception):
@@ -70,11 +76,11 @@ async def _body(receive: Receive) -> bytes | None:
     return found if len(found) <= BODY_MAX else None
 
 
-async def _send(send: Send, reply: Reply) -> None:
+def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with its length."""
     headers = [(_encoded(name), _encoded(value)) for name, value in reply.headers]
     headers.append((b"content-length", b"%d" % len(reply.body)))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return headers
 
 
 @lru_cache(maxsize=1024)

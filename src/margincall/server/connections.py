@@ -12,8 +12,9 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from margincall.server.app import App, Receive, Scope, headers_of
 from margincall.server.errors import NO_MESSAGE
-from margincall.server.gateway import JSON, SIMULATED, encoded
+from margincall.server.gateway import JSON, SIMULATED, Reply, encoded
 
 LOOK_S = 10.0
 HEAD_MAX = 1 << 16
@@ -22,6 +23,9 @@ UNSENT_MAX = 1 << 20
 """Bytes that may wait for a client that pings and does not read."""
 NO_TEXT, POLICY = 1007, 1008
 BAD_REQUEST, HEAD_TOO_LARGE = 400, 431
+DEFECT = Reply(
+    500, b'{"code":-1000,"msg":"An unknown error occurred while processing the request."}', (JSON, SIMULATED)
+)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -108,9 +112,34 @@ class HttpConnection(HttpToolsProtocol):
         return True
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """Know which request is being answered: of several at once it is not the latest."""
+        """Know which request is being answered: of several at once it is not the latest. What answers in one piece is
+        written in one: as messages it takes a twelfth of the time of an order."""
         self._answered = cycle
-        super()._start_asgi_task(cycle, app)
+        if not isinstance(app, App):
+            super()._start_asgi_task(cycle, app)
+            return
+        task = self.loop.create_task(self._answer(cycle, app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _answer(self, cycle: RequestResponseCycle, app: App) -> None:
+        """What `RequestResponseCycle.run_asgi` and `send` do for an answer in messages."""
+        try:
+            reply = await app.reply(cast(Scope, cycle.scope), cast(Receive, cycle.receive))
+        except Exception as error:
+            self.logger.error("Exception in the application\n", exc_info=error)
+            reply = DEFECT
+            cycle.keep_alive = False
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if reply is None or cycle.disconnected:
+            return
+        self.transport.write(_whole(reply, cycle))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def _refuse(self, status: int) -> None:
         self.transport.write(refusal(status))
@@ -232,6 +261,17 @@ def _is_text(message: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _whole(reply: Reply, cycle: RequestResponseCycle) -> bytes:
+    """Head and body of an answer, as they go over the line."""
+    parts = [STATUS_LINE[reply.status]]
+    for name, value in (*cycle.default_headers, *headers_of(reply)):
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+    if cycle.scope["method"] != "HEAD":
+        parts.append(reply.body)
+    return b"".join(parts)
 
 
 def refusal(status: int) -> bytes:
