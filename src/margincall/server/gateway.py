@@ -71,10 +71,10 @@ class Gateway:
         if len(request.body) > BODY_MAX:
             raise TOO_LARGE
         params = Params(parameters(request.query, request.body))
-        weight = route.weight if route is not None else 1
-        used = self.limits.ask(
-            request.ip, weight if isinstance(weight, int) else weight(params), route.pool if route else "weight"
-        )
+        if route is None:
+            used = self.limits.ask(request.ip, 1)
+        else:
+            used = self.limits.ask(request.ip, route.weighs(params), route.pool)
         headers.append(("x-mbx-used-weight-1m", str(used)))
         if route is None:
             raise UNKNOWN_METHOD
@@ -83,7 +83,12 @@ class Gateway:
         if route.orders != (0, 0):
             ten, minute = self.limits.order(account, *route.orders)
             headers += [("x-mbx-order-count-10s", str(ten)), ("x-mbx-order-count-1m", str(minute))]
-        call = Call(venue=self.venue, request=request, params=params, account=account, key=key)
+        return await self.handled(
+            route, Call(venue=self.venue, request=request, params=params, account=account, key=key)
+        )
+
+    async def handled(self, route: Route, call: Call) -> object:
+        """What a route answers, over whatever it was asked; to who only asks once nothing of it can be undone."""
         answer = route.handler(call)
         if isinstance(answer, CoroutineType):
             return await answer

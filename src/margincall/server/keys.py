@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Struct
 
 from margincall.errors import UsageError
+from margincall.server.private_file import rewritten
 
 PREFIX = "SIM"
 LENGTH = 64
@@ -115,14 +116,7 @@ class Keys:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        with part.open("wb") as file:
-            file.write(msgspec.json.encode(list(self._known.values())))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
+        os.close(rewritten(self._path, msgspec.json.encode(list(self._known.values()))))
 
 
 class _Rsa:

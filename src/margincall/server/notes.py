@@ -7,7 +7,7 @@ opens a stream.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Struct
 from margincall.errors import UsageError
 from margincall.exchange.journal import JournalFailed
 from margincall.server.downloads import Download
+from margincall.server.private_file import append, rewritten
 
 NONE, FOLDER = "NONE", "downloads"
 encoded = msgspec.json.encode
@@ -79,7 +80,7 @@ class Notes:
         if path is not None:
             for note in _read(path) if path.exists() else ():
                 self._take(note)
-            self._file = _rewritten(path, self._all())
+            self._file = rewritten(path, b"".join(encoded(note) + b"\n" for note in self._all()))
 
     def matched(self, order: int, change: int, mode: str) -> str:
         """How the price of an order was matched at a change: as it is said now, or as it was noted before a restart."""
@@ -104,7 +105,7 @@ class Notes:
         if not self._waiting or self._file is None:
             return
         try:
-            _write(self._file, bytes(self._waiting))
+            append(self._file, bytes(self._waiting))
             if is_durable:
                 os.fsync(self._file)
         except OSError as error:
@@ -151,19 +152,3 @@ def _read(path: Path) -> Iterator[Note]:
             yield msgspec.json.decode(line, type=Note)
         except msgspec.DecodeError as error:
             raise UsageError(f"{path}, line {number}: {error}") from None
-
-
-def _rewritten(path: Path, notes: Iterable[Note]) -> int:
-    """A file of these notes alone, in place of the one that was there; open to be appended to."""
-    part = path.with_suffix(".part")
-    part.unlink(missing_ok=True)  # one that is there may be open to others
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    _write(file, b"".join(encoded(note) + b"\n" for note in notes))
-    os.fsync(file)
-    part.replace(path)
-    return file
-
-
-def _write(file: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(file, data) :]

@@ -45,6 +45,10 @@ class Route(NamedTuple):
     since: str = ""
     until: str = ""
 
+    def weighs(self, params: Params) -> int:
+        """What a request with these parameters weighs."""
+        return self.weight if isinstance(self.weight, int) else self.weight(params)
+
 
 class Table:
     """Routes by path and method, as they are on an API date."""

@@ -7,7 +7,6 @@ in the order in which they came, and answered as they are safe. Source: document
 """
 
 import asyncio
-import inspect
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -149,7 +148,7 @@ class WsApi:
             self._weigh(1, "weight", used)
             raise UNKNOWN_METHOD
         params = Params(found)
-        self._weigh(route.weight if isinstance(route.weight, int) else route.weight(params), route.pool, used)
+        self._weigh(route.weighs(params), route.pool, used)
         key = self._allowed(route, asked, found)
         account = key.account if key is not None else ""
         if route.orders != (0, 0):
@@ -160,11 +159,7 @@ class WsApi:
             method=route.method, path=route.path, key=key.key if key is not None else "", ip=self._ip
         )  # fmt: skip
         call = Call(venue=self._gateway.venue, request=request, params=params, account=account)
-        answer = route.handler(call)
-        if inspect.isawaitable(answer):
-            return await answer
-        await self._gateway.venue.settled()
-        return answer
+        return await self._gateway.handled(route, call)
 
     def _weigh(self, weight: int, pool: Any, used: Used) -> None:
         count = self._gateway.limits.ask(self._ip, weight, pool)

@@ -69,9 +69,9 @@ def _kept(call: Call, name: str, since_ms: int) -> tuple[int, int]:
     return 0, max(since_ms, reach_ms(rule, call.now_ms) + 1)
 
 
-def _order_raw(call: Call, row: bytes) -> Raw:
-    """An order's row as it is answered on the API date."""
-    return _shared(call, row, {"pair": _pair(PLACED.decode(row).symbol), "cumBase": "0"})
+def _order_raw(call: Call, row: bytes, symbol: str) -> Raw:
+    """The row of an order of a symbol as it is answered on the API date."""
+    return _shared(call, row, {"pair": _pair(symbol), "cumBase": "0"})
 
 
 def _shared(call: Call, row: bytes, more: Json) -> Raw:
@@ -98,11 +98,13 @@ def all_orders(call: Call) -> list[Raw]:
         "orders", call.account, now_ms=call.now_ms, symbol=symbol or "", since_ms=since_ms, until_ms=until_ms,
         from_id=from_id, limit=limit, last=not is_first,
     )  # fmt: skip
-    rows = [(_order_key(row, by_id=from_id is not None), row) for row in (*ended, *_live(call, symbol, from_id))]
+    rows = [(PLACED.decode(row), row) for row in (*ended, *_live(call, symbol, from_id))]
     chosen = sorted(
-        (each for each in rows if since_ms <= PLACED.decode(each[1]).time <= until_ms), key=lambda each: each[0]
+        (each for each in rows if since_ms <= each[0].time <= until_ms),
+        key=lambda each: (each[0].time if from_id is None else 0, each[0].orderId),
     )  # fmt: skip
-    return [_order_raw(call, row) for _, row in (chosen[:limit] if is_first else chosen[-limit:])]
+    told = chosen[:limit] if is_first else chosen[-limit:]
+    return [_order_raw(call, row, placed.symbol) for placed, row in told]
 
 
 def _live(call: Call, symbol: str | None, from_id: int | None) -> list[bytes]:
@@ -111,11 +113,6 @@ def _live(call: Call, symbol: str | None, from_id: int | None) -> list[bytes]:
         for number, each in live(call).items()
         if symbol in (None, each.order.symbol) and number >= (from_id or 0)
     ]
-
-
-def _order_key(row: bytes, *, by_id: bool) -> tuple[int, int]:
-    found = PLACED.decode(row)
-    return (0 if by_id else found.time), found.orderId
 
 
 def open_order(call: Call) -> Json:
@@ -173,7 +170,7 @@ def force_orders(call: Call) -> list[Raw]:
         "forceOrders", call.account, now_ms=kept_ms, symbol=symbol or "", kinds=[] if kind is None else [kind],
         since_ms=since_ms, until_ms=until_ms, limit=limit, last=not _is_since(call),
     )  # fmt: skip
-    return [_order_raw(call, row) for row in rows]
+    return [_order_raw(call, row, PLACED.decode(row).symbol) for row in rows]
 
 
 def amendments(call: Call) -> list[Raw]:
