@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from margincall.core.events import Fill
 from margincall.core.margin import cross_wallet, is_liquidated
 from margincall.core.protocol.moves import BAD_DEBT, FUND
 from margincall.exchange.audit.measures import TINY, ZERO, at_trigger, is_flat, wallet
@@ -68,13 +69,18 @@ def _written_off(around: Around) -> Iterator[str]:
 
 
 def nothing_twice(around: Around) -> Iterator[str]:
-    """The same mark again does nothing, unless something waits at its trigger."""
+    """The same mark again liquidates nobody but who waits at its trigger, or has just traded: a conditional order that
+    its price protection held back can go now, since the contract price may have come nearer in between."""
     command = around.command
     if not isinstance(command, SetMark) or around.before.marks.prices.get(command.symbol) != command.price:
         return
-    waits = at_trigger(around, around.before)
+    waits, traded = at_trigger(around, around.before), set[str]()
     for event in around.events:
-        if isinstance(event, LiquidationStarted) and (event.account, event.pool) not in waits:
+        if isinstance(event, Fill):
+            traded.add(event.account)
+        if not isinstance(event, LiquidationStarted) or event.account in traded:
+            continue
+        if (event.account, event.pool) not in waits:
             yield f"{event.account} {event.pool} is liquidated by a mark that has not moved"
 
 
