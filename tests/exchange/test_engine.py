@@ -125,6 +125,30 @@ def test_what_is_no_command_is_refused(path: Path, raw: bytes) -> None:
         assert (running.seq, running.digest()) == (0, digest(new_exchange(RULES, NOON)))
 
 
+def test_a_command_is_the_same_with_and_without_json(tmp_path: Path) -> None:
+    """Values make the same events and the same journal, byte by byte, as the JSON that is written of them."""
+    random, refused = Random(2), 0
+    with engine(tmp_path / "values", "none") as of_values, engine(tmp_path / "json", "none") as of_json:
+        list(submitted(of_values, COUNT))
+        list(submitted(of_json, COUNT))
+        for _ in range(1_000):
+            command = any_command(random, of_values.state.time_ms)
+            events = of_values.carry_out(command)
+            assert events == of_json.submit(commands.encode(command))
+            refused += is_refused(events)
+        assert of_values.digest() == of_json.digest()
+    assert 50 < refused < 950
+    assert (tmp_path / "values").read_bytes() == (tmp_path / "json").read_bytes()
+
+
+@pytest.mark.parametrize("amount", ["1E+400", "NaN", "Infinity", "1" * 80])
+def test_numbers_that_cannot_be_held_are_refused_as_values_too(path: Path, amount: str) -> None:
+    with engine(path) as running:
+        (event,) = running.carry_out(commands.Fund(asset="USDT", amount=Decimal(amount)))
+        assert event.code == Code.MALFORMED.code  # type: ignore[union-attr]
+        assert running.seq == 0
+
+
 def test_a_batch_is_taken_though_its_parts_are_refused(path: Path) -> None:
     with engine(path) as running:
         events = running.submit(commands.encode(commands.Batch(commands=(_cancel(),))))

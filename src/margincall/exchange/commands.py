@@ -281,7 +281,7 @@ def decode(raw: bytes) -> AnyCommand:
         raise BadCommand(str(error)) from None
     if _is_unusual(raw) and _LOOSE_NUMBER.search(raw):
         _check_texts(command, msgspec.json.decode(raw))
-    _check_numbers(command)
+    check_numbers(command)
     return command
 
 
@@ -290,15 +290,9 @@ def encode(command: AnyCommand) -> bytes:
     return _ENCODER.encode(command)
 
 
-def _is_unusual(raw: bytes) -> bool:
-    """Whether JSON holds anything that `encode` writes nowhere but in names; what does not, has no loose number."""
-    return (
-        not raw.isascii() or len(raw.translate(None, _NOT_WRITTEN)) < len(raw) or _UNDERSCORED.search(raw) is not None
-    )
-
-
-def _check_numbers(command: Struct) -> None:
-    """Refuse numbers that exact arithmetic cannot hold (`wire/numbers.py`), and integers beyond 64 bits."""
+def check_numbers(command: Struct) -> None:
+    """Raises `BadCommand` for numbers that exact arithmetic cannot hold (`wire/numbers.py`), and for integers beyond 64
+    bits."""
     for field in _fields_with_numbers(type(command)):
         value = getattr(command, field)
         if value is None:
@@ -313,7 +307,14 @@ def _check_numbers(command: Struct) -> None:
         if kind is tuple:
             for each in value:
                 if isinstance(each, Struct):
-                    _check_numbers(each)
+                    check_numbers(each)
+
+
+def _is_unusual(raw: bytes) -> bool:
+    """Whether JSON holds anything that `encode` writes nowhere but in names; what does not, has no loose number."""
+    return (
+        not raw.isascii() or len(raw.translate(None, _NOT_WRITTEN)) < len(raw) or _UNDERSCORED.search(raw) is not None
+    )
 
 
 @cache

@@ -1,7 +1,7 @@
 """An exchange behind its journal: what it has acknowledged outlives it.
 
     with Engine.open(path, rules, time_ms=now) as engine:
-        events = engine.submit(raw)     carried out; do not tell anybody yet
+        events = engine.submit(raw)     carried out; do not tell anybody yet (or `carry_out(command)`)
         engine.sync()                   now everything up to this seq may be told
 
 A command that is carried out is appended with the hash of its events, one that is refused is not: it changes nothing.
@@ -12,9 +12,11 @@ events of each; who opens a journal under other rules is told what differs.
 import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.msgpack import Encoder
 
+from margincall.exchange import commands
 from margincall.exchange.digest import digest
 from margincall.exchange.events import Rejected
 from margincall.exchange.genesis import new_exchange
@@ -34,12 +36,13 @@ from margincall.exchange.journal_file import DiskFile, Durability, FileJournal, 
 from margincall.exchange.rejections import Code, Refusal
 from margincall.exchange.rulesets import RuleSet, differences, rules_from, rules_text
 from margincall.exchange.state import Events, Exchange
-from margincall.exchange.step import receive, rejected
+from margincall.exchange.step import receive, rejected, take
 from margincall.version import VERSION
 
 _encode = Encoder(decimal_format="string", order="deterministic").encode
 DIFFERENCES_TOLD = 5
 """Differences between two rule-sets that an error names."""
+_Given = TypeVar("_Given")
 Tell = Callable[[Exchange, Events], None]
 """Is told what a command of the journal gave when it is applied again, and the exchange as it was after it."""
 
@@ -102,11 +105,19 @@ class Engine:
 
     def submit(self, raw: bytes) -> Events:
         """Carry out a command; what happened. Nobody may be told before `sync`, but that a command was refused."""
+        return self._apply(raw, raw, receive)
+
+    def carry_out(self, command: commands.AnyCommand) -> Events:
+        """The same for a command that is no JSON yet. Its fields must have the types that they say (of numbers it is
+        checked that exact arithmetic can hold them): what is written is read again after a crash."""
+        return self._apply(commands.encode(command), command, take)
+
+    def _apply(self, raw: bytes, command: _Given, apply: Callable[[Exchange, _Given], Events]) -> Events:
         self._check()
         if len(raw) > COMMAND_MAX:
             return [rejected(self._state, Refusal(Code.MALFORMED, f"longer than {COMMAND_MAX} bytes"))]
         self._is_usable = False
-        events = receive(self._state, raw)
+        events = apply(self._state, command)
         if not is_refused(events):
             self._seq = self._journal.append(raw, events_hash(events))
         self._is_usable = True

@@ -46,6 +46,15 @@ def receive(state: Exchange, raw: bytes) -> Events:
     return step(state, command)
 
 
+def take(state: Exchange, command: commands.AnyCommand) -> Events:
+    """Carry out a command made by our own code; one with numbers that exact arithmetic cannot hold is rejected."""
+    try:
+        commands.check_numbers(command)
+    except commands.BadCommand as error:
+        return [rejected(state, Refusal(Code.MALFORMED, str(error)))]
+    return step(state, command)
+
+
 def rejected(state: Exchange, refusal: Refusal, place: int | None = None) -> Rejected:
     """A refusal as an event."""
     text = f"{refusal.code.text} {refusal.detail}".rstrip()

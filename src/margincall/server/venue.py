@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
 from margincall.exchange import commands
 from margincall.exchange.clock import pieces
 from margincall.exchange.engine import Engine, Tell, is_refused
@@ -42,7 +40,6 @@ SYNC_S = 1.0
 """So long at most what nobody waits for (prices, quotes, what the clock brought) is kept from the disk."""
 FORGET_MS = 60_000
 """So often what the venue keeps no longer is dropped."""
-encoded = msgspec.json.encode
 Watcher = Callable[[Events], None]
 
 
@@ -169,7 +166,7 @@ class Venue:
             await self._safe()
 
     def _carry_out(self, command: commands.AnyCommand) -> Events:
-        events = self.engine.submit(encoded(command))
+        events = self.engine.carry_out(command)
         if not is_refused(events):
             self.records.take(events)
             self.tape.take(events)
