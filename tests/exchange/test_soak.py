@@ -31,7 +31,7 @@ SEEDS = range(25)
 
 
 ONCE_WRONG = (695,)
-"""Seeds at which the auditor once erred: a conditional order that price protection held back goes with the same mark."""
+"""Seeds at which the auditor once erred: price protection held a conditional order back, and it went later."""
 
 
 @pytest.mark.parametrize("seed", ONCE_WRONG)

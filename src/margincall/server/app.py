@@ -2,7 +2,6 @@
 any Content-Type with any method, so nothing here parses one.)"""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
 from typing import Any
 
 from margincall.server.gateway import JSON, SIMULATED, Gateway, Reply
@@ -34,7 +33,7 @@ class App:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         reply = await self.reply(scope, receive)
         if reply is not None:
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
+            await send({"type": "http.response.start", "status": reply.status, "headers": _headers_of(reply)})
             await send({"type": "http.response.body", "body": reply.body})
 
     async def reply(self, scope: Scope, receive: Receive) -> Reply | None:
@@ -76,17 +75,11 @@ async def _body(receive: Receive) -> bytes | None:
     return found if len(found) <= BODY_MAX else None
 
 
-def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
+def _headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
     """The headers of an answer, with its length."""
-    headers = [(_encoded(name), _encoded(value)) for name, value in reply.headers]
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
     headers.append((b"content-length", b"%d" % len(reply.body)))
     return headers
-
-
-@lru_cache(maxsize=1024)
-def _encoded(text: str) -> bytes:
-    """Names and most values of headers are few."""
-    return text.encode()
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

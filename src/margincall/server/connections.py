@@ -12,7 +12,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from margincall.server.app import App, Receive, Scope, headers_of
+from margincall.server.app import App, Receive, Scope
 from margincall.server.errors import NO_MESSAGE
 from margincall.server.gateway import JSON, SIMULATED, Reply, encoded
 
@@ -266,8 +266,10 @@ def _is_text(message: bytes) -> bool:
 def _whole(reply: Reply, cycle: RequestResponseCycle) -> bytes:
     """Head and body of an answer, as they go over the line."""
     parts = [STATUS_LINE[reply.status]]
-    for name, value in (*cycle.default_headers, *headers_of(reply)):
+    for name, value in cycle.default_headers:
         parts += (name, b": ", value, b"\r\n")
+    parts.append("".join([f"{name}: {value}\r\n" for name, value in reply.headers]).encode())
+    parts.append(b"content-length: %d\r\n" % len(reply.body))
     parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
     if cycle.scope["method"] != "HEAD":
         parts.append(reply.body)
