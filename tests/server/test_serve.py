@@ -11,15 +11,15 @@ import time
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
 from margincall.cli.exchange_board import Board, banner, reading
 from margincall.cli.exchange_serve import serve
-from margincall.errors import NothingUsable, Refused, UsageError
-from margincall.exchange.journal import JournalFailed, OtherHeader
+from margincall.errors import Refused, UsageError
+from margincall.exchange.journal import JournalFailed
 from margincall.exchange.rulesets import MarkSource
 from margincall.server.assembled import Assembled, assembled
 from margincall.server.clock import SimulatedClock, WallClock
@@ -146,8 +146,42 @@ def test_a_folder_goes_on_under_its_own_rules(tmp_path: Path) -> None:
     with opened(Options(folder=tmp_path)) as found:
         assert found.built.venue.state.rules == rules_for("socialised", ("ETHUSDT", "SOLUSDT"))
         found.built.close()
-    with pytest.raises((UsageError, OtherHeader, NothingUsable)), opened(Options(folder=tmp_path, rules="usdm")):
+    again = Options(folder=tmp_path, rules="socialised", symbols=("SOLUSDT", "ETHUSDT"), marks="given")
+    for same in (again, Options(folder=tmp_path, rules="socialised")):
+        with opened(same) as found:
+            found.built.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"rules": "dydx"}, "--rules usdm, not dydx"),
+        ({"symbols": ("BTCUSDT",)}, "--symbols BTCUSDT,ETHUSDT, not BTCUSDT"),
+        ({"marks": "rule"}, "--marks given, not rule"),
+    ],
+)
+def test_what_a_folder_was_not_begun_with_is_told_by_the_flag(tmp_path: Path, asked: Any, told: str) -> None:
+    with opened(Options(folder=tmp_path, symbols=("BTCUSDT", "ETHUSDT"))) as found:
+        found.built.close()
+    with pytest.raises(UsageError) as refused, opened(Options(folder=tmp_path, **asked)):
         pass
+    assert str(refused.value) == (
+        f"{tmp_path} was begun with {told}, and keeps its own: leave the flag out, or choose another --folder"
+    )
+
+
+def test_a_journal_without_a_whole_header_is_begun_again_with_what_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(b"")
+    with opened(Options(folder=tmp_path, rules="dydx")) as found:
+        assert found.built.venue.state.rules.name == "dydx"
+        found.built.close()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "within"):
+        with pytest.raises(UsageError, match="there is a file of that name"), opened(Options(folder=path)):
+            pass
 
 
 def test_multi_assets_mode_can_be_entered_from_the_first(tmp_path: Path) -> None:

@@ -65,9 +65,14 @@ def assembled(
     long to apply again.
 
     A simulated clock that reads less than the journal's is set to that. Raises `UsageError` for a wall clock that
-    does, and what `Engine.open` raises.
+    does, and for what cannot be a folder; and what `Engine.open` raises.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        is_file = isinstance(error, FileExistsError | NotADirectoryError)
+        why = "there is a file of that name" if is_file else error.strerror
+        raise UsageError(f"{folder} cannot be the folder of an exchange: {why}") from None
     journal = folder / JOURNAL
     is_new = not journal.exists()
     archive = Archive(folder / ARCHIVE)

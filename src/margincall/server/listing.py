@@ -15,6 +15,7 @@ from margincall.core.rules import MissingContract
 from margincall.errors import UsageError
 from margincall.exchange.catalogue import CATALOGUE, TODAY, tables_of
 from margincall.exchange.engine import read_rules
+from margincall.exchange.journal import read_header
 from margincall.exchange.rulesets import Filters, MarkSource, RuleSet
 from margincall.exchange.scenario_rules import FEE
 from margincall.venues.registry import contract_of, venue_of
@@ -56,11 +57,25 @@ def rules_for(name: str, symbols: Iterable[str] = (), *, marks: MarkSource = "gi
 
 
 def rules_of_journal(journal: Path, name: str | None, symbols: Iterable[str], marks: MarkSource | None) -> RuleSet:
-    """The rules of a journal that is there, if none are asked for; else those that are (by default USDⓈ-M)."""
+    """The rules of a journal that is there, else those that are asked for (by default USDⓈ-M). What is asked for
+    and not the journal's own raises `UsageError`."""
     symbols = tuple(symbols)
-    if journal.exists() and name is None and not symbols and marks is None:
-        return read_rules(journal)
-    return rules_for(name or "usdm", symbols, marks=marks or "given")
+    is_asked = name is not None or symbols or marks is not None
+    if not journal.exists() or (is_asked and read_header(journal) is None):
+        return rules_for(name or "usdm", symbols, marks=marks or "given")
+    found = read_rules(journal)
+    sources = {each.mark_source for each in found.listings.values()}
+    for flag, asked, own, is_own in (
+        ("--rules", name, found.name, name in (None, found.name)),
+        ("--symbols", ",".join(symbols), ",".join(found.listings), not symbols or {*symbols} == {*found.listings}),
+        ("--marks", marks, ",".join(sorted(sources)), marks is None or {marks} == sources),
+    ):
+        if not is_own:
+            raise UsageError(
+                f"{journal.parent} was begun with {flag} {own}, not {asked}, and keeps its own: leave the flag out, or "
+                "choose another --folder"
+            )
+    return found
 
 
 def margin_assets(contracts: Mapping[str, Contract]) -> tuple[str, ...]:
