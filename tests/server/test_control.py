@@ -132,6 +132,17 @@ def test_what_cannot_be_is_refused_with_a_code(server: Server, path: str, body: 
     assert (status in (400, 404), answer["code"]) == (True, code), answer
 
 
+def test_an_asset_that_is_no_margin_opens_no_account(server: Server) -> None:
+    token = server.told["control_token"]
+    wanted: dict[str, Any] = {"name": "carol", "deposits": {"USDT": "10", "BTC": "1"}}
+    told = {"code": -1108, "msg": "BTC is no margin here; there are USDT, and what set_asset_index gave an index"}
+    assert server.control_raw("POST", "/accounts", wanted, token) == (400, told)
+    assert server.control_raw("GET", "/accounts/carol", None, token)[0] == 404
+    index = {"command": "set_asset_index", "asset": "BTC", "index": "50000", "bid": "47500", "ask": "52500"}
+    server.control("POST", "/commands", index)
+    assert server.control("POST", "/accounts", wanted)["wallets"] == {"USDT": "10", "BTC": "1"}
+
+
 def test_a_secret_is_told_once(server: Server) -> None:
     made = server.control("POST", "/keys", {"account": "demo-1"})
     own = Credentials("demo-1", made["key"], made["secret"])

@@ -1,5 +1,7 @@
 """The control API: accounts and their keys."""
 
+from collections.abc import Iterable
+
 from starlette.requests import Request
 
 from margincall.core.protocol.moves import VENUE_ACCOUNTS
@@ -11,6 +13,7 @@ from margincall.server.control.bodies import Money, NewAccount, NewKey, Settings
 from margincall.server.control.http import Answers, body
 from margincall.server.errors import ApiError
 from margincall.server.keys import Key, issue
+from margincall.server.listing import margin_assets
 from margincall.server.summary import account_summary
 
 NO_ACCOUNT = ApiError(-1130, "no such account", 404)
@@ -52,6 +55,7 @@ class Accounts:
     async def _open(self, request: Request) -> object:
         wanted = await body(request, NewAccount)
         name = wanted.name
+        self._check_assets(wanted.deposits)
         await self._venue.do(commands.OpenAccount(account=name))
         for asset, amount in wanted.deposits.items():
             await self._venue.do(commands.Transfer(account=name, asset=asset, amount=amount))
@@ -63,6 +67,17 @@ class Accounts:
             ),
         )  # fmt: skip
         return account_summary(self._venue.state.traders[name])
+
+    def _check_assets(self, assets: Iterable[str]) -> None:
+        """Looked at before an account is opened, which could not be opened again."""
+        state = self._venue.state
+        known = sorted({*state.indices, *margin_assets(state.rules.venue.contracts)})
+        for asset in assets:
+            if asset not in known:
+                there = ", ".join(known)
+                raise ApiError(
+                    -1108, f"{asset} is no margin here; there are {there}, and what set_asset_index gave an index"
+                )
 
     async def _settle(self, name: str, wanted: Settings) -> None:
         asked: list[AnyCommand] = []
@@ -83,6 +98,7 @@ class Accounts:
 
     async def _deposit(self, request: Request) -> object:
         money, trader = await body(request, Money), self._trader(request)
+        self._check_assets((money.asset,))
         await self._venue.do(commands.Transfer(account=trader.name, asset=money.asset, amount=money.amount))
         return account_summary(trader)
 
