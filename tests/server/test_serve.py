@@ -25,6 +25,7 @@ from margincall.server.assembled import Assembled, assembled
 from margincall.server.clock import SimulatedClock, WallClock
 from margincall.server.control.app import control_app
 from margincall.server.demo import CROWD, Demo
+from margincall.server.keys import issue
 from margincall.server.listing import rules_for
 from margincall.server.opened import Options, opened
 from margincall.server.player import Player
@@ -314,6 +315,23 @@ def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:
         assert f"{state.fund.account.wallets['USDT']:,.2f} USDT" in shown
         assert found.keys[0].key in shown
         assert found.keys[0].secret not in shown
+        found.built.close()
+
+
+@pytest.mark.parametrize(("height", "latest"), [(24, 7), (20, 3), (60, 8)])
+def test_the_board_is_no_higher_than_the_terminal(tmp_path: Path, height: int, latest: int) -> None:
+    with opened(Options(folder=tmp_path, durability="none")) as found:
+        demo = Demo(found.built.venue, seed=7)
+        demo.begin()
+        while len(found.built.venue.state.liquidations) < 8:
+            demo.step()
+        found.built.keys.add(issue("demo-1"))
+        target = Console(width=80, height=height, record=True, file=io.StringIO())
+        target.print(Board(found).drawn(target))
+        lines = target.export_text().splitlines()
+        assert len(lines) <= height
+        assert sum(each.count(" USDT") for each in lines if "Insurance" not in each) == latest
+        assert sum(each.startswith("Key ") for each in lines) == 3
         found.built.close()
 
 

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 REFRESH_S = 0.5
 LATEST = 8
-"""Liquidations on the board."""
+"""Liquidations on the board, where it is high enough."""
+KEYS = 3
+"""Keys on the board."""
+AROUND = 11
+"""Lines of the board beside symbols, liquidations and keys."""
 NO_KEYS = (
     "Keys     issued before: their secrets are in keys.json of the folder,",
     "         or issue another by the control API",
@@ -158,14 +162,15 @@ class Board:
         self._count()
         state = self._found.built.venue.state
         fund = "  ".join(f"{_number(amount, 2)} {asset}" for asset, amount in state.fund.account.wallets.items())
-        keys = list(self._found.built.keys.all().values())
+        keys = list(self._found.built.keys.all().values())[:KEYS]
+        room = target.height - AROUND - len(state.markets) - len(keys)
         return Group(
             Text("SIMULATED EXCHANGE", style="bold") + Text(f"  {utc(self._found.built.venue.now_ms())}"),
             self._prices(),
-            self._liquidations(),
+            self._liquidations(max(1, min(LATEST, room))),
             Text(f"Insurance fund {fund or '0'}    accounts {sum(1 for _ in state.owners())}    "
                  f"orders {len(state.orders)}    requests {self._rate:.0f}/s"),
-            *(Text(f"Key {each.account} {each.key}", style="dim", no_wrap=True) for each in keys[:3]),
+            *(Text(f"Key {each.account} {each.key}", style="dim", no_wrap=True) for each in keys),
         )  # fmt: skip
 
     def _count(self) -> None:
@@ -191,7 +196,7 @@ class Board:
             table.add_row(symbol, last, mark, moved, *_quotes(market))
         return table
 
-    def _liquidations(self) -> Table:
+    def _liquidations(self, latest: int) -> Table:
         from rich import box
         from rich.table import Table
 
@@ -200,7 +205,7 @@ class Board:
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for name in ("time", "account", "symbol", "quantity", "price", "lost"):
             table.add_column(name, justify="right" if name in ("quantity", "price", "lost") else "left")
-        for each in reversed(state.liquidations[-LATEST:]):
+        for each in reversed(state.liquidations[-latest:]):
             table.add_row(
                 utc(each.time_ms)[11:19], each.account, each.symbol, _text(each.quantity), _number(each.price, 2),
                 f"{_number(each.lost, 2)} {each.asset}",
