@@ -205,6 +205,16 @@ def test_candles_are_played_at_any_speed(server: Server, tmp_path: Path) -> None
     assert mark(server) == 51_000
 
 
+def test_a_crash_below_the_least_price_is_refused(server: Server) -> None:
+    """Down there no order can follow the price."""
+    with_market(server)
+    wanted = {"symbol": SYMBOL, "crash": {"to": "556.7", "seconds": 5}}
+    status, answer = server.control_raw("POST", "/paths", wanted, server.told["control_token"])
+    assert (status, answer["code"], answer["msg"]) == (
+        400, -1130, "BTCUSDT has no orders below 556.80: crash to that or more"
+    )  # fmt: skip
+
+
 def test_a_crash_liquidates(server: Server) -> None:
     with_market(server)
     own = with_trader(server)

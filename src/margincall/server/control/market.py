@@ -101,6 +101,9 @@ class Market:
             raise UsageError("a crash takes at least one step")
         if steps > MOST_STEPS:
             raise UsageError(f"a crash takes at most {MOST_STEPS:,} steps")
+        least = self._venue.state.markets[symbol].listing.filters.min_price
+        if wanted.to < least:
+            raise UsageError(f"{symbol} has no orders below {least}: crash to that or more")
         start = on_tick(self._venue.state, symbol, mark)
         return crash(start, wanted.to, steps, tick=tick, step_ms=step_ms)
 
