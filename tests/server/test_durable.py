@@ -94,6 +94,16 @@ def test_so_does_who_asks_by_the_websocket_api(durable: Desk) -> None:
     assert {seq for _, seq in seen} == {durable.venue.engine.seq}
 
 
+def test_nobody_is_answered_a_price_that_a_crash_could_undo(durable: Desk) -> None:
+    async def played() -> bytes:
+        durable.venue.carry_out(commands.SetMark(symbol="BTCUSDT", price=Decimal(49_000)))
+        request = Request(method="GET", path="/fapi/v1/premiumIndex", query=b"symbol=BTCUSDT")
+        return (await durable.gateway.answer(request)).body
+
+    assert json.loads(asyncio.run(played()))["markPrice"] == "49000.00000000"
+    assert on_disk(durable) == durable.venue.engine.seq
+
+
 def test_what_nobody_waits_for_is_safe_within_a_second(durable: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [100.0]
     monkeypatch.setattr(venues.time, "monotonic", lambda: now_s[0])
