@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
@@ -181,6 +182,35 @@ def test_points_are_played_as_the_clock_goes_on(server: Server) -> None:
     server.control("POST", "/clock", {"advance_ms": 5_000})
     assert mark(server) == 50_500
     assert server.control("GET", "/paths") == []
+
+
+TOO_LARGE = "9" * 19 + ".9"
+"""A price that a body may hold; with a tick more, as a source of the index says it, it is no price any more."""
+
+
+def test_a_price_that_is_refused_ends_its_path(server: Server) -> None:
+    server.control("POST", "/prices", {"prices": {SYMBOL: "50000", "ETHUSDT": "2500"}})
+    for symbol, last in ((SYMBOL, TOO_LARGE), ("ETHUSDT", "2600")):
+        server.control("POST", "/paths", {"symbol": symbol, "points": [[0, "3000"], [2000, last]], "step_ms": 1000})
+    server.control("POST", "/clock", {"advance_ms": 1000})
+    points = [[0, "50000"], [500, TOO_LARGE], [9000, "51000"]]
+    server.control("POST", "/paths", {"symbol": SYMBOL, "points": points, "step_ms": 500})
+    assert server.control("POST", "/clock", {"advance_ms": 5_000})["code"] == -1102
+    assert [each[0] for each in server.control("GET", "/state")["paths"]] == ["ETHUSDT"]
+    server.control("POST", "/clock", {"advance_ms": 5_000})
+    assert (mark(server), server.control("GET", "/state")["symbols"]["ETHUSDT"]["mark"]) == (50_000, "2600")
+
+
+@pytest.mark.parametrize("is_demo", [False, True])
+def test_and_not_the_server(tmp_path: Path, *, is_demo: bool) -> None:
+    with running(tmp_path, is_demo=is_demo, seed=1) as (server, _):
+        points = [[0, "50000"], [20, TOO_LARGE]]
+        server.control("POST", "/paths", {"symbol": SYMBOL, "points": points, "step_ms": 20})
+        until = time.monotonic() + PATIENCE_S
+        while server.control("GET", "/state")["paths"]:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert exchanged(server.port, "GET", "/fapi/v1/ping", None, {}) == (200, {})
 
 
 def test_candles_are_played_at_any_speed(server: Server, tmp_path: Path) -> None:
