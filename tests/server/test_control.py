@@ -255,6 +255,20 @@ def test_a_fault_that_liquidates_is_refunded_by_the_desk(server: Server) -> None
     assert server.control("POST", "/disputes", {"account": "trader", "liquidation": number})["code"] == -9005
 
 
+def test_a_dispute_that_was_left_open_is_answered(server: Server) -> None:
+    """As a crash leaves one, between its opening and its answer."""
+    with_market(server)
+    buys(server, with_trader(server))
+    server.control("POST", "/prices", {"prices": {SYMBOL: "49000"}})
+    (line,) = server.control("GET", "/state")["liquidations"]
+    disputed = {"account": "trader", "liquidation": line["number"]}
+    server.control("POST", "/commands", {"command": "dispute", **disputed})
+    (decision,) = server.control("POST", "/disputes", disputed)
+    (entry,) = server.control("GET", "/disputes")
+    assert (decision["upheld"], entry["status"]) == (False, "rejected")
+    assert server.control("POST", "/disputes", disputed)["code"] == -9005
+
+
 def test_a_claim_is_judged_by_the_journal(server: Server) -> None:
     with_market(server)
     buys(server, with_trader(server))
