@@ -32,7 +32,7 @@ def memory() -> str:
     again = serve_soak.run(SAMPLE_HOURS, found["seed"])
     before, now = found["memory_mib"][SAMPLE_HOURS - 1]["rss"], again["memory_mib"][-1]["rss"]
     slope = found["slope_mib_an_hour"]["rss"]
-    is_whole = (found["hours"], found["symbols"], found["bots"]) >= (HOURS, SYMBOLS, BOTS)
+    is_whole = found["hours"] >= HOURS and found["symbols"] >= SYMBOLS and found["bots"] >= BOTS
     figure = (
         f"{found['hours']} h, {found['symbols']} symbols, {found['bots']} bots, {found['requests']:,} requests: "
         f"{slope:+.2f} MiB an hour after {found['warm_up_hours']} h; {SAMPLE_HOURS} h again: {now} MiB, then {before}"
