@@ -43,6 +43,13 @@ def test_weights_add_up_within_a_minute(strict: Desk) -> None:
     assert used(strict) == 1
 
 
+@pytest.mark.parametrize("path", ["futures/data/basis", "fapi/v1/fundingInfo"])
+def test_what_counts_by_itself_tells_the_weight_that_was_used(strict: Desk, path: str) -> None:
+    assert [used(strict) for _ in range(5)][-1] == 5
+    told = [dict(strict.send("GET", f"/{path}").headers)["x-mbx-used-weight-1m"] for _ in range(2)]
+    assert told == ["5", "5"]
+
+
 @pytest.mark.parametrize("sent", [{"query": b"a=%ff"}, {"query": b"a=1&a=2"}, {"body": bytes(BODY_MAX + 1)}])
 def test_what_cannot_be_read_weighs_too_and_does_not_hide_a_ban(strict: Desk, sent: dict[str, bytes]) -> None:
     strict.clock.set(strict.clock.now_ms() // MINUTE_MS * MINUTE_MS + MINUTE_MS)
