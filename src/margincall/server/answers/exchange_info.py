@@ -34,11 +34,11 @@ PRECISION = 8
 
 def exchange_info(call: Call) -> Json:
     """`GET /fapi/v1/exchangeInfo`; a symbol in the request changes nothing, as at the venue."""
-    tape, state, halted = call.venue.tape, call.venue.state, call.venue.halted
+    tape, state, halted = call.venue.tape, call.venue.state, frozenset(call.venue.halted)
     known, symbols = tape.listed
     if known != halted:
         symbols = msgspec.Raw(msgspec.json.encode(list(symbol_rows(state, tape.begun_ms, halted))))
-        tape.listed = frozenset(halted), symbols
+        tape.listed = halted, symbols
     return {
         "exchangeFilters": [],
         "rateLimits": rate_limits(),
