@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.sync.client import connect
 
 from margincall.server.opened import Opened
-from tests.server.running import PATIENCE_S, Credentials, Server, exchanged, running
+from tests.server.running import PATIENCE_S, Credentials, Server, exchanged, process, running
 
 START, START_MS = "2026-10-05T00:00:00Z", 1_791_158_400_000
 SYMBOL = "BTCUSDT"
@@ -211,6 +212,16 @@ def test_and_not_the_server(tmp_path: Path, *, is_demo: bool) -> None:
             assert time.monotonic() < until
             time.sleep(0.01)
         assert exchanged(server.port, "GET", "/fapi/v1/ping", None, {}) == (200, {})
+
+
+def test_a_clock_on_its_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with process(tmp_path, "--clock", "simulated", "--start", START) as server, ThreadPoolExecutor(1) as pool:
+        told = pool.submit(server.control, "POST", "/clock", {"advance_ms": 300 * 86_400_000})
+        until = time.monotonic() + PATIENCE_S
+        while now_ms(server) == START_MS:
+            assert time.monotonic() < until
+        assert server.end() == (0, "")
+        assert START_MS < told.result()["time_ms"] < START_MS + 300 * 86_400_000
 
 
 def test_candles_are_played_at_any_speed(server: Server, tmp_path: Path) -> None:

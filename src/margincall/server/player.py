@@ -56,6 +56,7 @@ class Player:
         self._venue, self._passed, self._is_heard = venue, passed, is_heard
         self._tracks: dict[str, _Track] = {}
         self._turn = asyncio.Lock()
+        self._is_ending = False
 
     def play(self, symbol: str, points: Iterable[Point]) -> None:
         """Play a path from now on, in place of another one of the symbol; times are those of the server."""
@@ -64,6 +65,10 @@ class Player:
     def stop(self, symbol: str) -> None:
         """The price stays where it is."""
         self._tracks.pop(symbol, None)
+
+    def end(self) -> None:
+        """The server ends: a clock that is on its way stays where it is."""
+        self._is_ending = True
 
     def playing(self) -> list[Playing]:
         """What is played."""
@@ -114,12 +119,13 @@ class Player:
         return min(now_ms + CALM_MS, *before, now_ms + CALM_MS)
 
     async def go_to(self, clock: SimulatedClock, to_ms: int) -> None:
-        """Let a simulated clock go on to a time, through every price that is played until then. Raises `ValueError`
+        """Let a simulated clock go on to a time (or as far as it comes before `end`), through every price that is
+        played until then. Raises `ValueError`
         for an earlier time than it reads, and as `follow`."""
         async with self._turn:
             if to_ms < clock.now_ms():
                 raise ValueError(f"{to_ms} is before {clock.now_ms()}")
-            while (now_ms := clock.now_ms()) < to_ms:
+            while (now_ms := clock.now_ms()) < to_ms and not self._is_ending:
                 piece_ms = min(to_ms, self._piece_ms(now_ms))
                 for _ in range(AT_ONCE):
                     moment = self._moment(piece_ms)

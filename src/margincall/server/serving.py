@@ -96,6 +96,7 @@ class Serving:
                 works = [asyncio.create_task(work()) for work in (self._keep_time, *self._works)]
                 await self._until_ended(works)
             finally:
+                self._player.end()
                 self.built.streaming.sockets.shut_down()
                 for server in self._servers:
                     server.should_exit = True
