@@ -45,6 +45,8 @@ class Known:
     number: int = 0
     told: list[dict[str, Any]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    amending: Decimal | None = None
+    """The price of an amendment that nobody answered yet. (One request about an order is under way at a time.)"""
 
     def hear(self, row: dict[str, Any]) -> None:
         """An answer about it. Raises `Unkept` where it goes back behind one before."""
@@ -56,6 +58,8 @@ class Known:
         for before in self.told:
             if not follows(before, row):
                 raise Unkept(f"{self.name} was acknowledged as {brief(before)} and is {brief(row)}")
+        if self.told and Decimal(row["price"]) not in (Decimal(self.told[-1]["price"]), self.amending):
+            raise Unkept(f"{self.name} was acknowledged as {brief(self.told[-1])} and is {brief(row)}")
         self.told.append(row)
 
     @property
@@ -72,7 +76,6 @@ def follows(before: dict[str, Any], now: dict[str, Any]) -> bool:
         RANK[now["status"]] >= RANK[before["status"]]
         and Decimal(now["executedQty"]) >= Decimal(before["executedQty"])
         and now["updateTime"] >= before["updateTime"]
-        and (now["updateTime"] > before["updateTime"] or now["price"] == before["price"] or now["status"] != "NEW")
     )
 
 
@@ -219,6 +222,7 @@ class Trader:
         """One request about an order; in doubt until it is answered."""
         what = f"{method} {len(known.told)}"
         known.doubts.append(what)
+        known.amending = Decimal(str(params["price"])) if method == "PUT" else None
         if known not in self.fresh[-64:]:
             self.fresh.append(known)
         if socket is not None:
@@ -231,6 +235,7 @@ class Trader:
             known.hear(answer)
         elif answer["code"] not in EXPECTED:
             raise Unkept(f"{method} {known.name} {params}: {answer}")
+        known.amending = None
 
     async def _one(self, line: Line, socket: Socket | None) -> None:
         chance = self._random.random()
@@ -309,6 +314,7 @@ class Trader:
         else:
             found["in doubt, not there"] += 1
         known.doubts.clear()
+        known.amending = None
 
     async def _got(self, line: Line, known: Known) -> tuple[int, Any]:
         return await line.ask("GET", ORDER, {"symbol": known.symbol, "origClientOrderId": known.name}, now_ms=now_ms())

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from websockets.sync.client import connect
 
 from margincall.server.opened import Opened
-from tests.server.running import PATIENCE_S, Credentials, Server, exchanged, running
+from tests.server.running import PATIENCE_S, Credentials, Server, exchanged, process, running
 
 START, START_MS = "2026-10-05T00:00:00Z", 1_791_158_400_000
 SYMBOL = "BTCUSDT"
@@ -194,6 +196,45 @@ def test_points_are_played_as_the_clock_goes_on(server: Server) -> None:
     assert server.control("GET", "/paths") == []
 
 
+TOO_LARGE = "9" * 19 + ".9"
+"""A price that a body may hold; with a tick more, as a source of the index says it, it is no price any more."""
+
+
+def test_a_price_that_is_refused_ends_its_path(server: Server) -> None:
+    server.control("POST", "/prices", {"prices": {SYMBOL: "50000", "ETHUSDT": "2500"}})
+    for symbol, last in ((SYMBOL, TOO_LARGE), ("ETHUSDT", "2600")):
+        server.control("POST", "/paths", {"symbol": symbol, "points": [[0, "3000"], [2000, last]], "step_ms": 1000})
+    server.control("POST", "/clock", {"advance_ms": 1000})
+    points = [[0, "50000"], [500, TOO_LARGE], [9000, "51000"]]
+    server.control("POST", "/paths", {"symbol": SYMBOL, "points": points, "step_ms": 500})
+    assert server.control("POST", "/clock", {"advance_ms": 5_000})["code"] == -1102
+    assert [each[0] for each in server.control("GET", "/state")["paths"]] == ["ETHUSDT"]
+    server.control("POST", "/clock", {"advance_ms": 5_000})
+    assert (mark(server), server.control("GET", "/state")["symbols"]["ETHUSDT"]["mark"]) == (50_000, "2600")
+
+
+@pytest.mark.parametrize("is_demo", [False, True])
+def test_and_not_the_server(tmp_path: Path, *, is_demo: bool) -> None:
+    with running(tmp_path, is_demo=is_demo, seed=1) as (server, _):
+        points = [[0, "50000"], [20, TOO_LARGE]]
+        server.control("POST", "/paths", {"symbol": SYMBOL, "points": points, "step_ms": 20})
+        until = time.monotonic() + PATIENCE_S
+        while server.control("GET", "/state")["paths"]:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert exchanged(server.port, "GET", "/fapi/v1/ping", None, {}) == (200, {})
+
+
+def test_a_clock_on_its_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with process(tmp_path, "--clock", "simulated", "--start", START) as server, ThreadPoolExecutor(1) as pool:
+        told = pool.submit(server.control, "POST", "/clock", {"advance_ms": 300 * 86_400_000})
+        until = time.monotonic() + PATIENCE_S
+        while now_ms(server) == START_MS:
+            assert time.monotonic() < until
+        assert server.end() == (0, "")
+        assert START_MS < told.result()["time_ms"] < START_MS + 300 * 86_400_000
+
+
 def test_candles_are_played_at_any_speed(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "BTCUSDT-1m-2023-11.csv"
     path.write_text(CANDLES, encoding="utf-8")
@@ -244,6 +285,20 @@ def test_a_fault_that_liquidates_is_refunded_by_the_desk(server: Server) -> None
     assert (entry["status"], entry["refund"]) == ("upheld", decision["refund"])
     assert server.control("GET", "/accounts/trader")["wallets"]["USDT"] == decision["refund"]["USDT"]
     assert server.control("POST", "/disputes", {"account": "trader", "liquidation": number})["code"] == -9005
+
+
+def test_a_dispute_that_was_left_open_is_answered(server: Server) -> None:
+    """As a crash leaves one, between its opening and its answer."""
+    with_market(server)
+    buys(server, with_trader(server))
+    server.control("POST", "/prices", {"prices": {SYMBOL: "49000"}})
+    (line,) = server.control("GET", "/state")["liquidations"]
+    disputed = {"account": "trader", "liquidation": line["number"]}
+    server.control("POST", "/commands", {"command": "dispute", **disputed})
+    (decision,) = server.control("POST", "/disputes", disputed)
+    (entry,) = server.control("GET", "/disputes")
+    assert (decision["upheld"], entry["status"]) == (False, "rejected")
+    assert server.control("POST", "/disputes", disputed)["code"] == -9005
 
 
 def test_a_claim_is_judged_by_the_journal(server: Server) -> None:

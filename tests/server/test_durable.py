@@ -20,7 +20,7 @@ from margincall.server.hub import Listener
 from margincall.server.request import Request
 from margincall.server.ws_api import WsApi
 from tests.server.desk import SECRET, Desk, form, key_name
-from tests.server.running import Process
+from tests.server.running import Process, process
 
 ORDER = {
     "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "49000",
@@ -94,6 +94,16 @@ def test_so_does_who_asks_by_the_websocket_api(durable: Desk) -> None:
     assert {seq for _, seq in seen} == {durable.venue.engine.seq}
 
 
+def test_nobody_is_answered_a_price_that_a_crash_could_undo(durable: Desk) -> None:
+    async def played() -> bytes:
+        durable.venue.carry_out(commands.SetMark(symbol="BTCUSDT", price=Decimal(49_000)))
+        request = Request(method="GET", path="/fapi/v1/premiumIndex", query=b"symbol=BTCUSDT")
+        return (await durable.gateway.answer(request)).body
+
+    assert json.loads(asyncio.run(played()))["markPrice"] == "49000.00000000"
+    assert on_disk(durable) == durable.venue.engine.seq
+
+
 def test_what_nobody_waits_for_is_safe_within_a_second(durable: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [100.0]
     monkeypatch.setattr(venues.time, "monotonic", lambda: now_s[0])
@@ -104,6 +114,12 @@ def test_what_nobody_waits_for_is_safe_within_a_second(durable: Desk, monkeypatc
     now_s[0] += venues.SYNC_S
     durable.venue.tick()
     assert on_disk(durable) == durable.venue.engine.seq
+
+
+def test_the_operator_is_told_nothing_that_a_crash_could_undo(tmp_path: Path) -> None:
+    with process(tmp_path, "--clock", "simulated") as server:
+        server.control("POST", "/paths", {"symbol": "BTCUSDT", "points": [[0, "50000"], [9000, "51000"]]})
+        assert server.control("GET", "/state")["seq"] == scan(tmp_path / "journal").tail.seq > 0
 
 
 def test_few_rows_wait_for_a_question(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
 """A server that is killed under load and started again has lost no acknowledged order, and made none twice."""
 
+import contextlib
 import http.client
 import os
 import signal
 import threading
 import time
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from tests.accept.serve_trader import Known, Unkept
 from tests.server.running import PATIENCE_S, Credentials, Process, process
 
 SYMBOL, PRICE = "BTCUSDT", 50_000
@@ -131,6 +134,20 @@ def rounds(folder: Path, count: int) -> int:
             if number < count:
                 clients = killed_in_full_run(server, own, number)
     return checked
+
+
+@pytest.mark.parametrize(("amending", "price", "is_kept"), [
+    (None, "10", True), (None, "11", False), ("11", "11", True), ("11", "10", True), ("11", "12", False),
+])  # fmt: skip
+def test_the_clients_of_the_long_run_see_an_amendment_that_is_lost(
+    amending: str | None, price: str, *, is_kept: bool
+) -> None:
+    """Of an order at 10; also one that was told in the same millisecond."""
+    known = Known("mine", SYMBOL, amending=None if amending is None else Decimal(amending))
+    row = {"clientOrderId": "mine", "orderId": 1, "status": "NEW", "executedQty": "0", "origQty": "1", "updateTime": 5}
+    known.hear({**row, "price": "10"})
+    with contextlib.nullcontext() if is_kept else pytest.raises(Unkept):
+        known.hear({**row, "price": price})
 
 
 def test_no_acknowledged_order_is_lost_and_none_doubled(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from margincall.server.request import BODY_MAX
 from tests.server.conftest import Opened
 from tests.server.desk import Desk, form
 
@@ -40,6 +41,22 @@ def test_weights_add_up_within_a_minute(strict: Desk) -> None:
     assert used(strict) == 49
     strict.pass_ms(MINUTE_MS)
     assert used(strict) == 1
+
+
+@pytest.mark.parametrize("path", ["futures/data/basis", "fapi/v1/fundingInfo"])
+def test_what_counts_by_itself_tells_the_weight_that_was_used(strict: Desk, path: str) -> None:
+    assert [used(strict) for _ in range(5)][-1] == 5
+    told = [dict(strict.send("GET", f"/{path}").headers)["x-mbx-used-weight-1m"] for _ in range(2)]
+    assert told == ["5", "5"]
+
+
+@pytest.mark.parametrize("sent", [{"query": b"a=%ff"}, {"query": b"a=1&a=2"}, {"body": bytes(BODY_MAX + 1)}])
+def test_what_cannot_be_read_weighs_too_and_does_not_hide_a_ban(strict: Desk, sent: dict[str, bytes]) -> None:
+    strict.clock.set(strict.clock.now_ms() // MINUTE_MS * MINUTE_MS + MINUTE_MS)
+    replies = [strict.send("GET", "/fapi/v1/time", **sent) for _ in range(3_602)]
+    assert [dict(each.headers)["x-mbx-used-weight-1m"] for each in replies[:2]] == ["1", "2"]
+    assert [replies[at].status for at in (2_399, 2_400, 3_599, 3_600, 3_601)] == [replies[0].status, 429, 429, 418, 418]
+    assert asked(strict)[0] == 418
 
 
 def test_too_much_weight_is_refused_until_the_minute_is_over(strict: Desk) -> None:

@@ -271,6 +271,19 @@ def test_exchange_info_tells_the_filters_that_orders_are_checked_by(market: Mark
     assert [row["asset"] for row in market.get("/fapi/v1/exchangeInfo")["assets"]] == ["BTC", "USDT"]
 
 
+def test_exchange_info_is_genuine_also_if_it_is_asked_first_while_a_fault_applies(market: Market) -> None:
+    market.do(commands.InjectFault(kind="wrong_brackets", on=True, symbol=BTC, value=D(2)))
+    assert rate_of(market) == "0.4000"
+    market.do(commands.InjectFault(kind="wrong_brackets", on=False, symbol=BTC))
+    assert rate_of(market) == "0.4000"
+
+
+def rate_of(market: Market) -> str:
+    """The rate of maintenance that `exchangeInfo` prints."""
+    rows = market.get("/fapi/v1/exchangeInfo")["symbols"]
+    return str(next(row for row in rows if row["symbol"] == BTC)["maintMarginPercent"])
+
+
 @pytest.mark.parametrize(
     ("path", "params", "weight"),
     [

@@ -3,7 +3,9 @@ listen keys."""
 
 import http.client
 import json
+import os
 import signal
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from margincall.errors import UsageError
+from margincall.server.downloads import _save
+from margincall.server.keys import Key, Keys
 from margincall.server.notes import Halted, Notes
 from margincall.server.venue import NOTES
 from tests.server.running import PATIENCE_S, Process, process
@@ -127,6 +131,22 @@ def test_notes_are_their_owners_alone_whatever_was_left_there(tmp_path: Path) ->
         each.chmod(0o644)
     Notes(path).close()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_there_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and exports: what is acknowledged of them must be there after a loss of power."""
+    synced: list[str] = []
+
+    def sync(number: int) -> None:
+        state = os.fstat(number)
+        synced.append("folder" if stat.S_ISDIR(state.st_mode) else f"{state.st_size} bytes {state.st_mode & 0o777:o}")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    Keys(tmp_path / "keys.json").add(Key(key="k", account="alice"))
+    size = (tmp_path / "keys.json").stat().st_size
+    _save(tmp_path / "downloads" / "order-1.csv", b"abc")
+    assert synced == [f"{size} bytes 600", "folder", "3 bytes 600", "folder"]
+    assert [each.name for each in (tmp_path / "downloads").iterdir()] == ["order-1.csv"]
 
 
 def test_a_torn_last_line_is_passed_over_and_a_bad_one_is_told(tmp_path: Path) -> None:

@@ -297,6 +297,22 @@ def test_so_it_does_whatever_the_seed(tmp_path: Path, seed: int) -> None:
     assert steps < 240
 
 
+def test_nor_does_it_end_where_prices_do(tmp_path: Path) -> None:
+    """Prices walk up to where the exchange takes none."""
+    with contextlib.closing(built(tmp_path)) as found:
+        venue = found.venue
+        demo = Demo(venue, seed=7)
+        demo.begin()
+        last = Decimal("9" * 19)
+        for command in priced(venue.state, {"BTCUSDT": last}):
+            venue.carry_out(command)
+        for _ in range(100):
+            demo.step()
+        mark = venue.state.markets["BTCUSDT"].mark
+        assert mark is not None
+        assert last * 9 / 10 < mark < last + 1
+
+
 def test_the_board_shows_prices_liquidations_and_keys(tmp_path: Path) -> None:
     with opened(Options(folder=tmp_path, durability="none")) as found:
         demo = Demo(found.built.venue, seed=7)

@@ -125,10 +125,13 @@ def test_refusals(tmp_path: Path) -> None:
                 "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed."
             )
             assert await refused("order.shout", {}) == (404, -5000)
+            weight = 0
             for text in ("{", '{"id":1}', '{"id":[1],"method":"depth"}', '{"method":"depth","params":[1]}', "[]"):
                 await client.send(text)
                 answer = await told(client)
                 assert (answer["id"], answer["status"], answer["error"]["code"]) == (None, 400, -1013)
+                assert answer["rateLimits"][0]["count"] > weight
+                weight = answer["rateLimits"][0]["count"]
             assert world.venue.state.orders == {}
 
     run(test())

@@ -116,7 +116,7 @@ class Demo:
 
     def _tell_prices(self) -> None:
         for command in priced(self._venue.state, self.prices):
-            self._venue.carry_out(command)
+            self._try(command)
         self._told = {symbol: self._price(symbol) for symbol in self.prices}
 
     @exact
@@ -173,7 +173,8 @@ class Demo:
             self._try(commands.PlaceOrder(account=name, symbol=symbol, side=side, type="MARKET", quantity=quantity))
 
     def _try(self, command: commands.AnyCommand) -> None:
-        """What the exchange refuses is not done: a trader without margin, a symbol that is halted."""
+        """What the exchange refuses is not done: a trader without margin, a symbol that is halted, a price too
+        large to be one."""
         try:
             self._venue.carry_out(command)
         except ApiError as error:

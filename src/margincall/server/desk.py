@@ -17,19 +17,30 @@ from margincall.wire.claims import Claim
 
 
 async def dispute(built: Assembled, account: str, liquidation: int) -> Decision:
-    """Dispute a liquidation, and book what the desk answers. Raises `ApiError` where there is nothing to dispute.
+    """Dispute a liquidation, and book what the desk answers; also of a dispute that is open, as a crash between the two
+    leaves one. Raises `ApiError` where there is nothing to dispute.
 
     The journal is read in another thread: a long one takes long, and the exchange goes on meanwhile.
     """
     venue = built.venue
-    events = await venue.do(commands.Dispute(account=account, liquidation=liquidation))
-    number = next(each.number for each in events if isinstance(each, Disputed))
+    number = _open(venue.state, account, liquidation)
+    if number is None:
+        events = await venue.do(commands.Dispute(account=account, liquidation=liquidation))
+        number = next(each.number for each in events if isinstance(each, Disputed))
     venue.engine.sync()
     decision = await asyncio.to_thread(_judged, built, venue.state.disputes[number])
     with localcontext(CONTEXT):
         booking = answer(venue.state, decision)
     await venue.do(booking)
     return decision
+
+
+def _open(state: Exchange, account: str, liquidation: int) -> int | None:
+    """The number of the dispute of a liquidation that is open, if one is."""
+    for each in state.disputes.values():
+        if (each.account, each.liquidation, each.status) == (account, liquidation, "open"):
+            return each.number
+    return None
 
 
 async def dispute_claimed(built: Assembled, claim: Claim) -> list[Decision]:

@@ -6,6 +6,7 @@ beside the journal and outlives the server; one that was not whole when that end
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from margincall.core.events import NOWHERE, AnyEvent
 from margincall.exchange.exports import number_of
 from margincall.server.archive import Archive
 from margincall.server.errors import ApiError
+from margincall.server.private_file import rewritten
 from margincall.wire.api import read_answer
 from margincall.wire.durations import DAY_MS
 from margincall.wire.encode_csv import encoded
@@ -182,11 +184,9 @@ class Downloads:
 
 
 def _save(place: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; for the account's owner alone."""
+    """Write a file, whole or not at all, as the note of it will say; for the account's owner alone."""
     place.parent.mkdir(mode=0o700, exist_ok=True)
-    part = place.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(place)
+    os.close(rewritten(place, content))
 
 
 def written(layout: str, rows: Iterable[bytes], account: str) -> bytes:

@@ -68,9 +68,13 @@ class Gateway:
 
     async def _answered(self, request: Request, headers: list[tuple[str, str]]) -> object:
         route = self.table.get(request.method, request.path)
-        if len(request.body) > BODY_MAX:
-            raise TOO_LARGE
-        params = Params(parameters(request.query, request.body))
+        try:
+            if len(request.body) > BODY_MAX:
+                raise TOO_LARGE
+            params = Params(parameters(request.query, request.body))
+        except ApiError:  # what cannot be read weighs, too, and whoever is banned learns that
+            headers.append(("x-mbx-used-weight-1m", str(self.limits.ask(request.ip, 1))))
+            raise
         if route is None:
             used = self.limits.ask(request.ip, 1)
         else:

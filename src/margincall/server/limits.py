@@ -63,7 +63,7 @@ class Limits:
         """By address: until when, and how long that is."""
 
     def ask(self, ip: str, weight: int, pool: Pool = "weight") -> int:
-        """Count a request; what the address has used. Raises `ApiError` 429 or 418."""
+        """Count a request; the weight that the address has used this minute. Raises `ApiError` 429 or 418."""
         now_ms = self._now_ms()
         if self._banned:
             self._check_ban(ip, now_ms)
@@ -79,7 +79,7 @@ class Limits:
                 429,
                 counter.left_s(now_ms),
             )
-        return used
+        return used if pool == "weight" else self._pools["weight"].add(ip, 0, now_ms)
 
     def order(self, account: str, ten: int, minute: int) -> tuple[int, int]:
         """Count orders of an account; what it has used. Raises `ApiError` 429 (−1015)."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from margincall.exchange.paths import Point
 from margincall.server.clock import SimulatedClock
+from margincall.server.errors import ApiError
 from margincall.server.prices import on_tick, priced
 from margincall.server.venue import Venue
 
@@ -55,6 +56,7 @@ class Player:
         self._venue, self._passed, self._is_heard = venue, passed, is_heard
         self._tracks: dict[str, _Track] = {}
         self._turn = asyncio.Lock()
+        self._is_ending = False
 
     def play(self, symbol: str, points: Iterable[Point]) -> None:
         """Play a path from now on, in place of another one of the symbol; times are those of the server."""
@@ -63,6 +65,10 @@ class Player:
     def stop(self, symbol: str) -> None:
         """The price stays where it is."""
         self._tracks.pop(symbol, None)
+
+    def end(self) -> None:
+        """The server ends: a clock that is on its way stays where it is."""
+        self._is_ending = True
 
     def playing(self) -> list[Playing]:
         """What is played."""
@@ -84,7 +90,8 @@ class Player:
         return at_ms, found
 
     def follow(self) -> bool:
-        """Tell the prices whose time has come, as far as fits in one turn; whether all were told."""
+        """Tell the prices whose time has come, as far as fits in one turn; whether all were told. Raises `ApiError` for
+        one that the exchange refuses, whose path is over."""
         for _ in range(AT_ONCE):
             moment = self._moment(self._venue.now_ms())
             if moment is None:
@@ -93,8 +100,14 @@ class Player:
         return False
 
     def _tell(self, prices: dict[str, Decimal]) -> None:
-        for command in priced(self._venue.state, prices):
-            self._venue.carry_out(command)
+        """Tell prices of one moment; what is refused ends the paths that they are of. Raises `ApiError`."""
+        try:
+            for command in priced(self._venue.state, prices):
+                self._venue.carry_out(command)
+        except ApiError:
+            for symbol in prices:
+                self.stop(symbol)
+            raise
 
     def _piece_ms(self, now_ms: int) -> int:
         """Until when the clock goes on at once. Calm ends before each settlement of funding, with which the samples of
@@ -106,12 +119,13 @@ class Player:
         return min(now_ms + CALM_MS, *before, now_ms + CALM_MS)
 
     async def go_to(self, clock: SimulatedClock, to_ms: int) -> None:
-        """Let a simulated clock go on to a time, through every price that is played until then. Raises `ValueError`
-        for an earlier time than it reads."""
+        """Let a simulated clock go on to a time (or as far as it comes before `end`), through every price that is
+        played until then. Raises `ValueError`
+        for an earlier time than it reads, and as `follow`."""
         async with self._turn:
             if to_ms < clock.now_ms():
                 raise ValueError(f"{to_ms} is before {clock.now_ms()}")
-            while (now_ms := clock.now_ms()) < to_ms:
+            while (now_ms := clock.now_ms()) < to_ms and not self._is_ending:
                 piece_ms = min(to_ms, self._piece_ms(now_ms))
                 for _ in range(AT_ONCE):
                     moment = self._moment(piece_ms)

@@ -1,4 +1,4 @@
-"""Files for their owner alone, which hold secrets: keys, and what is noted beside the journal."""
+"""Files for their owner alone: keys, what is noted beside the journal, exports."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,18 @@ def rewritten(path: Path, data: bytes) -> int:
     append(file, data)
     os.fsync(file)
     part.replace(path)
+    _sync_folder(path.parent)
     return file
+
+
+def _sync_folder(path: Path) -> None:
+    """Wait until the names of its files are on the disk."""
+    if os.name != "nt":  # where a folder cannot be opened
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def append(file: int, data: bytes) -> None:

@@ -19,6 +19,7 @@ from margincall.core.rounding import CONTEXT
 from margincall.errors import UsageError
 from margincall.server.assembled import Assembled
 from margincall.server.connections import HttpConnection
+from margincall.server.errors import ApiError
 from margincall.server.player import Player
 from margincall.server.sockets import OPTIONS
 from margincall.server.tls import Tls
@@ -95,6 +96,7 @@ class Serving:
                 works = [asyncio.create_task(work()) for work in (self._keep_time, *self._works)]
                 await self._until_ended(works)
             finally:
+                self._player.end()
                 self.built.streaming.sockets.shut_down()
                 for server in self._servers:
                     server.should_exit = True
@@ -116,7 +118,10 @@ class Serving:
         nowhere in between, and its prices have been played as it was set.)"""
         while True:
             self.built.venue.tick()
-            self._player.follow()
+            try:
+                self._player.follow()
+            except ApiError as error:  # a path is over with a price that the exchange refuses, and the server is not
+                error.told()
             self.built.streaming.tick()
             await asyncio.sleep(TICK_MS / 1000)
 

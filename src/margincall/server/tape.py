@@ -150,8 +150,8 @@ class Tape:
         depth stream."""
         self.indexed_ms: dict[str, int] = {}
         """When the index of a collateral asset was told last."""
-        self.memo: dict[str, msgspec.Raw] = {}
-        """Answers that stay as they are once they were made."""
+        self.listed: tuple[frozenset[str] | None, msgspec.Raw] = None, msgspec.Raw()
+        """The symbols of `exchangeInfo` as they were told last, and which of them were halted then."""
         self._risks: dict[str, tuple[str, int]] = {}
         self._due_ms = self._after(state.time_ms)
         self._looked_ms = state.time_ms

@@ -77,7 +77,8 @@ class Venue:
         """When it is looked for next."""
         self._untold: list[AnyExchangeEvent] = []
         self._waiting: list[asyncio.Future[None]] = []
-        self._is_scheduled = False
+        self._is_scheduled = self._is_unsafe = False
+        """Whether a sync is due; whether something happened since the last one."""
         self._syncs_s = 0.0
         """When what nobody waits for is synced next."""
 
@@ -161,13 +162,14 @@ class Venue:
         return events
 
     async def settled(self) -> None:
-        """Wait for the sync that is due, if one is: nobody may be answered what a crash could undo."""
-        if self._is_scheduled and self.durability != "none":
+        """Make safe what happened, if it is not yet: nobody may be answered what a crash could undo."""
+        if (self._is_scheduled or self._is_unsafe) and self.durability != "none":
             await self._safe()
 
     def _carry_out(self, command: commands.AnyCommand) -> Events:
         events = self.engine.carry_out(command)
         if not is_refused(events):
+            self._is_unsafe = self._is_unsafe or bool(events)
             self.records.take(events)
             self.tape.take(events)
             for taker in self.takers:
@@ -197,7 +199,7 @@ class Venue:
 
     def _sync(self) -> None:
         """Make safe what was carried out; then tell."""
-        self._is_scheduled = False
+        self._is_scheduled = self._is_unsafe = False
         waiting, self._waiting = self._waiting, []
         try:
             if self.durability != "none":

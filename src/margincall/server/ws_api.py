@@ -122,7 +122,11 @@ class WsApi:
         used, number, tells = Used(), None, self._tells_limits
         answer: Json
         try:
-            asked = _read(text)
+            try:
+                asked = _read(text)
+            except ApiError:
+                self._weigh(1, "weight", used)
+                raise
             number = asked.id
             found = _words(asked.params or {})
             tells = tells and found.pop("returnRateLimits", "") not in FALSE

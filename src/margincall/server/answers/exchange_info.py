@@ -34,12 +34,11 @@ PRECISION = 8
 
 def exchange_info(call: Call) -> Json:
     """`GET /fapi/v1/exchangeInfo`; a symbol in the request changes nothing, as at the venue."""
-    tape, state, halted = call.venue.tape, call.venue.state, call.venue.halted
-    name = " ".join(("symbols", *sorted(halted)))
-    symbols = tape.memo.get(name)
-    if symbols is None:
-        rows = list(symbol_rows(state, tape.begun_ms, halted))
-        symbols = tape.memo[name] = msgspec.Raw(msgspec.json.encode(rows))
+    tape, state, halted = call.venue.tape, call.venue.state, frozenset(call.venue.halted)
+    known, symbols = tape.listed
+    if known != halted:
+        symbols = msgspec.Raw(msgspec.json.encode(list(symbol_rows(state, tape.begun_ms, halted))))
+        tape.listed = halted, symbols
     return {
         "exchangeFilters": [],
         "rateLimits": rate_limits(),
@@ -71,9 +70,10 @@ def assets(state: Exchange) -> Iterator[Json]:
 
 
 def symbol_rows(state: Exchange, begun_ms: int, halted: Collection[str] = ()) -> Iterator[Json]:
-    """All symbols, each listed since the exchange began; `halted` are those that take no orders now."""
+    """All symbols, each listed since the exchange began, with their genuine rates, as `leverageBracket` has them, also
+    while an operator's fault applies others; `halted` are those that take no orders now."""
     for symbol, market in state.markets.items():
-        rate = state.rules.venue.brackets(symbol).rows[0].rate
+        rate = state.genuine.venue.brackets(symbol).rows[0].rate
         algo = None if state.rules.max_waiting_orders is not None else market.listing.filters.max_stop_orders
         row = symbol_row(market.contract, market.listing, begun_ms, first_rate=rate, most_algo=algo)
         yield {**row, "status": HALTED} if symbol in halted else row

@@ -31,7 +31,7 @@ def control_app(built: Assembled, player: Player, token: str) -> "Guarded":
     """The application."""
     tables = (Whole(built, player).table(), Accounts(built).table(), Market(built, player).table())
     routes = [
-        Route(path, endpoint(answer), methods=[method])
+        Route(path, endpoint(answer, built.venue.settled), methods=[method])
         for table in tables
         for path, answers in table.items()
         for method, answer in zip(("GET", "POST"), answers, strict=True)

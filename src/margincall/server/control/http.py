@@ -43,12 +43,14 @@ def refusal(status: int, code: int, msg: str) -> Response:
     return Response(encoded({"code": code, "msg": msg}), status, media_type="application/json")
 
 
-def endpoint(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """An answer as JSON; what is refused too."""
+def endpoint(answer: Answer, settled: Callable[[], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:
+    """An answer as JSON, given when what it tells is `settled`; what is refused too."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            return Response(encoded(await answer(request)), media_type="application/json")
+            told = encoded(await answer(request))
+            await settled()
+            return Response(told, media_type="application/json")
         except ApiError as error:
             error.told()
             return refusal(error.status, error.code, error.msg)
