@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from margincall.cli.rescue import _Lines
 from margincall.errors import FINE, NOTHING_USABLE, REFUSED, USAGE
 from tests.cli.calling import call
 from tests.recorded import account as made
@@ -273,6 +274,14 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(tmp_path: Path) -> None:
     assert b"/fapi/v1/" in shown
     assert re.search(rb"\d+/\d+", shown)
     assert not any(word.encode() in shown for word in (KEY, SECRET, "signature"))
+
+
+def test_elsewhere_a_line_shows_it_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    times_s = iter((0.0, 1.0, 10.0, 12.0, 19.9, 20.1))
+    tell = _Lines(lambda: next(times_s))
+    for done in range(5):
+        tell(done, 9 - done, f"request {done}")
+    assert capsys.readouterr().err == "1 of 9, now request 1\n4 of 9, now request 4\n"
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:

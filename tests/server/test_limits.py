@@ -65,6 +65,7 @@ def test_too_much_weight_is_refused_until_the_minute_is_over(strict: Desk) -> No
         assert asked(strict)[0] == 200
     status, headers, found = asked(strict)
     assert (status, found["code"], headers["retry-after"]) == (429, -1003, "45")
+    assert headers["x-mbx-used-weight-1m"] == "2401"
     assert found["msg"] == (
         "Too many requests; current limit of IP(127.0.0.1) is 2400 requests per minute. Please use the websocket for "
         "live updates to avoid polling the API."

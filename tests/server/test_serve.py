@@ -373,7 +373,8 @@ def test_the_page_names_every_flag_and_every_path_of_the_control_api() -> None:
     page = (ROOT / "docs" / "how-to" / "serve.md").read_text(encoding="utf-8")
     flags = {name for each in serve.params for name in each.opts if name.startswith("--")}
     assert flags == set(re.findall(r"`(--[a-z-]+)[`  ]", page)) | {"--start"}
-    app = control_app(cast(Assembled, SimpleNamespace(keys=None, venue=None)), cast(Player, None), "")
+    built = SimpleNamespace(keys=None, venue=SimpleNamespace(settled=None))
+    app = control_app(cast(Assembled, built), cast(Player, None), "")
     served = {
         (method, route.path.replace("{name}", "NAME").replace("{symbol}", "SYMBOL"))
         for route in app.app.routes

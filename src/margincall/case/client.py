@@ -115,7 +115,9 @@ class Client:
         try:
             time_ms = msgspec.json.decode(answer.body, type=dict[str, int])["serverTime"]
         except (msgspec.DecodeError, KeyError):
-            raise Unanswered(f"{TIME_PATH[host]}: the server does not tell its time") from None
+            raise Unanswered(
+                f"{TIME_PATH[host]}: the server does not tell its time (is this the API's address?)"
+            ) from None
         self.offsets[host] = time_ms - (sent_ms + heard_ms) // 2
         return self.offsets[host]
 

@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,8 @@ SIGNATURE = re.compile(r"signature=[0-9A-Za-z%+/=_-]+")
 BUDGET = 1_800
 """Weight a minute that is used at most: the venue allows 2,400 on an address, others may ask from it too."""
 EARLIEST_YEAR = 2017
+LINE_S = 10.0
+"""So often it is told how far it is where no bar is shown."""
 
 
 GOING_ON = {
@@ -210,9 +212,9 @@ async def _minute(client: Client, host: str) -> int:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A bar on a terminal, a line now and then elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda done, left, what: None
+        yield _Lines(time.monotonic)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -220,6 +222,19 @@ def _progress() -> Iterator[Progress]:
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, left, what: bar.update(task, completed=done, total=done + left, description=what[:80])
+
+
+class _Lines:
+    """How far it is, on standard error, at most once in `LINE_S` seconds."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self.now_s = now_s
+        self.told_s = now_s()
+
+    def __call__(self, done: int, left: int, what: str) -> None:
+        if (now_s := self.now_s()) >= self.told_s + LINE_S:
+            self.told_s = now_s
+            click.echo(f"{done} of {done + left}, now {what}", err=True)
 
 
 def _print(

@@ -48,7 +48,7 @@ class DiskFile:
         except OSError as error:
             self._file.close()
             if isinstance(error, BlockingIOError):
-                raise UsageError(f"{path} is in use by another margincall") from None
+                raise UsageError(f"{path} is in use by another margincall: stop that one first") from None
             raise
 
     def write(self, data: memoryview) -> int:

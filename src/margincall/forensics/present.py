@@ -304,7 +304,7 @@ def _shortened(value: Decimal, places: int = 8) -> Decimal:
     """At most eight decimals for people; the JSON answer holds all digits."""
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -places:
-        return round(value, places)
+        return round(value, places) + 0  # so that what rounds to nothing has no sign
     return value
 
 

@@ -32,6 +32,7 @@ from margincall.server.venue import Venue
 WINDOW_MS, WINDOW_MOST_MS, AHEAD_MS = 5_000, 60_000, 1_000
 WINDOW_DIGITS = 9
 SIMULATED = ("x-simulated", "1")
+WEIGHT = "x-mbx-used-weight-1m"
 JSON = ("content-type", "application/json;charset=UTF-8")
 encoded = msgspec.json.encode
 
@@ -60,6 +61,8 @@ class Gateway:
             error.told()
             if error.retry_after_s is not None:
                 headers.append(("retry-after", str(error.retry_after_s)))
+                if not any(name == WEIGHT for name, _ in headers):
+                    headers.append((WEIGHT, str(self.limits.used(request.ip))))
             body = encoded({"code": error.code, "msg": error.msg})
             return Reply(error.status, body, tuple(headers))
         if isinstance(found, Reply):
@@ -73,13 +76,13 @@ class Gateway:
                 raise TOO_LARGE
             params = Params(parameters(request.query, request.body))
         except ApiError:  # what cannot be read weighs, too, and whoever is banned learns that
-            headers.append(("x-mbx-used-weight-1m", str(self.limits.ask(request.ip, 1))))
+            headers.append((WEIGHT, str(self.limits.ask(request.ip, 1))))
             raise
         if route is None:
             used = self.limits.ask(request.ip, 1)
         else:
             used = self.limits.ask(request.ip, route.weighs(params), route.pool)
-        headers.append(("x-mbx-used-weight-1m", str(used)))
+        headers.append((WEIGHT, str(used)))
         if route is None:
             raise UNKNOWN_METHOD
         key = self._key(route, request, params) if route.security != "none" else None

@@ -79,7 +79,11 @@ class Limits:
                 429,
                 counter.left_s(now_ms),
             )
-        return used if pool == "weight" else self._pools["weight"].add(ip, 0, now_ms)
+        return used if pool == "weight" else self.used(ip)
+
+    def used(self, ip: str) -> int:
+        """The weight that an address has used this minute."""
+        return self._pools["weight"].add(ip, 0, self._now_ms())
 
     def order(self, account: str, ten: int, minute: int) -> tuple[int, int]:
         """Count orders of an account; what it has used. Raises `ApiError` 429 (−1015)."""

@@ -120,8 +120,7 @@ class Player:
 
     async def go_to(self, clock: SimulatedClock, to_ms: int) -> None:
         """Let a simulated clock go on to a time (or as far as it comes before `end`), through every price that is
-        played until then. Raises `ValueError`
-        for an earlier time than it reads, and as `follow`."""
+        played until then. Raises `ValueError` for an earlier time than it reads, and as `follow`."""
         async with self._turn:
             if to_ms < clock.now_ms():
                 raise ValueError(f"{to_ms} is before {clock.now_ms()}")
