@@ -31,18 +31,15 @@ class App:
             await _lifespan(receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reply = await self.reply(scope, receive)
-        if reply is not None:
+        body = await whole_body(receive)
+        if body is not None:
+            reply = await self.reply(scope, body)
             await send({"type": "http.response.start", "status": reply.status, "headers": _headers_of(reply)})
             await send({"type": "http.response.body", "body": reply.body})
 
-    async def reply(self, scope: Scope, receive: Receive) -> Reply | None:
-        """The answer to a request, in one piece; none to a client that has gone."""
-        try:
-            body = await _body(receive)
-        except _Gone:
-            return None
-        if body is None:
+    async def reply(self, scope: Scope, body: bytes) -> Reply:
+        """The answer to a request, in one piece."""
+        if len(body) > BODY_MAX:
             return TOO_LONG
         key, host = b"", b"127.0.0.1"
         for name, value in scope["headers"]:
@@ -59,20 +56,17 @@ class App:
         return await self._gateway.answer(request)
 
 
-class _Gone(Exception):
-    """The client went before its request was whole: nothing of it is carried out."""
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; none if it is longer than any request may be. Raises `_Gone`."""
+async def whole_body(receive: Receive) -> bytes | None:
+    """The whole body, or as much of one that is longer than any request may be; none if the client went before that:
+    nothing of its request is carried out."""
     found, is_whole = b"", False
     while not is_whole and len(found) <= BODY_MAX:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Gone
+            return None
         found += message.get("body", b"")
         is_whole = not message.get("more_body")
-    return found if len(found) <= BODY_MAX else None
+    return found
 
 
 def _headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:

@@ -19,6 +19,7 @@ AT_ONCE = 500
 MOST_WAITING = 1_000
 """Rows that wait to be written: a journal that is applied again makes many, and nobody asks meanwhile."""
 SCHEMA = """
+PRAGMA page_size = 16384;
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA locking_mode = EXCLUSIVE;

@@ -12,7 +12,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from margincall.server.app import App, Receive, Scope
+from margincall.server.app import App, Receive, Scope, whole_body
 from margincall.server.errors import NO_MESSAGE
 from margincall.server.gateway import JSON, SIMULATED, Reply, encoded
 
@@ -124,15 +124,20 @@ class HttpConnection(HttpToolsProtocol):
 
     async def _answer(self, cycle: RequestResponseCycle, app: App) -> None:
         """What `RequestResponseCycle.run_asgi` and `send` do for an answer in messages."""
+        body = None if cycle.disconnected else bytes(cycle.body)
+        if cycle.more_body:
+            body = await whole_body(cast(Receive, cycle.receive))
+        if body is None:
+            return
         try:
-            reply = await app.reply(cast(Scope, cycle.scope), cast(Receive, cycle.receive))
+            reply = await app.reply(cast(Scope, cycle.scope), body)
         except Exception as error:
             self.logger.error("Exception in the application\n", exc_info=error)
             reply = DEFECT
             cycle.keep_alive = False
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
-        if reply is None or cycle.disconnected:
+        if cycle.disconnected:
             return
         self.transport.write(_whole(reply, cycle))
         cycle.response_started = cycle.response_complete = True
