@@ -15,6 +15,8 @@ from pypdf import PdfReader
 from margincall.case.recover import recover
 from margincall.case.reporting.build import Material, facts_of
 from margincall.case.reporting.facts import Chart, Facts
+from margincall.case.reporting.page import html_of
+from margincall.case.reporting.paper import pdf_of
 from margincall.errors import FINE
 from margincall.forensics.answer import answer
 from margincall.forensics.verify.judge import verify
@@ -62,6 +64,24 @@ def material_of(paths: list[Path], cases: tuple[int, ...] | None = None) -> Mate
 def facts(scenario: str, part: str = "stream.jsonl") -> Facts:
     """The facts of an account of a scenario."""
     return facts_of(material_of(paths_of(scenario, part)))
+
+
+@cache
+def html(scenario: str) -> str:
+    """The page of an account of a scenario."""
+    return html_of(facts(scenario))
+
+
+@cache
+def pdf(scenario: str) -> bytes:
+    """The PDF of an account of a scenario."""
+    return pdf_of(facts(scenario))
+
+
+@cache
+def paper(scenario: str) -> str:
+    """The text of that PDF."""
+    return pdf_text(pdf(scenario), f"{facts(scenario).title}, {facts(scenario).subtitle}")
 
 
 def charts(found: Facts) -> dict[str, Chart]:

@@ -21,7 +21,19 @@ from margincall.core.checks import UNCLEAR
 from margincall.core.units import ZERO
 from margincall.forensics.verify.check import DEBIT
 from tests.case import many_fills
-from tests.case.reports import ACCOUNTS, charts, facts, facts_of, material_of, paths_of, pdf_text, squeezed, texts
+from tests.case.reports import (
+    ACCOUNTS,
+    charts,
+    facts,
+    facts_of,
+    html,
+    material_of,
+    paper,
+    paths_of,
+    pdf_text,
+    squeezed,
+    texts,
+)
 from tests.case.reports import Page as Read
 from tests.sources import ROOT
 
@@ -36,16 +48,16 @@ def test_page_pdf_and_json_say_the_same(scenario: str) -> None:
     found = facts(scenario)
     said = set(texts(report_document(found)))
     assert len(said) > 100
-    page, paper = squeezed(Read(html_of(found)).text), pdf_text(pdf_of(found), f"{found.title}, {found.subtitle}")
+    page = squeezed(Read(html(scenario)).text)
     assert [each for each in sorted(said) if squeezed(each) not in page] == []
-    assert [each for each in sorted(said) if squeezed(each) not in paper] == []
+    assert [each for each in sorted(said) if squeezed(each) not in paper(scenario)] == []
 
 
 def test_the_comparison_can_fail() -> None:
     """A text that is in one rendering only is found."""
     found = facts("plain_liquidation")
     other = msgspec.structs.replace(found, warning="a text that no rendering holds")
-    page = squeezed(Read(html_of(found)).text)
+    page = squeezed(Read(html("plain_liquidation")).text)
     assert [each for each in texts(report_document(other)) if squeezed(each) not in page] == [other.warning]
 
 
@@ -58,8 +70,8 @@ def test_the_labels_of_charts_are_those_of_the_facts() -> None:
     assert isinstance(money, MoneyDrawing)
     labels = [level.text for level in price.levels] + [bar.text for bar in money.bars]
     assert len(labels) == 8
-    page, paper = squeezed(Read(html_of(found)).text), pdf_text(pdf_of(found), "")
-    assert [each for each in labels if squeezed(each) not in page or squeezed(each) not in paper] == []
+    page, text = squeezed(Read(html("plain_liquidation")).text), paper("plain_liquidation")
+    assert [each for each in labels if squeezed(each) not in page or squeezed(each) not in text] == []
 
 
 def test_the_verdict_stands_first() -> None:
@@ -73,7 +85,7 @@ def test_the_verdict_stands_first() -> None:
     ) in wrong.says[0]
     assert [tile.text for tile in wrong.tiles][:4] == ["312.89 USDT", "157.36 USDT", "50.29 %", "49,175"]
     assert wrong.tables[0].rows[0][0] == "✗ the venue applied other brackets than those in force"
-    page = html_of(facts("wrong_liquidation"))
+    page = html("wrong_liquidation")
     assert page.index("the trigger was NOT reached") < page.index("<figure>")
 
 
@@ -285,10 +297,10 @@ def test_fifty_thousand_fills_fit(tmp_path: Path) -> None:
     assert isinstance(drawing, PriceDrawing)
     assert sum(group.count for group in drawing.fills) == 50_001
     assert len(drawing.mark) <= 4 * 360
-    paper = pdf_of(found)
-    assert len(paper) <= SIZE_MAX
+    printed = pdf_of(found)
+    assert len(printed) <= SIZE_MAX
     said = set(texts(report_document(found)))
-    text, other = squeezed(Read(page).text), pdf_text(paper, f"{found.title}, {found.subtitle}")
+    text, other = squeezed(Read(page).text), pdf_text(printed, f"{found.title}, {found.subtitle}")
     assert [each for each in sorted(said) if squeezed(each) not in text or squeezed(each) not in other] == []
 
 

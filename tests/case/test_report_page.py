@@ -11,7 +11,7 @@ from margincall.case.reporting.draw import drawn
 from margincall.case.reporting.page import html_of
 from margincall.case.reporting.palette import ROLES, STANDINS, themed
 from margincall.case.reporting.paper import pdf_of
-from tests.case.reports import ACCOUNTS, Page, charts, facts, squeezed
+from tests.case.reports import ACCOUNTS, Page, charts, facts, html, squeezed
 from tests.sources import ROOT
 
 LOADS = {"src", "srcset", "poster", "data", "background", "action", "formaction"}
@@ -20,7 +20,7 @@ LOADS = {"src", "srcset", "poster", "data", "background", "action", "formaction"
 @pytest.mark.parametrize("scenario", ACCOUNTS)
 def test_the_page_is_sound(scenario: str) -> None:
     """Tags close in order, ids are unique, and whatever refers to one finds it."""
-    page = Page(html_of(facts(scenario)))
+    page = Page(html(scenario))
     assert page.flaws == []
     ids = page.values("id")
     assert len(ids) == len(set(ids))
@@ -34,8 +34,8 @@ def test_the_page_is_sound(scenario: str) -> None:
 @pytest.mark.parametrize("scenario", ACCOUNTS)
 def test_nothing_is_loaded(scenario: str) -> None:
     """No script, no resource from elsewhere; every link stays in the page."""
-    html = html_of(facts(scenario))
-    page = Page(html)
+    text = html(scenario)
+    page = Page(text)
     assert {tag for tag, _, _ in page.attributes} & {
         "script",
         "iframe",
@@ -46,11 +46,11 @@ def test_nothing_is_loaded(scenario: str) -> None:
         "base",
     } == set()
     assert LOADS & {name for _, name, _ in page.attributes} == set()
-    assert "<script" not in html
-    assert "@import" not in html
-    assert re.findall(r"url\((?!#)", html) == []
+    assert "<script" not in text
+    assert "@import" not in text
+    assert re.findall(r"url\((?!#)", text) == []
     assert outside(page) == []
-    assert set(re.findall(r"https?://[^\s\"'<]+", html)) <= {"http://www.w3.org/2000/svg"}
+    assert set(re.findall(r"https?://[^\s\"'<]+", text)) <= {"http://www.w3.org/2000/svg"}
 
 
 def outside(page: Page) -> list[str]:
@@ -86,23 +86,20 @@ def pdf_links(content: bytes) -> list[str]:
 
 def test_terms_lead_to_the_glossary() -> None:
     """A cell that names a term is a link to its sentence."""
-    assert '<a class="term" href="#term-maintenance-margin">maintenance margin</a>' in html_of(
-        facts("plain_liquidation")
-    )
+    assert '<a class="term" href="#term-maintenance-margin">maintenance margin</a>' in html("plain_liquidation")
 
 
 @pytest.mark.parametrize("scenario", ACCOUNTS)
 def test_charts_have_a_name_a_description_and_a_table(scenario: str) -> None:
     """For wide screens and for phones; the description is also to be read below the chart."""
-    html = html_of(facts(scenario))
-    shown = charts(facts(scenario))
+    page, shown = html(scenario), charts(facts(scenario))
     assert shown
     for chart in shown.values():
         for key in (chart.key, f"{chart.key}-n"):
-            assert f'role="img" aria-labelledby="{key}-t {key}-d"><title id="{key}-t">' in html
+            assert f'role="img" aria-labelledby="{key}-t {key}-d"><title id="{key}-t">' in page
         assert chart.values.rows
-    assert html.count("<figcaption>") == html.count("<details>") == len(shown)
-    assert html.count("<svg ") == 2 * len(shown)
+    assert page.count("<figcaption>") == page.count("<details>") == len(shown)
+    assert page.count("<svg ") == 2 * len(shown)
 
 
 def test_text_of_files_is_no_markup() -> None:

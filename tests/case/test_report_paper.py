@@ -12,8 +12,7 @@ from pypdf import PdfReader
 from margincall.case.reporting.canvas import NARROW, PAPER, WIDE, Format
 from margincall.case.reporting.draw_price import draw_price
 from margincall.case.reporting.facts import Level, PriceDrawing
-from margincall.case.reporting.paper import pdf_of
-from tests.case.reports import ACCOUNTS, charts, facts
+from tests.case.reports import ACCOUNTS, charts, facts, pdf
 
 FOOTER = 57
 """Points from the lower edge of a page to the end of its text."""
@@ -40,7 +39,7 @@ def gaps(content: bytes) -> list[float]:
 @pytest.mark.parametrize("scenario", ACCOUNTS)
 def test_no_page_is_left_half_empty(scenario: str) -> None:
     """Of each case, one closing or several."""
-    found = gaps(pdf_of(facts(scenario)))
+    found = gaps(pdf(scenario))
     assert len(found) >= 5
     assert [(page, round(gap, 2)) for page, gap in enumerate(found, 1) if gap > EMPTY_MAX] == []
 

@@ -14,7 +14,7 @@ from margincall.case.reporting.verdict import badge_of
 from margincall.case.reporting.wording import brief, brief_signed
 from margincall.core.checks import HOLDS, UNCLEAR
 from margincall.forensics.verify.check import REGULAR
-from tests.case.reports import ACCOUNTS, TODAY, Page, facts, material_of, paths_of, pdf_text, squeezed
+from tests.case.reports import ACCOUNTS, TODAY, Page, facts, html, material_of, paper, paths_of, pdf_text, squeezed
 
 
 def with_checks(scenario: str, verdicts: dict[str, str]) -> Material:
@@ -104,7 +104,7 @@ def test_verdict_money_and_next_step_stand_in_this_order(scenario: str) -> None:
     """On the page and in the PDF, before everything else."""
     found = facts(scenario)
     assert found.verdict.steps
-    for text in (squeezed(Page(html_of(found)).text), pdf_text(pdf_of(found), f"{found.title}, {found.subtitle}")):
+    for text in (squeezed(Page(html(scenario)).text), paper(scenario)):
         wanted = [found.verdict.badge, found.verdict.tiles[-1].name, found.verdict.steps[0]]
         places = [text.index(squeezed(each)) for each in wanted]
         assert places == sorted(places)
@@ -123,8 +123,8 @@ def test_terms_stand_in_brackets_on_the_first_screen(scenario: str) -> None:
 
 def test_the_term_in_brackets_leads_to_the_glossary() -> None:
     """Of a tile whose name ends with it."""
-    html = html_of(facts("plain_liquidation"))
-    assert 'there (<a class="term" href="#term-margin-balance">margin balance</a>)' in html
+    page = html("plain_liquidation")
+    assert 'there (<a class="term" href="#term-margin-balance">margin balance</a>)' in page
 
 
 def test_the_counts_are_those_of_the_tables() -> None:
