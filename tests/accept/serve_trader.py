@@ -27,6 +27,8 @@ METHODS = {("POST", ORDER): "order.place", ("PUT", ORDER): "order.modify", ("DEL
 RANK = {"NEW": 0, "PARTIALLY_FILLED": 1, "FILLED": 2, "CANCELED": 2, "EXPIRED": 2}
 """States in the order in which they come."""
 GONE, UNKNOWN, IN_USE = -2011, -2013, -4116
+LIVING_MOST = 60
+"""Open orders of an account when a load begins."""
 EXPECTED = {GONE, UNKNOWN, -2022, -5027, -4131}
 """What may be answered under load: an order has ended, there is nothing to change."""
 
@@ -287,10 +289,17 @@ class Trader:
                 await self._settle(line, known, found)
             await self._hold_open(line)
             await self._hold_fills(line)
+            await self._thin(line)
         finally:
             line.close()
         self.fresh = []
         return found
+
+    async def _thin(self, line: Line) -> None:
+        """Take back the oldest orders: the venue takes 200 open ones of a symbol, and a hundred loads leave more."""
+        live = [each for each in self.orders.values() if each.lives]
+        for known in live[:-LIVING_MOST]:
+            await self._ask(line, None, "DELETE", known, origClientOrderId=known.name)
 
     async def _settle(self, line: Line, known: Known, found: Counter[str]) -> None:
         """One order: it exists as it was told or later; one in doubt is there once or not at all, and is then sent
