@@ -113,6 +113,14 @@ def end(process: subprocess.Popen[str]) -> None:
             raise
 
 
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """What is started here hears Ctrl-C, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_what_it_runs_there_is() -> None:
     """Without running it: its programs are Python, its commands have the flags that it gives them."""
     for part in parts(PAGE):
